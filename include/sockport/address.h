@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Socket addresses: the kernel's bytes, the parts that make them up, and text.
+
+   A family is a table of parts (RFC 3493, unix(7), ip(7), ipv6(7), netlink(7),
+   packet(7), vsock(7)).  A family that the table lacks has one part: its bytes
+   after the family number.  Numbers are in host order.  Memory belongs to the
+   caller; decoded bytes point into the address that they were taken from.  */
+
+#ifndef SKP_ADDRESS_H
+#define SKP_ADDRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sockport/api.h>
+
+SKP_BEGIN_DECLS
+
+/* LENGTH bytes of STORAGE count, the family number included.  The kernel can
+   answer three bytes more than a sockaddr_un holds; they fit here.  */
+struct skp_address
+{
+  socklen_t length;
+  struct sockaddr_storage storage;
+};
+
+enum skp_part_kind
+{
+  SKP_PART_NUMBER, /* an unsigned integer of 1, 2 or 4 bytes */
+  SKP_PART_WIDE,   /* an unsigned integer of 16 bytes, most significant first */
+  SKP_PART_NAME,   /* a UNIX name: pathname, abstract (first byte 0), or none */
+  SKP_PART_BYTES   /* bytes up to the end or to the part's own length */
+};
+
+/* A number, or LENGTH bytes at BYTES.  A name without bytes (NULL) is that of a
+   socket that has none; binding to it lets the kernel choose (autobind).  */
+struct skp_part
+{
+  uint64_t number;
+  const void *bytes;
+  size_t length;
+};
+
+struct skp_part_rule
+{
+  const char *name;
+  uint8_t kind;
+  uint8_t offset;
+  uint8_t size;          /* bytes, the most there can be */
+  uint8_t network;       /* stored most significant byte first */
+  uint8_t length_offset; /* where the kernel keeps the part's length, or 0 */
+};
+
+#define SKP_ADDRESS_PARTS 5
+
+/* REQUIRED of the COUNT parts must be given; the others are 0 by default.  */
+struct skp_family
+{
+  int family;
+  uint8_t count;
+  uint8_t required;
+  uint8_t length; /* of the sockaddr; 0 if it varies */
+  struct skp_part_rule parts[SKP_ADDRESS_PARTS];
+};
+
+/* The rules of FAMILY.  Never NULL: an unknown family has the rules of raw
+   bytes, with the family number AF_UNSPEC.  */
+SKP_API const struct skp_family *skp_address_family (int family);
+
+/* The family number of ADDRESS; AF_UNSPEC when it holds none.  */
+SKP_API int skp_address_number (const struct skp_address *address);
+
+/* Make ADDRESS from COUNT PARTS in the order of the rules.  0, or -EINVAL
+   (family or count; a pathname with a NUL inside), -ERANGE (a number too
+   large), -ENAMETOOLONG (too many bytes).  */
+SKP_API int skp_address_encode (struct skp_address *address, int family,
+                                const struct skp_part *parts, int count);
+
+/* Take ADDRESS apart: PARTS has room for SKP_ADDRESS_PARTS.  Answers the rules
+   that apply, those of raw bytes if ADDRESS is too short for its family.  */
+SKP_API const struct skp_family *
+skp_address_decode (const struct skp_address *address, struct skp_part *parts);
+
+/* The largest text of skp_address_format, its NUL included: each byte of a
+   name can take four characters.  */
+#define SKP_ADDRESS_TEXT 512
+
+/* Write ADDRESS as text with a NUL: "192.0.2.1:80", "[2001:db8::1%2]:80",
+   "unix:/run/name", "unix:@abstract", "vsock:2:1024", "family 16: 0102".
+   Bytes that do not print appear as \xHH.  The length, or -ENOSPC.  */
+SKP_API int skp_address_format (const struct skp_address *address, char *text,
+                                size_t size);
+
+/* Read what skp_address_format writes for INET, INET6, UNIX and VSOCK; a
+   scope may be an interface's name.  0, or -EINVAL, -ENAMETOOLONG, -ENODEV.  */
+SKP_API int skp_address_parse (struct skp_address *address, const char *text);
+
+SKP_END_DECLS
+
+#endif /* SKP_ADDRESS_H */

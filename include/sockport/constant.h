@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* The constants of the kernel's socket headers, by name.  */
+
+#ifndef SKP_CONSTANT_H
+#define SKP_CONSTANT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sockport/api.h>
+
+SKP_BEGIN_DECLS
+
+struct skp_constant
+{
+  const char *name;
+  int64_t value;
+};
+
+/* The constant number INDEX of the list, NULL past its end.  */
+SKP_API const struct skp_constant *skp_constant_at (size_t index);
+
+SKP_END_DECLS
+
+#endif /* SKP_CONSTANT_H */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Sockets: making, naming, connecting, accepting, shutting down (socket(7)).
+
+   Every descriptor is born close-on-exec and belongs to the caller.  Nothing
+   here waits; see sockport/api.h for the conventions.  */
+
+#ifndef SKP_SOCKET_H
+#define SKP_SOCKET_H
+
+#include <sockport/address.h>
+
+SKP_BEGIN_DECLS
+
+/* A new socket; TYPE may carry SOCK_NONBLOCK.  socket(2).  */
+SKP_API int skp_socket_open (int family, int type, int protocol);
+
+/* Two connected sockets in FDS.  socketpair(2).  */
+SKP_API int skp_socket_pair (int family, int type, int protocol, int fds[2]);
+
+SKP_API int skp_socket_bind (int fd, const struct skp_address *address);
+SKP_API int skp_socket_listen (int fd, int backlog);
+
+/* The next connection of the queue, -EAGAIN if it is empty, whether or not FD
+   is in blocking mode.  FLAGS may hold SOCK_NONBLOCK.  A connection that was
+   aborted while it was queued is skipped.  PEER may be NULL.  accept(2).  */
+SKP_API int skp_socket_accept (int fd, int flags, struct skp_address *peer);
+
+/* Start to connect: 0 when connected at once.  -EINPROGRESS: when FD becomes
+   writable, skp_socket_error tells how it ended.  -EAGAIN: the listener's queue
+   is full (UNIX); nothing has begun, call again later.  The mode of FD is left
+   as it was.  connect(2).  */
+SKP_API int skp_socket_connect (int fd, const struct skp_address *address);
+
+/* The pending error of FD, as -errno, or 0; reading it clears it.  */
+SKP_API int skp_socket_error (int fd);
+
+SKP_API int skp_socket_shutdown (int fd, int how);
+
+/* The address of FD itself, and of the socket it is connected to.  */
+SKP_API int skp_socket_name (int fd, struct skp_address *address);
+SKP_API int skp_socket_peer (int fd, struct skp_address *address);
+
+/* 1 if O_NONBLOCK is set on FD, else 0; and set or clear it.  */
+SKP_API int skp_socket_nonblocking (int fd);
+SKP_API int skp_socket_set_nonblocking (int fd, int nonblocking);
+
+SKP_END_DECLS
+
+#endif /* SKP_SOCKET_H */

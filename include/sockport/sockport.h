@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* The whole core interface; see sockport/api.h for its conventions.  */
+
+#ifndef SKP_SOCKPORT_H
+#define SKP_SOCKPORT_H
+
+#include <sockport/address.h>
+#include <sockport/constant.h>
+#include <sockport/option.h>
+#include <sockport/socket.h>
+#include <sockport/transfer.h>
+
+#endif /* SKP_SOCKPORT_H */

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Addresses from parts and back.  The table of families is the only place that
+   knows what a family's sockaddr looks like; nothing here calls the kernel.  */
+
+#include <sockport/address.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <linux/vm_sockets.h>
+
+#define AT(type, field) offsetof (struct type, field)
+#define SIZE(type, field) sizeof (((struct type *)0)->field)
+#define NUMBER(text, type, field, network)                                     \
+  {                                                                            \
+    text, SKP_PART_NUMBER, AT (type, field), SIZE (type, field), network, 0    \
+  }
+
+/* The first one stands for every family that is not listed.  */
+static const struct skp_family families[] = {
+  { AF_UNSPEC,
+    1,
+    0,
+    0,
+    { { "bytes", SKP_PART_BYTES, sizeof (sa_family_t),
+        sizeof (struct sockaddr_storage) - sizeof (sa_family_t), 0, 0 } } },
+  { AF_INET,
+    2,
+    2,
+    sizeof (struct sockaddr_in),
+    { NUMBER ("addr", sockaddr_in, sin_addr, 1),
+      NUMBER ("port", sockaddr_in, sin_port, 1) } },
+  { AF_INET6,
+    4,
+    2,
+    sizeof (struct sockaddr_in6),
+    { { "addr", SKP_PART_WIDE, AT (sockaddr_in6, sin6_addr), 16, 1, 0 },
+      NUMBER ("port", sockaddr_in6, sin6_port, 1),
+      NUMBER ("flowinfo", sockaddr_in6, sin6_flowinfo, 1),
+      NUMBER ("scopeid", sockaddr_in6, sin6_scope_id, 0) } },
+  { AF_UNIX,
+    1,
+    1,
+    0,
+    { { "path", SKP_PART_NAME, AT (sockaddr_un, sun_path),
+        SIZE (sockaddr_un, sun_path), 0, 0 } } },
+  { AF_NETLINK,
+    2,
+    0,
+    sizeof (struct sockaddr_nl),
+    { NUMBER ("pid", sockaddr_nl, nl_pid, 0),
+      NUMBER ("groups", sockaddr_nl, nl_groups, 0) } },
+  { AF_PACKET,
+    5,
+    2,
+    sizeof (struct sockaddr_ll),
+    { NUMBER ("protocol", sockaddr_ll, sll_protocol, 1),
+      NUMBER ("ifindex", sockaddr_ll, sll_ifindex, 0),
+      NUMBER ("hatype", sockaddr_ll, sll_hatype, 0),
+      NUMBER ("pkttype", sockaddr_ll, sll_pkttype, 0),
+      { "addr", SKP_PART_BYTES, AT (sockaddr_ll, sll_addr),
+        SIZE (sockaddr_ll, sll_addr), 0, AT (sockaddr_ll, sll_halen) } } },
+  { AF_VSOCK,
+    2,
+    2,
+    sizeof (struct sockaddr_vm),
+    { NUMBER ("cid", sockaddr_vm, svm_cid, 0),
+      NUMBER ("port", sockaddr_vm, svm_port, 0) } },
+};
+
+const struct skp_family *
+skp_address_family (int family)
+{
+  for (size_t i = 1; i < sizeof families / sizeof *families; i++)
+    if (families[i].family == family)
+      return &families[i];
+  return &families[0];
+}
+
+int
+skp_address_number (const struct skp_address *address)
+{
+  return address->length < sizeof (sa_family_t) ? AF_UNSPEC
+                                                : address->storage.ss_family;
+}
+
+static void
+number_store (unsigned char *at, uint64_t number, const struct skp_part_rule *r)
+{
+  for (int i = 0; i < r->size; i++, number >>= 8)
+    {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+      at[r->network ? r->size - 1 - i : i] = (unsigned char)number;
+#else
+      at[r->size - 1 - i] = (unsigned char)number;
+#endif
+    }
+}
+
+static uint64_t
+number_load (const unsigned char *at, const struct skp_part_rule *r)
+{
+  uint64_t number = 0;
+  for (int i = 0; i < r->size; i++)
+    {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+      number = number << 8 | at[r->network ? i : r->size - 1 - i];
+#else
+      number = number << 8 | at[i];
+#endif
+    }
+  return number;
+}
+
+/* A NUL inside a pathname would make the kernel use another, shorter name.  */
+static int
+bytes_check (const struct skp_part *part, const struct skp_part_rule *r)
+{
+  const char *bytes = part->bytes;
+  if (part->length > r->size)
+    return -ENAMETOOLONG;
+  if (r->kind == SKP_PART_NAME && part->length > 0 && bytes[0] != '\0'
+      && memchr (bytes, '\0', part->length))
+    return -EINVAL;
+  return 0;
+}
+
+/* Store PART at its place; the number of bytes written, or -errno.  */
+static int
+part_store (unsigned char *base, const struct skp_part *part,
+            const struct skp_part_rule *r)
+{
+  if (r->kind == SKP_PART_NUMBER)
+    {
+      if (part->number >> (8 * r->size))
+        return -ERANGE;
+      number_store (base + r->offset, part->number, r);
+      return r->size;
+    }
+  if (r->kind == SKP_PART_WIDE && part->length != r->size)
+    return -EINVAL;
+  int err = bytes_check (part, r);
+  if (err < 0)
+    return err;
+  if (part->length > 0)
+    memcpy (base + r->offset, part->bytes, part->length);
+  if (r->length_offset)
+    base[r->length_offset] = (unsigned char)part->length;
+  return (int)part->length;
+}
+
+int
+skp_address_encode (struct skp_address *address, int family,
+                    const struct skp_part *parts, int count)
+{
+  const struct skp_family *rules = skp_address_family (family);
+  struct skp_address made = { 0 };
+  int end = sizeof (sa_family_t);
+
+  if (family < 0 || family > (sa_family_t)-1 || count < rules->required
+      || count > rules->count)
+    return -EINVAL;
+  made.storage.ss_family = (sa_family_t)family;
+  for (int i = 0; i < count; i++)
+    {
+      int size = part_store ((unsigned char *)&made.storage, &parts[i],
+                             &rules->parts[i]);
+      if (size < 0)
+        return size;
+      end = rules->parts[i].offset + size;
+    }
+  made.length = rules->length ? rules->length : (socklen_t)end;
+  *address = made;
+  return 0;
+}
+
+/* The kernel reports a pathname with the NUL that it added itself, an abstract
+   name exactly (unix(7)); a socket without a name has the family alone.  */
+static void
+bytes_load (struct skp_part *part, const unsigned char *base, size_t length,
+            const struct skp_part_rule *r)
+{
+  size_t have = length > r->offset ? length - r->offset : 0;
+
+  part->bytes = base + r->offset;
+  part->length = have;
+  if (r->length_offset && base[r->length_offset] < have)
+    part->length = base[r->length_offset];
+  if (r->kind != SKP_PART_NAME)
+    return;
+  if (have == 0)
+    part->bytes = NULL;
+  else if (base[r->offset] != '\0' && base[length - 1] == '\0')
+    part->length = have - 1;
+}
+
+const struct skp_family *
+skp_address_decode (const struct skp_address *address, struct skp_part *parts)
+{
+  const unsigned char *base = (const unsigned char *)&address->storage;
+  const struct skp_family *rules
+      = skp_address_family (skp_address_number (address));
+  size_t length = address->length;
+
+  if (length > sizeof address->storage)
+    length = sizeof address->storage;
+  if (length < rules->length)
+    rules = &families[0];
+  for (int i = 0; i < rules->count; i++)
+    {
+      const struct skp_part_rule *r = &rules->parts[i];
+      parts[i] = (struct skp_part){ 0 };
+      if (r->kind == SKP_PART_NUMBER)
+        parts[i].number = number_load (base + r->offset, r);
+      else if (r->kind == SKP_PART_WIDE)
+        parts[i]
+            = (struct skp_part){ .bytes = base + r->offset, .length = r->size };
+      else
+        bytes_load (&parts[i], base, length, r);
+    }
+  return rules;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* The system calls of the core, each one converted to >= 0 or -errno where it
+   is made, and repeated when interrupted.  In one place, so that tests can put
+   their own `syscall' underneath.
+
+   `syscall' rather than the C library's functions on the hot path: those are
+   cancellation points and pay for it once the process has threads, and a thread
+   cancelled inside one would leak what the call had obtained.  */
+
+#ifndef SKP_OS_H
+#define SKP_OS_H
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+long skp__recvfrom (int fd, void *buffer, size_t size, int flags, void *from,
+                    socklen_t *length);
+long skp__sendto (int fd, const void *buffer, size_t size, int flags,
+                  const void *to, socklen_t length);
+long skp__recvmsg (int fd, struct msghdr *message, int flags);
+long skp__sendmsg (int fd, const struct msghdr *message, int flags);
+int skp__accept4 (int fd, void *address, socklen_t *length, int flags);
+int skp__poll_now (struct pollfd *fds, unsigned count);
+
+/* The answer of a C library function as >= 0 or -errno.  */
+int skp__result (int result);
+
+#endif /* SKP_OS_H */

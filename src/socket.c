@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Making, naming, connecting and accepting.  Never data, never options but the
+   pending error.  */
+
+#include <sockport/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "os.h"
+
+int
+skp_socket_open (int family, int type, int protocol)
+{
+  return skp__result (socket (family, type | SOCK_CLOEXEC, protocol));
+}
+
+int
+skp_socket_pair (int family, int type, int protocol, int fds[2])
+{
+  return skp__result (socketpair (family, type | SOCK_CLOEXEC, protocol, fds));
+}
+
+int
+skp_socket_bind (int fd, const struct skp_address *address)
+{
+  return skp__result (
+      bind (fd, (const struct sockaddr *)&address->storage, address->length));
+}
+
+int
+skp_socket_listen (int fd, int backlog)
+{
+  return skp__result (listen (fd, backlog));
+}
+
+/* accept4 has no flag that keeps it from waiting on a blocking listener, so the
+   queue is looked at first.  If another process takes the connection between
+   the two calls, accept4 waits for the next one.  */
+int
+skp_socket_accept (int fd, int flags, struct skp_address *peer)
+{
+  struct pollfd queue = { .fd = fd, .events = POLLIN };
+  socklen_t length;
+  int result;
+
+  do
+    {
+      result = skp__poll_now (&queue, 1);
+      if (result < 0)
+        return result;
+      if (result == 0)
+        return -EAGAIN;
+      length = sizeof peer->storage;
+      result = skp__accept4 (fd, peer ? &peer->storage : NULL,
+                             peer ? &length : NULL, flags | SOCK_CLOEXEC);
+    }
+  while (result == -ECONNABORTED || result == -EPROTO);
+  if (result >= 0 && peer)
+    peer->length = length;
+  return result;
+}
+
+int
+skp_socket_nonblocking (int fd)
+{
+  int flags = skp__result (fcntl (fd, F_GETFL));
+  return flags < 0 ? flags : (flags & O_NONBLOCK) != 0;
+}
+
+int
+skp_socket_set_nonblocking (int fd, int nonblocking)
+{
+  int flags = skp__result (fcntl (fd, F_GETFL));
+  if (flags < 0)
+    return flags;
+  int wanted = nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+  return wanted == flags ? 0 : skp__result (fcntl (fd, F_SETFL, wanted));
+}
+
+/* connect has no flag that keeps it from waiting: the descriptor is put into
+   non-blocking mode for the call.  An interrupted connect goes on by itself and
+   must not be called again (connect(2)), which is what -EINPROGRESS says.  */
+int
+skp_socket_connect (int fd, const struct skp_address *address)
+{
+  int nonblocking = skp_socket_nonblocking (fd);
+  if (nonblocking < 0)
+    return nonblocking;
+  if (!nonblocking)
+    {
+      int err = skp_socket_set_nonblocking (fd, 1);
+      if (err < 0)
+        return err;
+    }
+  int result = skp__result (connect (
+      fd, (const struct sockaddr *)&address->storage, address->length));
+  if (!nonblocking)
+    skp_socket_set_nonblocking (fd, 0);
+  return result == -EINTR ? -EINPROGRESS : result;
+}
+
+int
+skp_socket_error (int fd)
+{
+  int pending = 0;
+  socklen_t length = sizeof pending;
+  int result
+      = skp__result (getsockopt (fd, SOL_SOCKET, SO_ERROR, &pending, &length));
+  return result < 0 ? result : -pending;
+}
+
+int
+skp_socket_shutdown (int fd, int how)
+{
+  return skp__result (shutdown (fd, how));
+}
+
+static int
+name (int fd, struct skp_address *address,
+      int (*ask) (int, struct sockaddr *, socklen_t *))
+{
+  socklen_t length = sizeof address->storage;
+  struct sockaddr_storage storage;
+  int result = skp__result (ask (fd, (struct sockaddr *)&storage, &length));
+  if (result >= 0)
+    *address = (struct skp_address){ length, storage };
+  return result;
+}
+
+int
+skp_socket_name (int fd, struct skp_address *address)
+{
+  return name (fd, address, getsockname);
+}
+
+int
+skp_socket_peer (int fd, struct skp_address *address)
+{
+  return name (fd, address, getpeername);
+}
