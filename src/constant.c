@@ -3,12 +3,16 @@
 
 #include <sockport/constant.h>
 
-#include <sys/socket.h>
+#include <string.h>
+
+#include "kernel.h"
 
 static const struct skp_constant constants[] = {
 #define C(name) { #name, (int64_t)(name) },
+#define V(name, value) { #name, value },
 #include "constant.def"
 #undef C
+#undef V
 };
 
 const struct skp_constant *
@@ -16,4 +20,13 @@ skp_constant_at (size_t index)
 {
   return index < sizeof constants / sizeof *constants ? &constants[index]
                                                       : NULL;
+}
+
+const struct skp_constant *
+skp_constant_named (const char *name)
+{
+  for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
+    if (!strcmp (constants[i].name, name))
+      return &constants[i];
+  return NULL;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* The constants of the kernel's socket headers, by name.  */
+/* The constants of the kernel's socket headers, by name.
+
+   Each has its header's value; addresses (INADDR_) are in host order, and
+   IN6ADDR_ANY and IN6ADDR_LOOPBACK are the addresses as integers.  */
 
 #ifndef SKP_CONSTANT_H
 #define SKP_CONSTANT_H
@@ -18,6 +21,9 @@ struct skp_constant
 
 /* The constant number INDEX of the list, NULL past its end.  */
 SKP_API const struct skp_constant *skp_constant_at (size_t index);
+
+/* The constant called NAME ("SO_REUSEADDR"), or NULL.  */
+SKP_API const struct skp_constant *skp_constant_named (const char *name);
 
 SKP_END_DECLS
 
