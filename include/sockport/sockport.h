@@ -6,6 +6,8 @@
 
 #include <sockport/address.h>
 #include <sockport/constant.h>
+#include <sockport/control.h>
+#include <sockport/message.h>
 #include <sockport/option.h>
 #include <sockport/socket.h>
 #include <sockport/transfer.h>
