@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Addresses as Scheme vectors, made and read by the core's table of parts; and
+   inet-pton and inet-ntop.  */
+
+#include "convert.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <langinfo.h>
+#include <string.h>
+#include <sockport/guile.h>
+
+/* The largest integer of 32 bits and less that a part of SIZE bytes holds.  */
+#define PART_MAX(size) ((int64_t)((UINT64_C (1) << (8 * (size))) - 1))
+
+SCM
+scm_skp__wide_from (const unsigned char *bytes)
+{
+  uint64_t high = 0, low = 0;
+  for (int i = 0; i < 8; i++)
+    {
+      high = high << 8 | bytes[i];
+      low = low << 8 | bytes[8 + i];
+    }
+  if (high == 0)
+    return scm_from_uint64 (low);
+  return scm_logior (scm_ash (scm_from_uint64 (high), scm_from_int (64)),
+                     scm_from_uint64 (low));
+}
+
+void
+scm_skp__wide_to (unsigned char *bytes, SCM value, int pos, const char *who)
+{
+  if (!scm_is_exact_integer (value))
+    scm_wrong_type_arg_msg (who, pos, value, "exact integer");
+  if (scm_is_true (scm_negative_p (value))
+      || scm_is_true (
+          scm_gr_p (scm_integer_length (value), scm_from_int (128))))
+    scm_out_of_range_pos (who, value, scm_from_int (pos));
+  uint64_t low
+      = scm_to_uint64 (scm_logand (value, scm_from_uint64 (UINT64_MAX)));
+  uint64_t high = scm_to_uint64 (scm_ash (value, scm_from_int (-64)));
+  for (int i = 7; i >= 0; i--, high >>= 8, low >>= 8)
+    {
+      bytes[i] = (unsigned char)high;
+      bytes[8 + i] = (unsigned char)low;
+    }
+}
+
+/* The locale's encoding, in which Guile's file names are; a program that has
+   not called setlocale still wants its names whole, hence UTF-8 for ASCII.  */
+static const char *
+name_encoding (void)
+{
+  const char *codeset = nl_langinfo (CODESET);
+  return strcmp (codeset, "ANSI_X3.4-1968") == 0 ? "UTF-8" : codeset;
+}
+
+SCM
+scm_skp__name_from (const void *bytes, size_t length)
+{
+  const unsigned char *b = bytes;
+  size_t i = 0, back_length;
+
+  while (i < length && b[i] < 128)
+    i++;
+  if (i == length)
+    return scm_from_latin1_stringn (bytes, length);
+  SCM string = scm_from_stringn (bytes, length, name_encoding (),
+                                 SCM_FAILED_CONVERSION_QUESTION_MARK);
+  char *back = scm_to_stringn (string, &back_length, name_encoding (),
+                               SCM_FAILED_CONVERSION_QUESTION_MARK);
+  int same = back_length == length && memcmp (back, bytes, length) == 0;
+  free (back);
+  if (same)
+    return string;
+  SCM vector = scm_c_make_bytevector (length);
+  memcpy (SCM_BYTEVECTOR_CONTENTS (vector), bytes, length);
+  return vector;
+}
+
+const char *
+scm_skp__name_to (SCM name, size_t *length, int pos, const char *who)
+{
+  if (SCM_BYTEVECTOR_P (name))
+    {
+      *length = SCM_BYTEVECTOR_LENGTH (name);
+      return (const char *)SCM_BYTEVECTOR_CONTENTS (name);
+    }
+  if (!scm_is_string (name))
+    scm_wrong_type_arg_msg (who, pos, name, "string or bytevector");
+  char *bytes = scm_to_stringn (name, length, name_encoding (),
+                                SCM_FAILED_CONVERSION_ERROR);
+  char *copy = scm_gc_malloc_pointerless (*length + 1, "name");
+  memcpy (copy, bytes, *length);
+  free (bytes);
+  return copy;
+}
+
+/* WIDE is room for a part of 16 bytes.  */
+static void
+part_to (struct skp_part *part, unsigned char *wide, SCM value,
+         const struct skp_part_rule *rule, int pos, const char *who)
+{
+  *part = (struct skp_part){ 0 };
+  switch (rule->kind)
+    {
+    case SKP_PART_NUMBER:
+      part->number = (uint64_t)scm_skp__integer (
+          value, 0, PART_MAX (rule->size), pos, who);
+      break;
+    case SKP_PART_WIDE:
+      scm_skp__wide_to (wide, value, pos, who);
+      part->bytes = wide;
+      part->length = 16;
+      break;
+    case SKP_PART_NAME:
+      if (!scm_is_false (value))
+        part->bytes = scm_skp__name_to (value, &part->length, pos, who);
+      break;
+    default:
+      if (!SCM_BYTEVECTOR_P (value))
+        scm_wrong_type_arg_msg (who, pos, value, "bytevector");
+      part->bytes = SCM_BYTEVECTOR_CONTENTS (value);
+      part->length = SCM_BYTEVECTOR_LENGTH (value);
+    }
+}
+
+/* STEP is 1 when each part is an argument of its own, 0 inside a vector.  */
+static void
+parts_to (struct skp_address *address, int family, const SCM *values, int count,
+          int pos, int step, const char *who)
+{
+  const struct skp_family *rules = skp_address_family (family);
+  struct skp_part parts[SKP_ADDRESS_PARTS];
+  unsigned char wide[16];
+
+  for (int i = 0; i < count; i++)
+    part_to (&parts[i], wide, values[i], &rules->parts[i], pos + i * step, who);
+  int err = skp_address_encode (address, family, parts, count);
+  /* Counts and numbers are right by now: it is the bytes of a name.  */
+  if (err == -ENAMETOOLONG)
+    scm_syserror_msg (who, "the address is longer than its family allows: ~S",
+                      scm_list_1 (values[count - 1]), ENAMETOOLONG);
+  if (err < 0)
+    scm_wrong_type_arg_msg (who, pos, values[0],
+                            "name without NUL, or an abstract one");
+}
+
+void
+scm_skp__address_to (struct skp_address *address, SCM vector, int pos,
+                     const char *who)
+{
+  SCM values[SKP_ADDRESS_PARTS];
+  size_t length = scm_is_vector (vector) ? scm_c_vector_length (vector) : 0;
+
+  if (length == 0)
+    scm_wrong_type_arg_msg (who, pos, vector, "socket address");
+  int family = (int)scm_skp__integer (scm_c_vector_ref (vector, 0), 0,
+                                      (sa_family_t)-1, pos, who);
+  const struct skp_family *rules = skp_address_family (family);
+  if (length - 1 < rules->required || length - 1 > rules->count)
+    scm_wrong_type_arg_msg (who, pos, vector, "socket address");
+  for (size_t i = 1; i < length; i++)
+    values[i - 1] = scm_c_vector_ref (vector, i);
+  parts_to (address, family, values, (int)length - 1, pos, 0, who);
+}
+
+SCM
+scm_skp__address_args (struct skp_address *address, SCM family, SCM args,
+                       int pos, const char *who)
+{
+  SCM values[SKP_ADDRESS_PARTS];
+  int count = 0;
+
+  if (scm_is_vector (family))
+    {
+      scm_skp__address_to (address, family, pos, who);
+      return args;
+    }
+  int number = (int)scm_skp__integer (family, 0, (sa_family_t)-1, pos, who);
+  const struct skp_family *rules = skp_address_family (number);
+  for (; count < rules->count && scm_is_pair (args); args = SCM_CDR (args))
+    values[count++] = SCM_CAR (args);
+  if (count < rules->required)
+    scm_error_num_args_subr (who);
+  parts_to (address, number, values, count, pos + 1, 1, who);
+  return args;
+}
+
+static SCM
+part_from (const struct skp_part *part, const struct skp_part_rule *rule)
+{
+  switch (rule->kind)
+    {
+    case SKP_PART_NUMBER:
+      return scm_from_uint64 (part->number);
+    case SKP_PART_WIDE:
+      return scm_skp__wide_from (part->bytes);
+    case SKP_PART_NAME:
+      return part->bytes ? scm_skp__name_from (part->bytes, part->length)
+                         : SCM_BOOL_F;
+    default:
+      break;
+    }
+  SCM bytes = scm_c_make_bytevector (part->length);
+  memcpy (SCM_BYTEVECTOR_CONTENTS (bytes), part->bytes, part->length);
+  return bytes;
+}
+
+SCM
+scm_skp__address_from (const struct skp_address *address)
+{
+  struct skp_part parts[SKP_ADDRESS_PARTS];
+  if (address->length < sizeof (sa_family_t))
+    return SCM_BOOL_F;
+  const struct skp_family *rules = skp_address_decode (address, parts);
+  SCM vector = scm_c_make_vector (rules->count + 1U, SCM_BOOL_F);
+  SCM_SIMPLE_VECTOR_SET (vector, 0,
+                         scm_from_int (skp_address_number (address)));
+  for (int i = 0; i < rules->count; i++)
+    SCM_SIMPLE_VECTOR_SET (vector, i + 1,
+                           part_from (&parts[i], &rules->parts[i]));
+  return vector;
+}
+
+SCM
+scm_skp_make_socket_address (SCM family, SCM address, SCM args)
+{
+  struct skp_address made;
+  SCM left = scm_skp__address_args (
+      &made, family, SCM_UNBNDP (address) ? SCM_EOL : scm_cons (address, args),
+      1, "make-socket-address");
+  if (!scm_is_null (left))
+    scm_error_num_args_subr ("make-socket-address");
+  return scm_skp__address_from (&made);
+}
+
+static SCM
+address_to_text (SCM vector)
+{
+  struct skp_address address;
+  char text[SKP_ADDRESS_TEXT];
+  scm_skp__address_to (&address, vector, 1, "socket-address->string");
+  skp_address_format (&address, text, sizeof text);
+  return scm_from_utf8_string (text);
+}
+
+static SCM
+address_from_text (SCM string)
+{
+  struct skp_address address;
+  size_t length;
+  if (!scm_is_string (string))
+    scm_wrong_type_arg_msg ("string->socket-address", 1, string, "string");
+  const char *bytes
+      = scm_skp__name_to (string, &length, 1, "string->socket-address");
+  char text[SKP_ADDRESS_TEXT];
+  if (length >= sizeof text || memchr (bytes, '\0', length))
+    return SCM_BOOL_F;
+  memcpy (text, bytes, length);
+  text[length] = '\0';
+  return skp_address_parse (&address, text) < 0
+             ? SCM_BOOL_F
+             : scm_skp__address_from (&address);
+}
+
+static int
+inet_family (SCM family, const char *who)
+{
+  int number = (int)scm_skp__integer (family, 0, INT32_MAX, 1, who);
+  if (number != AF_INET && number != AF_INET6)
+    scm_out_of_range_pos (who, family, scm_from_int (1));
+  return number;
+}
+
+SCM
+scm_skp_inet_pton (SCM family, SCM address)
+{
+  static const char who[] = "inet-pton";
+  int number = inet_family (family, who);
+  unsigned char bytes[16];
+  size_t length;
+
+  if (!scm_is_string (address))
+    scm_wrong_type_arg_msg (who, 2, address, "string");
+  const char *name = scm_skp__name_to (address, &length, 2, who);
+  char text[INET6_ADDRSTRLEN] = "";
+  if (length < sizeof text && !memchr (name, '\0', length))
+    memcpy (text, name, length);
+  if (inet_pton (number, text, bytes) != 1)
+    scm_misc_error (who, "not a numeric address: ~S", scm_list_1 (address));
+  if (number == AF_INET6)
+    return scm_skp__wide_from (bytes);
+  return scm_from_uint32 ((uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16
+                          | (uint32_t)bytes[2] << 8 | bytes[3]);
+}
+
+SCM
+scm_skp_inet_ntop (SCM family, SCM address)
+{
+  static const char who[] = "inet-ntop";
+  int number = inet_family (family, who);
+  unsigned char bytes[16];
+  char text[INET6_ADDRSTRLEN];
+
+  if (number == AF_INET6)
+    scm_skp__wide_to (bytes, address, 2, who);
+  else
+    {
+      uint32_t host
+          = htonl ((uint32_t)scm_skp__integer (address, 0, UINT32_MAX, 2, who));
+      memcpy (bytes, &host, sizeof host);
+    }
+  inet_ntop (number, bytes, text, sizeof text);
+  return scm_from_latin1_string (text);
+}
+
+void
+scm_skp__init_address (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "make-socket-address", 1, 1, 1, scm_skp_make_socket_address },
+    { "socket-address->string", 1, 0, 0, address_to_text },
+    { "string->socket-address", 1, 0, 0, address_from_text },
+    { "inet-pton", 2, 0, 0, scm_skp_inet_pton },
+    { "inet-ntop", 2, 0, 0, scm_skp_inet_ntop },
+  };
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}

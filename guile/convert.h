@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Scheme values to C and back, for every file of the binding.
+
+   Each function that takes POS and WHO refuses a bad argument with
+   wrong-type-arg or out-of-range at that position; numbers are looked at before
+   libguile converts them, because scm_to_ulong and its siblings crash on some
+   integers in Guile 3.0.8.  */
+
+#ifndef SCM_SKP_CONVERT_H
+#define SCM_SKP_CONVERT_H
+
+#include <libguile.h>
+#include <stdint.h>
+#include <sockport/address.h>
+
+/* A primitive, for scm_skp__define.  */
+struct scm_skp__primitive
+{
+  const char *name;
+  int required, optional, rest;
+  SCM (*function) ();
+};
+
+/* Define COUNT PRIMITIVES in the current module.  */
+void scm_skp__define (const struct scm_skp__primitive *primitives,
+                      size_t count);
+
+/* Throw system-error with the errno that NEGATIVE_ERRNO stands for.  */
+_Noreturn void scm_skp__error (long negative_errno, const char *who);
+
+/* Throw system-error EBADF that says the port was closed meanwhile.  */
+_Noreturn void scm_skp__error_closed (const char *who);
+
+_Noreturn void scm_skp__refuse_fd (SCM port, int pos, const char *who);
+_Noreturn void scm_skp__refuse_integer (SCM value, int pos, const char *who);
+
+/* The descriptor of PORT, an open file port.  */
+static inline int
+scm_skp__fd (SCM port, int pos, const char *who)
+{
+  if (!SCM_OPFPORTP (port))
+    scm_skp__refuse_fd (port, pos, who);
+  return SCM_FPORT_FDES (port);
+}
+
+/* VALUE, an exact integer from LOW to HIGH, both within a fixnum.  */
+static inline int64_t
+scm_skp__integer (SCM value, int64_t low, int64_t high, int pos,
+                  const char *who)
+{
+  if (!SCM_I_INUMP (value) || SCM_I_INUM (value) < low
+      || SCM_I_INUM (value) > high)
+    scm_skp__refuse_integer (value, pos, who);
+  return SCM_I_INUM (value);
+}
+
+/* As scm_skp__integer from 0 to INT_MAX, DEFAULT_VALUE if VALUE is absent.  */
+static inline int
+scm_skp__flags (SCM value, int default_value, int pos, const char *who)
+{
+  return SCM_UNBNDP (value)
+             ? default_value
+             : (int)scm_skp__integer (value, 0, INT32_MAX, pos, who);
+}
+
+/* A socket port that owns FD, unbuffered, for reading and writing.  FD is
+   closed if making the port throws.  */
+SCM scm_skp__port (int fd);
+
+/* An unsigned integer of 128 bits from BYTES, most significant first; and the
+   bytes of VALUE.  */
+SCM scm_skp__wide_from (const unsigned char *bytes);
+void scm_skp__wide_to (unsigned char *bytes, SCM value, int pos,
+                       const char *who);
+
+/* An address from its vector, and from a procedure's arguments: FAMILY, which
+   may be such a vector, and the list ARGS of what follows it, which starts at
+   position POS + 1.  What is left of ARGS is answered.  */
+void scm_skp__address_to (struct skp_address *address, SCM vector, int pos,
+                          const char *who);
+SCM scm_skp__address_args (struct skp_address *address, SCM family, SCM args,
+                           int pos, const char *who);
+
+/* The vector of ADDRESS; #f if it is empty.  */
+SCM scm_skp__address_from (const struct skp_address *address);
+
+/* A UNIX name or another string of the system: BYTES as a string in the
+   locale's encoding, or as a bytevector when no string would give them back. */
+SCM scm_skp__name_from (const void *bytes, size_t length);
+
+/* The bytes of NAME, a string or a bytevector, in memory of the collector.  */
+const char *scm_skp__name_to (SCM name, size_t *length, int pos,
+                              const char *who);
+
+/* A part of a buffer: SIZE bytes at BYTES.  */
+struct scm_skp__slice
+{
+  char *bytes;
+  size_t size;
+  size_t start;
+};
+
+/* The slice of BUFFER, a bytevector or a string of characters 0 to 255, from
+   START to END (absent: all), to send from.  POS is the buffer's position,
+   START_POS that of START.  A string's bytes are a copy.  */
+void scm_skp__out_slice (struct scm_skp__slice *slice, SCM buffer, SCM start,
+                         SCM end, int pos, int start_pos, const char *who);
+
+/* The same, to receive into; scm_skp__in_done then stores COUNT received bytes
+   when BUFFER is a string.  Refuses what cannot be changed.  */
+void scm_skp__in_slice (struct scm_skp__slice *slice, SCM buffer, SCM start,
+                        SCM end, int pos, int start_pos, const char *who);
+void scm_skp__in_done (const struct scm_skp__slice *slice, SCM buffer,
+                       size_t count);
+
+/* Wait until PORT is readable (POLLIN) or writable (POLLOUT), as a blocking
+   call of WHO would: outside Guile mode, woken by asyncs and by a close, at
+   most for the socket's SO_RCVTIMEO or SO_SNDTIMEO.  Throws EAGAIN if PORT is
+   in non-blocking mode or that time has passed, EBADF if it was closed.  */
+void scm_skp__block (SCM port, int events, const char *who);
+
+/* The same without regard to mode and options: 1 when ready, 0 when the
+   monotonic clock has reached DEADLINE_NS (-1: never).  */
+int scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who);
+
+/* The monotonic clock.  */
+int64_t scm_skp__monotonic_ns (void);
+
+void scm_skp__init_address (void);
+void scm_skp__init_byte_order (void);
+void scm_skp__init_constant (void);
+void scm_skp__init_option (void);
+void scm_skp__init_socket (void);
+void scm_skp__init_transfer (void);
+void scm_skp__init_wait (void);
+
+#endif /* SCM_SKP_CONVERT_H */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* What (sockport primitive) loads.  */
+
+#include "convert.h"
+
+#include <sockport/guile.h>
+
+static void (*const inits[]) (void) = {
+  scm_skp__init_address, scm_skp__init_byte_order, scm_skp__init_constant,
+  scm_skp__init_option,  scm_skp__init_socket,     scm_skp__init_transfer,
+  scm_skp__init_wait,
+};
+
+void
+scm_skp_init (void)
+{
+  for (size_t i = 0; i < sizeof inits / sizeof *inits; i++)
+    inits[i]();
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Sockets as ports.  The primitives whose names begin with % try once; the C
+   functions of the same name wait.  */
+
+#include "convert.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+#include <sockport/guile.h>
+#include <sockport/socket.h>
+
+static SCM
+done (int result, const char *who)
+{
+  if (result < 0)
+    scm_skp__error (result, who);
+  return SCM_UNSPECIFIED;
+}
+
+/* FAMILY, STYLE and PROTO; NONBLOCKING adds SOCK_NONBLOCK.  */
+struct kind
+{
+  int family, style, proto;
+};
+
+static struct kind
+kind_to (SCM family, SCM style, SCM proto, SCM nonblocking, const char *who)
+{
+  struct kind kind
+      = { (int)scm_skp__integer (family, 0, (sa_family_t)-1, 1, who),
+          (int)scm_skp__integer (style, 0, INT_MAX, 2, who),
+          (int)scm_skp__integer (proto, 0, INT_MAX, 3, who) };
+  if (!SCM_UNBNDP (nonblocking) && scm_is_true (nonblocking))
+    kind.style |= SOCK_NONBLOCK;
+  return kind;
+}
+
+static SCM
+socket_try (SCM family, SCM style, SCM proto, SCM nonblocking)
+{
+  static const char who[] = "socket";
+  struct kind kind = kind_to (family, style, proto, nonblocking, who);
+  int fd = skp_socket_open (kind.family, kind.style, kind.proto);
+  if (fd < 0)
+    scm_skp__error (fd, who);
+  return scm_skp__port (fd);
+}
+
+SCM
+scm_skp_socket (SCM family, SCM style, SCM proto)
+{
+  return socket_try (family, style, proto, SCM_UNDEFINED);
+}
+
+static void
+close_second (void *fds)
+{
+  close (((int *)fds)[1]);
+}
+
+static SCM
+socketpair_try (SCM family, SCM style, SCM proto, SCM nonblocking)
+{
+  static const char who[] = "socketpair";
+  struct kind kind = kind_to (family, style, proto, nonblocking, who);
+  int fds[2];
+  int err = skp_socket_pair (kind.family, kind.style, kind.proto, fds);
+  if (err < 0)
+    scm_skp__error (err, who);
+  scm_dynwind_begin (0);
+  scm_dynwind_unwind_handler (close_second, fds, 0);
+  SCM first = scm_skp__port (fds[0]);
+  scm_dynwind_end ();
+  return scm_cons (first, scm_skp__port (fds[1]));
+}
+
+SCM
+scm_skp_socketpair (SCM family, SCM style, SCM proto)
+{
+  return socketpair_try (family, style, proto, SCM_UNDEFINED);
+}
+
+SCM
+scm_skp_shutdown (SCM sock, SCM how)
+{
+  static const char who[] = "shutdown";
+  int fd = scm_skp__fd (sock, 1, who);
+  int direction = (int)scm_skp__integer (how, SHUT_RD, SHUT_RDWR, 2, who);
+  return done (skp_socket_shutdown (fd, direction), who);
+}
+
+/* The address that FAM, ADDRESS and ARGS give, and nothing after it.  */
+static void
+whole_address (struct skp_address *made, SCM fam, SCM address, SCM args,
+               const char *who)
+{
+  SCM all = SCM_UNBNDP (address)
+                ? SCM_EOL
+                : scm_cons (address, SCM_UNBNDP (args) ? SCM_EOL : args);
+  if (!scm_is_null (scm_skp__address_args (made, fam, all, 2, who)))
+    scm_error_num_args_subr (who);
+}
+
+SCM
+scm_skp_bind (SCM sock, SCM fam, SCM address, SCM args)
+{
+  static const char who[] = "bind";
+  struct skp_address made;
+  int fd = scm_skp__fd (sock, 1, who);
+  whole_address (&made, fam, address, args, who);
+  return done (skp_socket_bind (fd, &made), who);
+}
+
+SCM
+scm_skp_listen (SCM sock, SCM backlog)
+{
+  static const char who[] = "listen";
+  int fd = scm_skp__fd (sock, 1, who);
+  int length = (int)scm_skp__integer (backlog, 0, INT_MAX, 2, who);
+  return done (skp_socket_listen (fd, length), who);
+}
+
+static int
+accept_flags (SCM flags)
+{
+  int bits = scm_skp__flags (flags, 0, 2, "accept");
+  if (bits & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+    scm_out_of_range_pos ("accept", flags, scm_from_int (2));
+  return bits;
+}
+
+/* A pair of port and address, or #f if no connection is pending.  */
+static SCM
+accept_try (SCM sock, SCM flags)
+{
+  struct skp_address peer;
+  int fd = scm_skp__fd (sock, 1, "accept");
+  int made = skp_socket_accept (fd, accept_flags (flags), &peer);
+  if (made == -EAGAIN)
+    return SCM_BOOL_F;
+  if (made < 0)
+    scm_skp__error (made, "accept");
+  SCM port = scm_skp__port (made);
+  return scm_cons (port, scm_skp__address_from (&peer));
+}
+
+static int
+nonblocking (SCM sock, const char *who)
+{
+  int result = skp_socket_nonblocking (scm_skp__fd (sock, 1, who));
+  if (result < 0)
+    scm_skp__error (result, who);
+  return result;
+}
+
+SCM
+scm_skp_accept4 (SCM sock, SCM flags)
+{
+  for (;;)
+    {
+      SCM accepted = accept_try (sock, flags);
+      if (scm_is_true (accepted) || nonblocking (sock, "accept"))
+        return accepted;
+      scm_skp__block (sock, POLLIN, "accept");
+    }
+}
+
+SCM
+scm_skp_accept (SCM sock)
+{
+  return scm_skp_accept4 (sock, SCM_UNDEFINED);
+}
+
+/* #t when connected, #f while the connection is being made, 0 when the queue of
+   a UNIX listener is full and nothing has begun.  */
+static SCM
+connect_try (SCM sock, SCM fam, SCM address, SCM args)
+{
+  static const char who[] = "connect";
+  struct skp_address made;
+  int fd = scm_skp__fd (sock, 1, who);
+  whole_address (&made, fam, address, args, who);
+  int result = skp_socket_connect (fd, &made);
+  if (result == -EINPROGRESS)
+    return SCM_BOOL_F;
+  if (result == -EAGAIN)
+    return SCM_INUM0;
+  if (result < 0)
+    scm_skp__error (result, who);
+  return SCM_BOOL_T;
+}
+
+/* How the connection that SOCK began has ended: #t, an error, or #f if it is
+   still being made.  A socket that is writable and has no error may be one that
+   was only woken.  */
+static SCM
+connect_result (SCM sock)
+{
+  static const char who[] = "connect";
+  struct skp_address peer;
+  int fd = scm_skp__fd (sock, 1, who);
+  int result = skp_socket_error (fd);
+  if (result < 0)
+    scm_skp__error (result, who);
+  result = skp_socket_peer (fd, &peer);
+  if (result == -ENOTCONN)
+    return SCM_BOOL_F;
+  if (result < 0)
+    scm_skp__error (result, who);
+  return SCM_BOOL_T;
+}
+
+/* A full queue has no event to wait for: look again after 1 ms, 2 ms, …  */
+#define PAUSE_MAX_MS 64
+
+SCM
+scm_skp_connect (SCM sock, SCM fam, SCM address, SCM args)
+{
+  static const char who[] = "connect";
+  SCM result;
+  int mode = nonblocking (sock, who);
+
+  for (int ms = 1;; ms = ms < PAUSE_MAX_MS ? 2 * ms : ms)
+    {
+      result = connect_try (sock, fam, address, args);
+      if (!scm_is_eq (result, SCM_INUM0))
+        break;
+      if (mode)
+        scm_skp__error (-EAGAIN, who);
+      scm_skp__wait (sock, 0, scm_skp__monotonic_ns () + ms * INT64_C (1000000),
+                     who);
+    }
+  while (scm_is_false (result) && !mode)
+    {
+      scm_skp__block (sock, POLLOUT, who);
+      result = connect_result (sock);
+    }
+  return result;
+}
+
+static SCM
+address_of (SCM sock, int (*ask) (int, struct skp_address *), const char *who)
+{
+  struct skp_address address;
+  int err = ask (scm_skp__fd (sock, 1, who), &address);
+  if (err < 0)
+    scm_skp__error (err, who);
+  return scm_skp__address_from (&address);
+}
+
+SCM
+scm_skp_getsockname (SCM sock)
+{
+  return address_of (sock, skp_socket_name, "getsockname");
+}
+
+SCM
+scm_skp_getpeername (SCM sock)
+{
+  return address_of (sock, skp_socket_peer, "getpeername");
+}
+
+static SCM
+nonblocking_p (SCM sock)
+{
+  return scm_from_bool (nonblocking (sock, "nonblocking?"));
+}
+
+static SCM
+set_nonblocking (SCM sock, SCM on)
+{
+  static const char who[] = "set-nonblocking!";
+  int fd = scm_skp__fd (sock, 1, who);
+  return done (skp_socket_set_nonblocking (fd, scm_is_true (on)), who);
+}
+
+void
+scm_skp__init_socket (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%socket", 3, 1, 0, socket_try },
+    { "%socketpair", 3, 1, 0, socketpair_try },
+    { "%shutdown", 2, 0, 0, scm_skp_shutdown },
+    { "bind", 2, 1, 1, scm_skp_bind },
+    { "listen", 2, 0, 0, scm_skp_listen },
+    { "%accept", 1, 1, 0, accept_try },
+    { "%connect", 2, 1, 1, connect_try },
+    { "%connect-result", 1, 0, 0, connect_result },
+    { "getsockname", 1, 0, 0, scm_skp_getsockname },
+    { "getpeername", 1, 0, 0, scm_skp_getpeername },
+    { "nonblocking?", 1, 0, 0, nonblocking_p },
+    { "set-nonblocking!", 2, 0, 0, set_nonblocking },
+  };
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* recv!, send, recvfrom! and sendto.  The primitives try once:
+
+     #f   nothing was done, the call would have to wait;
+     n    n bytes were moved;
+     -n   n bytes of a stream were moved, and a blocking call would go on.
+
+   The C functions do the same until it is done.  */
+
+#include "convert.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sockport/guile.h>
+#include <sockport/socket.h>
+#include <sockport/transfer.h>
+
+/* One transfer, its arguments converted.  TO and FROM are NULL for send and
+   recv!.  */
+struct transfer
+{
+  const char *who;
+  SCM sock, buffer;
+  struct scm_skp__slice slice;
+  int flags;
+  const struct skp_address *to;
+  struct skp_address *from;
+};
+
+static ssize_t
+receive_now (const struct transfer *t, size_t moved)
+{
+  int fd = scm_skp__fd (t->sock, 1, t->who);
+  char *bytes = t->slice.bytes + moved;
+  size_t size = t->slice.size - moved;
+  return t->from ? skp_transfer_recvfrom (fd, bytes, size, t->flags, t->from)
+                 : skp_transfer_recv (fd, bytes, size, t->flags);
+}
+
+static ssize_t
+send_now (const struct transfer *t, size_t moved)
+{
+  int fd = scm_skp__fd (t->sock, 1, t->who);
+  const char *bytes = t->slice.bytes + moved;
+  size_t size = t->slice.size - moved;
+  return t->to ? skp_transfer_sendto (fd, bytes, size, t->flags, t->to)
+               : skp_transfer_send (fd, bytes, size, t->flags);
+}
+
+/* Would a blocking call go on after N bytes?  Looking (MSG_PEEK) takes nothing,
+   so there is nothing to go on from.  */
+static int
+receive_unfinished (const struct transfer *t, size_t n)
+{
+  return (t->flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL && n > 0
+         && n < t->slice.size;
+}
+
+static int
+is_stream (SCM sock)
+{
+  int type = 0;
+  socklen_t length = sizeof type;
+  return getsockopt (SCM_FPORT_FDES (sock), SOL_SOCKET, SO_TYPE, &type, &length)
+             == 0
+         && type == SOCK_STREAM;
+}
+
+/* The answer of a primitive for the result N of one call.  */
+static SCM
+answer (const struct transfer *t, ssize_t n, int unfinished)
+{
+  if (n >= 0)
+    {
+      if (unfinished && is_stream (t->sock))
+        n = -n;
+      return SCM_I_MAKINUM (n);
+    }
+  if (n == -EAGAIN && !(t->flags & MSG_DONTWAIT))
+    return SCM_BOOL_F;
+  scm_skp__error (n, t->who);
+}
+
+static SCM
+receive_try (struct transfer *t)
+{
+  ssize_t n = receive_now (t, 0);
+  if (n > 0)
+    scm_skp__in_done (&t->slice, t->buffer, (size_t)n);
+  return answer (t, n, n > 0 && receive_unfinished (t, (size_t)n));
+}
+
+static SCM
+send_try (struct transfer *t)
+{
+  ssize_t n = send_now (t, 0);
+  return answer (t, n, n > 0 && (size_t)n < t->slice.size);
+}
+
+/* Go on until all is moved, EOF or an error.  What was moved before an error is
+   answered; the next call meets the error.  */
+static ssize_t
+complete (struct transfer *t, ssize_t (*now) (const struct transfer *, size_t),
+          int (*unfinished) (const struct transfer *, size_t), int events)
+{
+  size_t moved = 0;
+  int mode = -1;
+  for (;;)
+    {
+      ssize_t n = now (t, moved);
+      if (n == -EAGAIN && !(t->flags & MSG_DONTWAIT))
+        {
+          if (mode < 0)
+            mode = skp_socket_nonblocking (SCM_FPORT_FDES (t->sock));
+          if (moved > 0 && mode > 0)
+            return (ssize_t)moved;
+          scm_skp__block (t->sock, events, t->who);
+          continue;
+        }
+      if (n <= 0)
+        return moved > 0 ? (ssize_t)moved : n;
+      moved += (size_t)n;
+      if (!unfinished (t, moved) || !is_stream (t->sock))
+        return (ssize_t)moved;
+    }
+}
+
+static int
+send_unfinished (const struct transfer *t, size_t n)
+{
+  return n < t->slice.size;
+}
+
+static SCM
+receive_all (struct transfer *t)
+{
+  ssize_t n = complete (t, receive_now, receive_unfinished, POLLIN);
+  if (n < 0)
+    scm_skp__error (n, t->who);
+  scm_skp__in_done (&t->slice, t->buffer, (size_t)n);
+  return SCM_I_MAKINUM (n);
+}
+
+static SCM
+send_all (struct transfer *t)
+{
+  ssize_t n = complete (t, send_now, send_unfinished, POLLOUT);
+  if (n < 0)
+    scm_skp__error (n, t->who);
+  return SCM_I_MAKINUM (n);
+}
+
+static void
+receive_begin (struct transfer *t, const char *who, SCM sock, SCM buffer,
+               SCM flags, SCM start, SCM end)
+{
+  *t = (struct transfer){ .who = who, .sock = sock, .buffer = buffer };
+  scm_skp__fd (sock, 1, who);
+  t->flags = scm_skp__flags (flags, 0, 3, who);
+  scm_skp__in_slice (&t->slice, buffer, start, end, 2, 4, who);
+}
+
+static void
+send_begin (struct transfer *t, SCM sock, SCM message, SCM flags, SCM start,
+            SCM end)
+{
+  *t = (struct transfer){ .who = "send", .sock = sock, .buffer = message };
+  scm_skp__fd (sock, 1, t->who);
+  t->flags = scm_skp__flags (flags, 0, 3, t->who);
+  scm_skp__out_slice (&t->slice, message, start, end, 2, 4, t->who);
+}
+
+/* [flags [start [end]]] at the end of sendto's arguments.  */
+static void
+sendto_begin (struct transfer *t, struct skp_address *to, SCM sock, SCM message,
+              SCM fam, SCM args)
+{
+  SCM rest[3] = { SCM_UNDEFINED, SCM_UNDEFINED, SCM_UNDEFINED };
+  long given = scm_ilength (args);
+  int count = 0;
+
+  *t = (struct transfer){ .who = "sendto", .sock = sock, .buffer = message };
+  scm_skp__fd (sock, 1, t->who);
+  SCM left = scm_skp__address_args (to, fam, args, 3, t->who);
+  int pos = 4 + (int)(given - scm_ilength (left));
+  for (; scm_is_pair (left) && count < 3; left = SCM_CDR (left))
+    rest[count++] = SCM_CAR (left);
+  if (!scm_is_null (left))
+    scm_error_num_args_subr (t->who);
+  t->flags = scm_skp__flags (rest[0], 0, pos, t->who);
+  t->to = to;
+  scm_skp__out_slice (&t->slice, message, rest[1], rest[2], 2, pos + 1, t->who);
+}
+
+static SCM
+recv_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
+{
+  struct transfer t;
+  receive_begin (&t, "recv!", sock, buf, flags, start, end);
+  return receive_try (&t);
+}
+
+static SCM
+recvfrom_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
+{
+  struct transfer t;
+  struct skp_address from;
+  receive_begin (&t, "recvfrom!", sock, buf, flags, start, end);
+  t.from = &from;
+  SCM n = receive_try (&t);
+  return scm_is_false (n) ? n : scm_cons (n, scm_skp__address_from (&from));
+}
+
+static SCM
+send_once (SCM sock, SCM message, SCM flags, SCM start, SCM end)
+{
+  struct transfer t;
+  send_begin (&t, sock, message, flags, start, end);
+  return send_try (&t);
+}
+
+/* MOVED bytes of the message have gone already.  */
+static SCM
+sendto_try (SCM moved, SCM sock, SCM message, SCM fam, SCM args)
+{
+  struct transfer t;
+  struct skp_address to;
+  sendto_begin (&t, &to, sock, message, fam, args);
+  t.slice.bytes += SCM_I_INUM (moved);
+  t.slice.size -= (size_t)SCM_I_INUM (moved);
+  return send_try (&t);
+}
+
+SCM
+scm_skp_recv (SCM sock, SCM buf, SCM flags)
+{
+  struct transfer t;
+  receive_begin (&t, "recv!", sock, buf, flags, SCM_UNDEFINED, SCM_UNDEFINED);
+  return receive_all (&t);
+}
+
+SCM
+scm_skp_recvfrom (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
+{
+  struct transfer t;
+  struct skp_address from;
+  receive_begin (&t, "recvfrom!", sock, buf, flags, start, end);
+  t.from = &from;
+  SCM n = receive_all (&t);
+  return scm_cons (n, scm_skp__address_from (&from));
+}
+
+SCM
+scm_skp_send (SCM sock, SCM message, SCM flags)
+{
+  struct transfer t;
+  send_begin (&t, sock, message, flags, SCM_UNDEFINED, SCM_UNDEFINED);
+  return send_all (&t);
+}
+
+SCM
+scm_skp_sendto (SCM sock, SCM message, SCM fam, SCM address, SCM args_and_flags)
+{
+  struct transfer t;
+  struct skp_address to;
+  SCM rest = SCM_UNBNDP (args_and_flags) ? SCM_EOL : args_and_flags;
+  sendto_begin (&t, &to, sock, message, fam,
+                SCM_UNBNDP (address) ? SCM_EOL : scm_cons (address, rest));
+  return send_all (&t);
+}
+
+void
+scm_skp__init_transfer (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%recv!", 2, 3, 0, recv_try },
+    { "%send", 2, 3, 0, send_once },
+    { "%recvfrom!", 2, 3, 0, recvfrom_try },
+    { "%sendto", 4, 0, 1, sendto_try },
+  };
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}

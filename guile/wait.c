@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* How a plain thread waits: in poll, outside Guile mode, with a pipe of its own
+   that asyncs and closing ports write to.  Tasks and fibers do not come here.
+ */
+
+#include "convert.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+#include <sockport/guile.h>
+#include <sockport/socket.h>
+
+#define NS INT64_C (1000000000)
+
+/* Without a descriptor left for the pipe, a waiting thread looks up this often
+   instead of being woken.  */
+#define BLIND_NS (50 * NS / 1000)
+
+/* The pipe of this thread, and the process that made it: after a fork, the
+   child would share it with its parent.  */
+static __thread struct wake_pipe
+{
+  pid_t pid;
+  int ends[2];
+} wake_pipe;
+
+static pthread_once_t wake_pipe_once = PTHREAD_ONCE_INIT;
+static pthread_key_t wake_pipe_key;
+
+/* The threads that wait, so that a close can wake them.  */
+struct waiter
+{
+  SCM port;
+  int wake_fd;
+  int closed;
+  struct waiter *next;
+};
+
+static pthread_mutex_t waiters_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct waiter *waiters;
+static atomic_int waiters_count;
+
+int64_t
+scm_skp__monotonic_ns (void)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return now.tv_sec * NS + now.tv_nsec;
+}
+
+static void
+wake_pipe_close (void *pipe)
+{
+  struct wake_pipe *p = pipe;
+  if (p->pid == getpid ())
+    {
+      close (p->ends[0]);
+      close (p->ends[1]);
+    }
+}
+
+static void
+wake_pipe_key_make (void)
+{
+  pthread_key_create (&wake_pipe_key, wake_pipe_close);
+}
+
+/* The pipe of this thread, or NULL if there can be none.  */
+static struct wake_pipe *
+wake_pipe_get (void)
+{
+  pid_t pid = getpid ();
+  if (wake_pipe.pid == pid)
+    return &wake_pipe;
+  if (wake_pipe.pid)
+    {
+      close (wake_pipe.ends[0]);
+      close (wake_pipe.ends[1]);
+    }
+  wake_pipe.pid = 0;
+  if (pipe2 (wake_pipe.ends, O_CLOEXEC | O_NONBLOCK) < 0)
+    return NULL;
+  wake_pipe.pid = pid;
+  pthread_once (&wake_pipe_once, wake_pipe_key_make);
+  pthread_setspecific (wake_pipe_key, &wake_pipe);
+  return &wake_pipe;
+}
+
+static void
+waiters_add (struct waiter *waiter)
+{
+  pthread_mutex_lock (&waiters_lock);
+  waiter->next = waiters;
+  waiters = waiter;
+  atomic_fetch_add (&waiters_count, 1);
+  /* A close that came before could not see this waiter.  */
+  if (!SCM_OPPORTP (waiter->port))
+    waiter->closed = 1;
+  pthread_mutex_unlock (&waiters_lock);
+}
+
+static void
+waiters_remove (struct waiter *waiter)
+{
+  pthread_mutex_lock (&waiters_lock);
+  struct waiter **at = &waiters;
+  while (*at != waiter)
+    at = &(*at)->next;
+  *at = waiter->next;
+  atomic_fetch_sub (&waiters_count, 1);
+  pthread_mutex_unlock (&waiters_lock);
+}
+
+static SCM
+wake_waiters (SCM port)
+{
+  if (atomic_load (&waiters_count) == 0)
+    return SCM_UNSPECIFIED;
+  pthread_mutex_lock (&waiters_lock);
+  for (struct waiter *w = waiters; w; w = w->next)
+    if (scm_is_eq (w->port, port))
+      {
+        w->closed = 1;
+        if (w->wake_fd >= 0 && write (w->wake_fd, "", 1) < 0)
+          {
+            /* Full: it is being woken already.  */
+          }
+      }
+  pthread_mutex_unlock (&waiters_lock);
+  return SCM_UNSPECIFIED;
+}
+
+SCM
+scm_skp_close_port (SCM port)
+{
+  wake_waiters (port);
+  SCM open = scm_close_port (port);
+  /* A thread that began to wait between the two.  */
+  wake_waiters (port);
+  return open;
+}
+
+struct poll_call
+{
+  struct pollfd fds[2];
+  nfds_t count;
+  int64_t timeout_ns; /* -1: none */
+  int result;
+};
+
+static void *
+do_poll (void *data)
+{
+  struct poll_call *call = data;
+  struct timespec timeout
+      = { call->timeout_ns / NS, (long)(call->timeout_ns % NS) };
+  int n = ppoll (call->fds, call->count, call->timeout_ns < 0 ? NULL : &timeout,
+                 NULL);
+  call->result = n < 0 ? -errno : n;
+  return NULL;
+}
+
+static void
+drain (int fd)
+{
+  char bytes[64];
+  while (read (fd, bytes, sizeof bytes) == sizeof bytes)
+    continue;
+}
+
+/* One poll outside Guile mode, this thread being known to those who wake.  */
+static void
+poll_outside (SCM port, struct poll_call *call, struct wake_pipe *pipe)
+{
+  struct waiter waiter = { .port = port, .wake_fd = pipe ? pipe->ends[1] : -1 };
+  waiters_add (&waiter);
+  if (!waiter.closed)
+    scm_without_guile (do_poll, call);
+  waiters_remove (&waiter);
+  if (pipe)
+    {
+      scm_c_wait_finished ();
+      if (call->fds[1].revents)
+        drain (pipe->ends[0]);
+    }
+  if (waiter.closed)
+    call->result = -EBADF;
+}
+
+/* The time until DEADLINE_NS, at most MOST_NS; -1 for ever.  */
+static int64_t
+remaining (int64_t deadline_ns, int64_t most_ns)
+{
+  if (deadline_ns < 0)
+    return most_ns;
+  int64_t left = deadline_ns - scm_skp__monotonic_ns ();
+  left = left > 0 ? left : 0;
+  return most_ns >= 0 && most_ns < left ? most_ns : left;
+}
+
+int
+scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who)
+{
+  for (;;)
+    {
+      if (!SCM_OPFPORTP (port))
+        scm_skp__error_closed (who);
+      struct wake_pipe *pipe = wake_pipe_get ();
+      struct poll_call call
+          = { .fds = { { .fd = SCM_FPORT_FDES (port), .events = (short)events },
+                       { .fd = pipe ? pipe->ends[0] : -1, .events = POLLIN } },
+              .count = 2,
+              .timeout_ns = remaining (deadline_ns, pipe ? -1 : BLIND_NS) };
+      /* No event is waited for: an error or hang-up must not end the pause. */
+      if (events == 0)
+        call.fds[0].fd = -1;
+      if (!pipe || !scm_c_prepare_to_wait_on_fd (pipe->ends[1]))
+        poll_outside (port, &call, pipe);
+      if (call.result == -EBADF || call.fds[0].revents & POLLNVAL)
+        scm_skp__error_closed (who);
+      if (call.fds[0].revents)
+        return 1;
+      if (call.result < 0 && call.result != -EINTR)
+        scm_skp__error (call.result, who);
+      scm_async_tick ();
+      if (deadline_ns >= 0 && scm_skp__monotonic_ns () >= deadline_ns)
+        return 0;
+    }
+}
+
+/* The time after which the socket's own option ends a blocking call, or -1.  */
+static int64_t
+option_deadline (int fd, int events)
+{
+  struct timeval limit = { 0 };
+  socklen_t length = sizeof limit;
+  int option = events & POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO;
+  if (getsockopt (fd, SOL_SOCKET, option, &limit, &length) < 0
+      || (limit.tv_sec == 0 && limit.tv_usec == 0))
+    return -1;
+  return scm_skp__monotonic_ns () + limit.tv_sec * NS + limit.tv_usec * 1000;
+}
+
+void
+scm_skp__block (SCM port, int events, const char *who)
+{
+  int fd = scm_skp__fd (port, 1, who);
+  int nonblocking = skp_socket_nonblocking (fd);
+  if (nonblocking < 0)
+    scm_skp__error (nonblocking, who);
+  if (nonblocking
+      || !scm_skp__wait (port, events, option_deadline (fd, events), who))
+    scm_skp__error (-EAGAIN, who);
+}
+
+static const char *
+who_to (SCM who, char *text, size_t size)
+{
+  size_t length
+      = scm_to_locale_stringbuf (scm_symbol_to_string (who), text, size - 1);
+  text[length < size ? length : size - 1] = '\0';
+  return text;
+}
+
+static SCM
+block (SCM port, SCM events, SCM who)
+{
+  char text[32];
+  scm_skp__block (port, (int)scm_skp__integer (events, 0, INT16_MAX, 2, "wait"),
+                  who_to (who, text, sizeof text));
+  return SCM_BOOL_T;
+}
+
+static SCM
+wait_until (SCM port, SCM events, SCM deadline_ns, SCM who)
+{
+  char text[32];
+  int64_t deadline
+      = scm_is_false (deadline_ns)
+            ? -1
+            : scm_skp__integer (deadline_ns, 0, INT64_MAX, 3, "wait");
+  int bits = (int)scm_skp__integer (events, 0, INT16_MAX, 2, "wait");
+  return scm_from_bool (
+      scm_skp__wait (port, bits, deadline, who_to (who, text, sizeof text)));
+}
+
+/* A port that becomes readable after NS nanoseconds.  */
+static SCM
+timer_port (SCM ns)
+{
+  int64_t after = scm_skp__integer (ns, 1, INT64_MAX, 1, "timer");
+  struct itimerspec when = { .it_value = { after / NS, (long)(after % NS) } };
+  int fd = timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (fd < 0)
+    scm_syserror ("timer");
+  timerfd_settime (fd, 0, &when, NULL);
+  return scm_skp__port (fd);
+}
+
+static SCM
+monotonic (void)
+{
+  return scm_from_int64 (scm_skp__monotonic_ns ());
+}
+
+void
+scm_skp__init_wait (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%block", 3, 0, 0, block },
+    { "%wait", 4, 0, 0, wait_until },
+    { "%wake-waiters", 1, 0, 0, wake_waiters },
+    { "%timer-port", 1, 0, 0, timer_port },
+    { "monotonic-ns", 0, 0, 0, monotonic },
+  };
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}

@@ -1,0 +1,17 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Sockport: everything that the modules of its stems export, in one.  Names that
+;;; Guile has too replace Guile's.
+
+(define-module (sockport)
+  #:use-module (sockport address)
+  #:use-module (sockport constant)
+  #:use-module (sockport socket)
+  #:use-module (sockport transfer))
+
+(for-each
+ (lambda (stem)
+   (module-re-export! (current-module)
+                      (module-map (lambda (name variable) name)
+                                  (resolve-interface `(sockport ,stem)))
+                      #:replace? #t))
+ '(address constant socket transfer))

@@ -1,0 +1,93 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Making, connecting, accepting and shutting down sockets.
+
+(define-module (sockport socket)
+  #:use-module (ice-9 ports internal)
+  #:use-module (sockport primitive)
+  #:use-module (sockport transfer)
+  #:use-module (sockport wait)
+  #:re-export (nonblocking? set-nonblocking!)
+  #:replace (socket socketpair accept connect shutdown)
+  #:re-export-and-replace (bind listen getsockname getpeername
+                           close-port close))
+
+(define SOCK_NONBLOCK #o4000)
+(define SHUT_RD 0)
+
+;;; A blocking descriptor would stop every task when one of Guile's own port
+;;; procedures reads it, so under a scheduler sockets are born non-blocking.
+
+(define (socket family style proto)
+  "Return a new socket port of FAMILY, STYLE and PROTO, three integers.  It is
+close-on-exec."
+  (%socket family style proto (scheduler?)))
+
+(define (socketpair family style proto)
+  "Return a pair of connected socket ports."
+  (%socketpair family style proto (scheduler?)))
+
+(define accept
+  (case-lambda
+    "Accept a connection on SOCK: a pair of a new socket port and the peer's
+address.  FLAGS may hold SOCK_NONBLOCK for the new socket.  #f if SOCK is in
+non-blocking mode, no scheduler is running and no connection is pending."
+    ((sock) (accept-with sock (if (scheduler?) SOCK_NONBLOCK 0)))
+    ((sock flags)
+     (accept-with sock (if (and (scheduler?) (eqv? flags 0))
+                           SOCK_NONBLOCK
+                           flags)))))
+
+(define (accept-with sock flags)
+  (or (%accept sock flags)
+      (and (not (plain-nonblocking? sock))
+           (retrying (wait-readable sock 'accept)
+             (%accept sock flags)))))
+
+(define (connect sock family . args)
+  "Connect SOCK to an address: an address object, or FAMILY and its parts.
+Return #t; or #f if SOCK is in non-blocking mode, no scheduler is running and the
+connection is still being made."
+  (let ((result (apply %connect sock family args)))
+    (case result
+      ((#t) #t)
+      ((#f) (connect-finish sock))
+      (else (connect-later sock family args)))))
+
+(define (connect-finish sock)
+  (and (not (plain-nonblocking? sock))
+       (begin
+         (wait-writable sock 'connect)
+         (or (%connect-result sock)
+             (connect-finish sock)))))
+
+(define millisecond 1000000)
+
+;;; The listener's queue is full (UNIX sockets): nothing tells when there is
+;;; room, so look again, less and less often.
+(define (connect-later sock family args)
+  (when (plain-nonblocking? sock)
+    (raise-errno 'connect EAGAIN))
+  (let loop ((pause millisecond))
+    (wait-awhile sock 'connect pause)
+    (case (apply %connect sock family args)
+      ((#t) #t)
+      ((#f) (connect-finish sock))
+      (else (loop (min (* 2 pause) (* 64 millisecond)))))))
+
+(define (shutdown sock how)
+  "Shut down reception (HOW 0), transmission (1) or both (2) on SOCK.  Output
+that SOCK has buffered is sent first."
+  (unless (eqv? how SHUT_RD)
+    (flush-buffer sock))
+  (%shutdown sock how))
+
+;;; Not force-output, which would raise SIGPIPE when the peer has gone.
+(define (flush-buffer sock)
+  (when (and (file-port? sock) (output-port? sock) (not (port-closed? sock)))
+    (let* ((buffer (port-write-buffer sock))
+           (cur (port-buffer-cur buffer))
+           (end (port-buffer-end buffer)))
+      (when (and (< cur end) (false-if-exception (getsockname sock)))
+        (set-port-buffer-cur! buffer 0)
+        (set-port-buffer-end! buffer 0)
+        (send sock (port-buffer-bytevector buffer) 0 cur end)))))

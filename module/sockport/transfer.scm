@@ -1,0 +1,148 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; recv!, send, recvfrom! and sendto.  The fast path of each is one call of a
+;;; primitive; what has to wait or goes on after a part is finished in Scheme, so
+;;; that a scheduler can suspend it.
+
+(define-module (sockport transfer)
+  #:use-module (rnrs bytevectors)
+  #:use-module (sockport primitive)
+  #:use-module (sockport wait)
+  #:replace (recv! send recvfrom! sendto))
+
+(define (buffer-length buffer)
+  (if (string? buffer)
+      (string-length buffer)
+      (bytevector-length buffer)))
+
+(define (attempt moved thunk)
+  "The value of THUNK; if it fails after MOVED bytes, `stop'."
+  (if (zero? moved)
+      (thunk)
+      (catch 'system-error thunk (lambda _ 'stop))))
+
+(define (finish try result wait sock who)
+  "Go on after a primitive's RESULT, #f or a negative count, until all is moved or
+the stream ends.  (TRY moved) calls the primitive for what is left.  Bytes that
+were moved before an error are answered; the next call meets the error."
+  (let loop ((moved 0) (result result))
+    (cond ((eq? result 'stop) moved)
+          ((and result (>= result 0)) (+ moved result))
+          (else
+           (let ((moved (if result (- moved result) moved)))
+             (if (and (positive? moved) (plain-nonblocking? sock))
+                 moved
+                 (loop moved
+                       (attempt moved
+                                (lambda ()
+                                  (unless result (wait sock who))
+                                  (try moved))))))))))
+
+;;; The value of EXPR if the primitive is done, else what goes on.
+(define-syntax-rule (done-or expr more)
+  (let ((result expr))
+    (if (and result (>= result 0))
+        result
+        (more result))))
+
+(define (recv-more sock buf flags start end)
+  (lambda (result)
+    (finish (lambda (moved) (%recv! sock buf flags (+ start moved) end))
+            result wait-readable sock 'recv!)))
+
+(define recv!
+  (case-lambda
+    "Receive into BUF, a bytevector or a string, from START to END, and return the
+number of bytes; 0 is the end of a stream or an empty datagram.  FLAGS is an
+inclusive or of MSG_ constants.  Data that SOCK has buffered is ignored."
+    ((sock buf)
+     (retrying (wait-readable sock 'recv!) (%recv! sock buf)))
+    ((sock buf flags)
+     (done-or (%recv! sock buf flags)
+              (recv-more sock buf flags 0 (buffer-length buf))))
+    ((sock buf flags start)
+     (done-or (%recv! sock buf flags start)
+              (recv-more sock buf flags start (buffer-length buf))))
+    ((sock buf flags start end)
+     (done-or (%recv! sock buf flags start end)
+              (recv-more sock buf flags start end)))))
+
+(define (send-more sock message flags start end)
+  (lambda (result)
+    (finish (lambda (moved) (%send sock message flags (+ start moved) end))
+            result wait-writable sock 'send)))
+
+(define send
+  (case-lambda
+    "Send MESSAGE, a bytevector or a string of characters 0 to 255, from START to
+END, and return the number of bytes sent: all of them, unless SOCK is in
+non-blocking mode or fails on the way.  FLAGS is an inclusive or of MSG_
+constants."
+    ((sock message)
+     (done-or (%send sock message)
+              (send-more sock message 0 0 (buffer-length message))))
+    ((sock message flags)
+     (done-or (%send sock message flags)
+              (send-more sock message flags 0 (buffer-length message))))
+    ((sock message flags start)
+     (done-or (%send sock message flags start)
+              (send-more sock message flags start (buffer-length message))))
+    ((sock message flags start end)
+     (done-or (%send sock message flags start end)
+              (send-more sock message flags start end)))))
+
+;;; The sender is that of the last piece.
+(define (recvfrom-more sock buf flags start end)
+  (lambda (first)
+    (let* ((last first)
+           (try (lambda (moved)
+                  (let ((pair (%recvfrom! sock buf flags (+ start moved) end)))
+                    (set! last (or pair last))
+                    (and pair (car pair)))))
+           (count (finish try (and first (car first))
+                          wait-readable sock 'recvfrom!)))
+      (cons count (cdr last)))))
+
+(define-syntax-rule (done-or-pair expr more)
+  (let ((pair expr))
+    (if (and pair (>= (car pair) 0))
+        pair
+        (more pair))))
+
+(define recvfrom!
+  (case-lambda
+    "Receive as @code{recv!}, and return a pair of the number of bytes and the
+sender's address; #f as address if the kernel names no sender, as on a stream."
+    ((sock buf)
+     (retrying (wait-readable sock 'recvfrom!) (%recvfrom! sock buf)))
+    ((sock buf flags)
+     (done-or-pair (%recvfrom! sock buf flags)
+                   (recvfrom-more sock buf flags 0 (buffer-length buf))))
+    ((sock buf flags start)
+     (done-or-pair (%recvfrom! sock buf flags start)
+                   (recvfrom-more sock buf flags start (buffer-length buf))))
+    ((sock buf flags start end)
+     (done-or-pair (%recvfrom! sock buf flags start end)
+                   (recvfrom-more sock buf flags start end)))))
+
+(define (sendto-more sock message family args)
+  (lambda (result)
+    (finish (lambda (moved) (apply %sendto moved sock message family args))
+            result wait-writable sock 'sendto)))
+
+(define sendto
+  (case-lambda
+    "Send MESSAGE, a bytevector or a string, to an address, and return the number
+of bytes sent.  The address is an address object, or FAMILY and its parts; FLAGS,
+START and END may follow."
+    ((sock message address)
+     (done-or (%sendto 0 sock message address)
+              (sendto-more sock message address '())))
+    ((sock message family part)
+     (done-or (%sendto 0 sock message family part)
+              (sendto-more sock message family (list part))))
+    ((sock message family part port)
+     (done-or (%sendto 0 sock message family part port)
+              (sendto-more sock message family (list part port))))
+    ((sock message family . args)
+     (done-or (apply %sendto 0 sock message family args)
+              (sendto-more sock message family args)))))

@@ -1,0 +1,147 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; How a procedure waits, and the only place that knows it.  A primitive tries
+;;; once; when it answers #f, the caller comes here and then tries again.
+;;;
+;;; `current-read-waiter' and `current-write-waiter' of (ice-9 suspendable-ports)
+;;; are the whole contract with schedulers.  While they are Guile's own, the
+;;; thread waits by itself, outside Guile mode.
+
+(define-module (sockport wait)
+  #:use-module (ice-9 atomic)
+  #:use-module (ice-9 suspendable-ports)
+  #:use-module (sockport primitive)
+  #:export (wait-readable
+            wait-writable
+            wait-awhile
+            retrying
+            scheduler?
+            plain-nonblocking?
+            thread-waiter
+            check-open
+            raise-errno
+            add-close-watcher!
+            remove-close-watcher!)
+  #:re-export (monotonic-ns)
+  #:replace (close-port close))
+
+(define POLLIN 1)
+(define POLLOUT 4)
+
+;;; Not the parameters' values here: this may be loaded inside a scheduler.
+(define plain-read-waiter
+  (@@ (ice-9 suspendable-ports) default-read-waiter))
+(define plain-write-waiter
+  (@@ (ice-9 suspendable-ports) default-write-waiter))
+(define read-waiter (parameter-fluid current-read-waiter))
+(define write-waiter (parameter-fluid current-write-waiter))
+
+(define (raise-errno who errno)
+  "Raise the system-error of WHO, a symbol, with ERRNO in its data."
+  (scm-error 'system-error (symbol->string who) "~A"
+             (list (strerror errno)) (list errno)))
+
+(define (check-open port who)
+  "Raise EBADF for WHO if PORT was closed while WHO was waiting for it."
+  (when (port-closed? port)
+    (scm-error 'system-error (symbol->string who)
+               "the port was closed while waiting" '() (list EBADF))))
+
+(define (wait waiter plain port events who)
+  (cond ((eq? waiter plain) (%block port events who))
+        (else
+         (waiter port)
+         (check-open port who))))
+
+(define (wait-readable port who)
+  "Wait until PORT is readable.  WHO, a symbol, is named by errors: EAGAIN when
+no scheduler is running and PORT is in non-blocking mode, EBADF when PORT is
+closed meanwhile."
+  (wait (fluid-ref read-waiter) plain-read-waiter port POLLIN who))
+
+(define (wait-writable port who)
+  "Wait until PORT is writable, as @code{wait-readable}."
+  (wait (fluid-ref write-waiter) plain-write-waiter port POLLOUT who))
+
+(define-syntax-rule (retrying (wait port who) expr)
+  "The value of EXPR, once it is not #f; before it is tried again, PORT is
+waited for."
+  (or expr
+      (retry wait port who (lambda () expr))))
+
+(define (retry wait port who try)
+  (wait port who)
+  (or (try) (retry wait port who try)))
+
+(define (wait-awhile port who ns)
+  "Let NS nanoseconds pass, or fewer if PORT is closed."
+  (if (eq? (fluid-ref read-waiter) plain-read-waiter)
+      (%wait port 0 (+ (monotonic-ns) ns) who)
+      ;; A timer that is a port is something every scheduler can wait for.
+      (let ((timer (%timer-port ns)))
+        (dynamic-wind
+          (const #t)
+          (lambda () ((fluid-ref read-waiter) timer))
+          (lambda () (close-port timer)))
+        (check-open port who))))
+
+;;; Waiters that end a thread's wait early, at a deadline say, without being a
+;;; scheduler: nothing else can run in that thread meanwhile.
+(define thread-waiters (make-weak-key-hash-table))
+
+(define (thread-waiter waiter)
+  "Return WAITER, known from now on to wait in its own thread."
+  (hashq-set! thread-waiters waiter #t)
+  waiter)
+
+(define (thread-waiter? waiter)
+  (or (eq? waiter plain-read-waiter)
+      (hashq-ref thread-waiters waiter)))
+
+(define (scheduler?)
+  "Is a scheduler running here, one that suspends what waits?"
+  (let ((waiter (fluid-ref read-waiter)))
+    (and (not (eq? waiter plain-read-waiter))
+         (not (thread-waiter? waiter)))))
+
+(define (plain-nonblocking? port)
+  "Must a procedure return instead of waiting for PORT?"
+  (and (eq? (fluid-ref read-waiter) plain-read-waiter)
+       (nonblocking? port)))
+
+;;; Those who have to know that a port is being closed.
+
+(define close-watchers (make-atomic-box '()))
+
+(define (update-watchers! update)
+  (let* ((old (atomic-box-ref close-watchers))
+         (new (update old)))
+    (unless (eq? (atomic-box-compare-and-swap! close-watchers old new) old)
+      (update-watchers! update))))
+
+(define (add-close-watcher! watcher)
+  "Call WATCHER with each port that @code{close-port} is about to close."
+  (update-watchers! (lambda (watchers) (cons watcher watchers))))
+
+(define (remove-close-watcher! watcher)
+  (update-watchers! (lambda (watchers) (delq watcher watchers))))
+
+(define guile-close-port (module-variable (resolve-module '(guile)) 'close-port))
+(define guile-close (@ (guile) close))
+
+(define (close-port port)
+  "Close PORT after waking whoever waits on it; #t if it was open.  What waited
+gets a system-error with EBADF."
+  (for-each (lambda (watcher) (watcher port))
+            (atomic-box-ref close-watchers))
+  (%wake-waiters port)
+  ;; The variable, because suspendable ports exchange its value.
+  (let ((open? ((variable-ref guile-close-port) port)))
+    ;; A thread that began to wait between the two.
+    (%wake-waiters port)
+    open?))
+
+(define (close port-or-descriptor)
+  "Close a port as @code{close-port}, or a descriptor as Guile's @code{close}."
+  (if (port? port-or-descriptor)
+      (close-port port-or-descriptor)
+      (guile-close port-or-descriptor)))
