@@ -1,0 +1,247 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; What the Scheme tests share: SRFI 64 (exported again from here) with a
+;;; runner that prints TAP, and cases that are watched.
+;;;
+;;;   (use-modules (harness) (sockport))
+;;;   (test-begin "socket")
+;;;   (test-case "a closed port is refused"
+;;;     (test-error* "by bind" '(wrong-type-arg 1 "bind") (bind …)))
+;;;   (test-end "socket")
+;;;
+;;; A case fails when it hangs, when it ends by an exception, and when it leaves
+;;; a descriptor open or closes one that it did not open.  The process exits
+;;; with 1 when anything failed.  Peers and network namespaces are in
+;;; (harness process) and (harness namespace).
+
+(define-module (harness)
+  #:use-module (ice-9 format)
+  #:use-module (ice-9 ftw)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 regex)
+  #:use-module (srfi srfi-1)
+  #:use-module (srfi srfi-64)
+  #:export (case-seconds
+            describe-error
+            descriptors
+            skip
+            test-case
+            test-error*
+            wait-until))
+
+(module-use! (module-public-interface (current-module))
+             (resolve-interface '(srfi srfi-64)))
+
+;;; TAP.
+
+(define (tap-comment label value)
+  (for-each (lambda (line) (format #t "# ~a~a~%" label line))
+            (string-split (format #f "~a" value) #\newline)))
+
+(define (test-path runner)
+  (string-join (append (test-runner-group-path runner)
+                       (match (test-runner-test-name runner)
+                         ("" '())
+                         (name (list name))))
+               ": "))
+
+(define (tap-escape name)
+  (string-map (lambda (char) (if (memv char '(#\# #\newline)) #\_ char)) name))
+
+(define (tap-number! runner)
+  (let ((number (+ 1 (or (test-runner-aux-value runner) 0))))
+    (test-runner-aux-value! runner number)
+    number))
+
+(define (explain runner)
+  (let ((result (test-result-alist runner)))
+    (define (say key label)
+      (match (assq key result)
+        ((_ . value) (tap-comment label (format #f "~s" value)))
+        (#f #f)))
+    (tap-comment "at " (format #f "~a:~a"
+                               (or (assq-ref result 'source-file) "?")
+                               (or (assq-ref result 'source-line) "?")))
+    (say 'expected-value "expected: ")
+    (say 'actual-value "actual:   ")
+    (say 'actual-error "error:    ")))
+
+(define (print-result runner)
+  (let ((kind (test-result-kind runner)))
+    (format #t "~a ~a - ~a~a~%"
+            (if (memq kind '(fail xfail)) "not ok" "ok")
+            (tap-number! runner)
+            (tap-escape (test-path runner))
+            (match kind
+              ('skip " # SKIP")
+              ((or 'xfail 'xpass) " # TODO")
+              (_ "")))
+    (when (eq? kind 'fail)
+      (explain runner))
+    (force-output)))
+
+(define (finish runner)
+  (format #t "1..~a~%" (or (test-runner-aux-value runner) 0))
+  (force-output)
+  (exit (if (zero? (test-runner-fail-count runner)) 0 1)))
+
+(test-runner-factory
+ (lambda ()
+   (let ((runner (test-runner-null)))
+     ;; Guile opens its pipe for signals at the first one, which must not
+     ;; count; and while a module is loaded it would wait for ever.
+     (sigaction SIGALRM SIG_IGN)
+     (test-runner-on-test-end! runner print-result)
+     (test-runner-on-final! runner finish)
+     runner)))
+
+;;; Descriptors.
+
+(define (descriptors)
+  "Return an alist of the open descriptors and what they refer to."
+  (filter-map (lambda (name)
+                ;; The one that read the directory is closed by now.
+                (let ((link (false-if-exception
+                             (readlink (string-append "/proc/self/fd/"
+                                                      name)))))
+                  (and link (cons (string->number name) link))))
+              (scandir "/proc/self/fd" string->number)))
+
+(define* (wait-until thunk #:optional (seconds 10))
+  "Call THUNK, with short rests, until it returns true; return that value, or
+#f when SECONDS have passed."
+  (let loop ((rest 100) (left (* seconds 1000000)))
+    (or (thunk)
+        (and (positive? left)
+             (begin
+               (usleep rest)
+               (loop (min 20000 (* 2 rest)) (- left rest)))))))
+
+(define (leaks before)
+  "Return what differs from BEFORE, once it has stopped changing.  A thread's
+own descriptors are closed a moment after it was joined."
+  (define (difference)
+    (let ((now (descriptors)))
+      (append (map (lambda (fd) (cons 'opened fd))
+                   (lset-difference equal? now before))
+              (map (lambda (fd) (cons 'closed fd))
+                   (lset-difference equal? before now)))))
+  (wait-until (lambda () (null? (difference))) 1)
+  (difference))
+
+;;; Cases.
+
+(define case-seconds
+  (make-parameter
+   (* 20 (or (string->number (or (getenv "SOCKPORT_TEST_PATIENCE") "1")) 1))))
+
+(define (start-watchdog)
+  ;; Meson's own timeout is behind this one, for what lets no handler run.
+  (sigaction SIGALRM
+    (lambda (signal)
+      (alarm (case-seconds))
+      (throw 'hung (format #f "no end after ~a seconds" (case-seconds)))))
+  (alarm (case-seconds)))
+
+(define (skip reason)
+  "End the case that is running; it counts as skipped."
+  (throw 'skip reason))
+
+(define (print-verdict word name suffix)
+  (let ((runner (test-runner-current)))
+    (format #t "~a ~a - ~a~a~%" word (tap-number! runner)
+            (tap-escape (string-join
+                         (append (test-runner-group-path runner) (list name))
+                         ": "))
+            suffix)))
+
+(define (fail-case name label value)
+  (let ((runner (test-runner-current)))
+    (test-runner-fail-count! runner (+ 1 (test-runner-fail-count runner)))
+    (print-verdict "not ok" name "")
+    (tap-comment label value)
+    (force-output)))
+
+(define (backtrace-string)
+  (call-with-output-string
+    (lambda (port)
+      (display-backtrace (make-stack #t 4) port 0 12))))
+
+(define (run-guarded thunk)
+  (let ((trace ""))
+    (catch #t thunk
+      (lambda (key . args)
+        (match key
+          ('skip (print-verdict "ok" "skipped"
+                                (string-append " # SKIP " (car args))))
+          ('quit (apply throw key args))
+          (_ (fail-case "ended by an exception" ""
+                        (format #f "~s ~s~%~a" key args trace)))))
+      (lambda (key . args)
+        (unless (memq key '(skip quit))
+          (set! trace (backtrace-string)))))))
+
+(define (run-case name thunk)
+  (let ((before (descriptors)))
+    (test-begin name)
+    (start-watchdog)
+    (run-guarded thunk)
+    (alarm 0)
+    (let ((leaks (leaks before)))
+      (unless (null? leaks)
+        (fail-case "keeps the descriptors as they were" "" leaks)))
+    (test-end name)))
+
+(define-syntax-rule (test-case name body ...)
+  (run-case name (lambda () body ... #t)))
+
+;;; Errors.
+
+(define position-rx (make-regexp "(osition|^Argument) (~A|[0-9]+)"))
+
+(define (position-of message arguments)
+  "Return the argument's position that MESSAGE tells, or #f."
+  (let ((found (and (string? message) (regexp-exec position-rx message))))
+    (and found
+         (or (string->number (match:substring found 2))
+             (car arguments)))))
+
+(define (describe-error key args)
+  "Return an error as (KEY DETAIL WHO); DETAIL is the errno of a system-error
+and the position of a bad argument."
+  (match (cons key args)
+    (('system-error who message arguments (errno . _))
+     (list key errno who))
+    (((or 'wrong-type-arg 'out-of-range) who message arguments . _)
+     (list key (position-of message arguments) who))
+    ((_ (? (lambda (who) (or (not who) (string? who) (symbol? who))) who)
+        . rest)
+     (list key #f who))
+    (_ (list key #f #f))))
+
+(define (error-of thunk)
+  (catch #t
+    (lambda () (list 'no-error (thunk)))
+    (lambda (key . args)
+      (if (eq? key 'hung)
+          (apply throw key args)
+          (describe-error key args)))))
+
+(define (as-far-as expected actual)
+  "Return ACTUAL cut to what EXPECTED says, and its names as strings."
+  (map (lambda (want have)
+         (if (and (string? want) (symbol? have)) (symbol->string have) have))
+       expected
+       (take actual (min (length actual) (length expected)))))
+
+(define (test-error-values expected thunk)
+  (let ((actual (error-of thunk)))
+    (if (= (length actual) 3)
+        (as-far-as expected actual)
+        actual)))
+
+;; EXPECTED is (KEY), (KEY DETAIL) or (KEY DETAIL WHO), see describe-error:
+;; (system-error 98 "bind"), (wrong-type-arg 2), (wrong-number-of-args) …
+(define-syntax-rule (test-error* name expected expression)
+  (let ((want expected))
+    (test-equal name want
+      (test-error-values want (lambda () expression)))))
