@@ -8,7 +8,9 @@
 #ifndef SKP_KERNEL_H
 #define SKP_KERNEL_H
 
+#include <stdint.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -218,5 +220,43 @@
 #define SOF_TIMESTAMPING_OPT_ID_TCP (1 << 16)
 #define SOF_TIMESTAMPING_OPT_RX_FILTER (1 << 17)
 #define SOF_TIMESTAMPING_TX_COMPLETION (1 << 18)
+
+/* What <linux/tcp.h> has, up to Linux 6.7; glibc's own ends at total_retrans.
+   The kernel only ever adds to its end.  */
+struct skp__tcp_info
+{
+  uint8_t state, ca_state, retransmits, probes, backoff, options, wscale, flags;
+  uint32_t rto, ato, snd_mss, rcv_mss;
+  uint32_t unacked, sacked, lost, retrans, fackets;
+  uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;
+  uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd, advmss;
+  uint32_t reordering, rcv_rtt, rcv_space, total_retrans;
+  uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+  uint32_t segs_out, segs_in, notsent_bytes, min_rtt;
+  uint32_t data_segs_in, data_segs_out;
+  uint64_t delivery_rate, busy_time, rwnd_limited, sndbuf_limited;
+  uint32_t delivered, delivered_ce;
+  uint64_t bytes_sent, bytes_retrans;
+  uint32_t dsack_dups, reord_seen, rcv_ooopack, snd_wnd, rcv_wnd, rehash;
+  uint16_t total_rto, total_rto_recoveries;
+  uint32_t total_rto_time;
+};
+
+/* <linux/tcp.h>'s; glibc's has no interface.  */
+struct skp__tcp_md5sig
+{
+  struct sockaddr_storage address;
+  uint8_t flags, prefixlen;
+  uint16_t keylen;
+  int ifindex;
+  uint8_t key[TCP_MD5SIG_MAXKEYLEN];
+};
+
+/* The array that SO_MEMINFO fills (sock_diag(7)).  */
+struct skp__meminfo
+{
+  uint32_t rmem_alloc, rcvbuf, wmem_alloc, sndbuf, fwd_alloc, wmem_queued;
+  uint32_t optmem, backlog, drops;
+};
 
 #endif /* SKP_KERNEL_H */

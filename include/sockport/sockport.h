@@ -10,6 +10,7 @@
 #include <sockport/message.h>
 #include <sockport/option.h>
 #include <sockport/socket.h>
+#include <sockport/structure.h>
 #include <sockport/transfer.h>
 
 #endif /* SKP_SOCKPORT_H */
