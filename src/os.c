@@ -48,6 +48,18 @@ skp__sendmsg (int fd, const struct msghdr *message, int flags)
   return CALL (SYS_sendmsg, fd, message, flags);
 }
 
+long
+skp__recvmmsg (int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+  return CALL (SYS_recvmmsg, fd, messages, count, flags, NULL);
+}
+
+long
+skp__sendmmsg (int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+  return CALL (SYS_sendmmsg, fd, messages, count, flags);
+}
+
 int
 skp__accept4 (int fd, void *address, socklen_t *length, int flags)
 {

@@ -20,6 +20,10 @@ long skp__sendto (int fd, const void *buffer, size_t size, int flags,
                   const void *to, socklen_t length);
 long skp__recvmsg (int fd, struct msghdr *message, int flags);
 long skp__sendmsg (int fd, const struct msghdr *message, int flags);
+long skp__recvmmsg (int fd, struct mmsghdr *messages, unsigned count,
+                    int flags);
+long skp__sendmmsg (int fd, struct mmsghdr *messages, unsigned count,
+                    int flags);
 int skp__accept4 (int fd, void *address, socklen_t *length, int flags);
 int skp__poll_now (struct pollfd *fds, unsigned count);
 

@@ -5,6 +5,7 @@
 #define SKP_SOCKPORT_H
 
 #include <sockport/address.h>
+#include <sockport/batch.h>
 #include <sockport/constant.h>
 #include <sockport/control.h>
 #include <sockport/message.h>

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Receiving a batch, and splitting what the kernel had joined.  */
+
+#include "batch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sockport/control.h>
+#include <sockport/option.h>
+
+#include "os.h"
+
+/* A number that was given to another socket meanwhile does no harm here: the
+   datagrams of that one just come one by one, into larger slots.  */
+static void
+prepare_socket (struct skp_batch *batch, int fd)
+{
+  int on = 1;
+  if (batch->offload && batch->gro_fd != fd)
+    {
+      batch->gro
+          = skp_option_set (fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0;
+      batch->gro_fd = fd;
+    }
+  batch->stride = batch->gro ? JOINED_MAX : batch->size;
+  batch->messages = batch->slots;
+  if (batch->gro && batch->messages > JOINED_SLOTS)
+    batch->messages = JOINED_SLOTS;
+}
+
+static void
+prepare_headers (struct skp_batch *batch, size_t from, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    {
+      struct msghdr *header = &batch->headers[i].msg_hdr;
+      batch->slices[i]
+          = (struct iovec){ batch->bytes + (from + i) * batch->stride,
+                            batch->stride };
+      header->msg_name = &batch->addresses[from + i].storage;
+      header->msg_namelen = sizeof batch->addresses->storage;
+      header->msg_iov = &batch->slices[i];
+      header->msg_iovlen = 1;
+      header->msg_control = &batch->controls[i];
+      header->msg_controllen = CONTROL_ROOM;
+      header->msg_flags = 0;
+    }
+}
+
+/* The size of the segments in a joined datagram, 0 if it is not one.  */
+static size_t
+segment_size (struct msghdr *header)
+{
+  struct skp_control_item item;
+  size_t at = 0;
+  int size = 0;
+
+  while (
+      skp_control_next (header->msg_control, header->msg_controllen, &at, &item)
+      > 0)
+    if (item.level == IPPROTO_UDP && item.type == UDP_GRO
+        && item.length == sizeof size)
+      memcpy (&size, item.bytes, sizeof size);
+  skp_control_close (header->msg_control, header->msg_controllen);
+  return size > 0 && size <= UINT16_MAX ? (size_t)size : 0;
+}
+
+/* Add the datagrams of message NUMBER, LENGTH bytes long.  Every message after
+   it finds room for one at least: should the kernel have joined more than it
+   does today, the last one has the rest, as far as a slot goes.  */
+static void
+split (struct skp_batch *batch, size_t number, size_t length, size_t segment,
+       int cut)
+{
+  size_t start = number * batch->stride, end = start + length;
+  size_t step = segment ? segment : length;
+  size_t most = batch->count_max - (batch->messages - number - 1);
+
+  do
+    {
+      size_t rest = end - start;
+      int last = rest <= step || batch->count + 1 == most;
+      size_t piece = last ? rest : step;
+      int long_one = piece > batch->size;
+      batch->datagrams[batch->count++]
+          = (struct skp_datagram){ .start = (uint32_t)start,
+                                   .length
+                                   = (uint32_t)(long_one ? batch->size : piece),
+                                   .address = (uint32_t)number,
+                                   .segment = (uint16_t)segment,
+                                   .cut = long_one || (cut && last) };
+      start += piece;
+    }
+  while (start < end);
+}
+
+static void
+take (struct skp_batch *batch, size_t from, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    {
+      struct msghdr *header = &batch->headers[i].msg_hdr;
+      size_t length = batch->headers[i].msg_len;
+      size_t segment = header->msg_controllen > 0 ? segment_size (header) : 0;
+
+      batch->addresses[from + i].length = header->msg_namelen;
+      if (length > batch->stride) /* MSG_TRUNC was asked for */
+        length = batch->stride;
+      split (batch, from + i, length, segment,
+             (header->msg_flags & MSG_TRUNC) != 0);
+    }
+}
+
+int
+skp_batch_recv (struct skp_batch *batch, int fd, int flags)
+{
+  size_t from = 0;
+
+  skp_batch_clear (batch);
+  prepare_socket (batch, fd);
+  while (from < batch->messages)
+    {
+      size_t want = batch->messages - from;
+      if (want > batch->calls)
+        want = batch->calls;
+      prepare_headers (batch, from, want);
+      long n = skp__recvmmsg (fd, batch->headers, (unsigned)want,
+                              flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+      if (n < 0 && from == 0)
+        return (int)n;
+      if (n <= 0)
+        break;
+      take (batch, from, (size_t)n);
+      from += (size_t)n;
+      if ((size_t)n < want)
+        break;
+    }
+  batch->used = from * batch->stride;
+  batch->addresses_used = from;
+  return (int)batch->count;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* The memory and the contents of a batch.  */
+
+#include "batch.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DATAGRAM_MAX 65535
+#define MEMORY_MAX ((size_t)INT_MAX)
+
+static size_t
+least (size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
+size_t
+skp_batch_memory (size_t slots, size_t size, int offload)
+{
+  if (slots == 0 || size == 0 || size > DATAGRAM_MAX
+      || slots > MEMORY_MAX / size)
+    return 0;
+  size_t joined = offload ? least (slots, JOINED_SLOTS) * JOINED_MAX : 0;
+  return joined > slots * size ? joined : slots * size;
+}
+
+static void *
+zeros (size_t count, size_t size, int *missing)
+{
+  void *memory = calloc (count, size);
+  *missing |= memory == NULL;
+  return memory;
+}
+
+static int
+allocate (struct skp_batch *batch)
+{
+  int missing = 0;
+  /* A joined datagram needs as many slices as it has segments.  */
+  size_t most = batch->slots < JOINED_SLOTS ? JOINED_SLOTS : batch->slots;
+  size_t calls = least (most, CALL_MAX);
+
+  batch->calls = calls;
+  batch->count_max
+      = batch->slots + least (batch->slots, JOINED_SLOTS) * SEGMENTS_MAX;
+  if (batch->own_bytes)
+    batch->bytes = zeros (batch->capacity, 1, &missing);
+  batch->datagrams
+      = zeros (batch->count_max, sizeof *batch->datagrams, &missing);
+  batch->addresses = zeros (batch->slots, sizeof *batch->addresses, &missing);
+  batch->headers = zeros (calls, sizeof *batch->headers, &missing);
+  batch->slices = zeros (calls, sizeof *batch->slices, &missing);
+  batch->controls = zeros (calls, sizeof *batch->controls, &missing);
+  batch->covers = zeros (calls, sizeof *batch->covers, &missing);
+  return missing ? -ENOMEM : 0;
+}
+
+int
+skp_batch_open (struct skp_batch **out, size_t slots, size_t size, int offload,
+                void *bytes)
+{
+  size_t capacity = skp_batch_memory (slots, size, offload);
+  struct skp_batch *batch = capacity ? calloc (1, sizeof *batch) : NULL;
+  if (!batch)
+    return capacity ? -ENOMEM : -EINVAL;
+  *batch = (struct skp_batch){ .bytes = bytes,
+                               .own_bytes = bytes == NULL,
+                               .capacity = capacity,
+                               .slots = slots,
+                               .size = size,
+                               .offload = offload != 0,
+                               .gro_fd = -1,
+                               .join_fd = -1 };
+  int err = allocate (batch);
+  if (err < 0)
+    skp_batch_close (batch);
+  else
+    *out = batch;
+  return err;
+}
+
+void
+skp_batch_close (struct skp_batch *batch)
+{
+  if (!batch)
+    return;
+  if (batch->own_bytes)
+    free (batch->bytes);
+  free (batch->datagrams);
+  free (batch->addresses);
+  free (batch->headers);
+  free (batch->slices);
+  free (batch->controls);
+  free (batch->covers);
+  free (batch);
+}
+
+unsigned char *
+skp_batch_bytes (const struct skp_batch *batch)
+{
+  return batch->bytes;
+}
+
+const struct skp_datagram *
+skp_batch_datagrams (const struct skp_batch *batch, size_t *count)
+{
+  *count = batch->count;
+  return batch->datagrams;
+}
+
+const struct skp_address *
+skp_batch_address (const struct skp_batch *batch, size_t index)
+{
+  return &batch->addresses[batch->datagrams[index].address];
+}
+
+void
+skp_batch_clear (struct skp_batch *batch)
+{
+  batch->count = batch->used = batch->addresses_used = 0;
+}
+
+static int
+same_address (const struct skp_address *a, const struct skp_address *b)
+{
+  return a->length == b->length
+         && memcmp (&a->storage, &b->storage, a->length) == 0;
+}
+
+/* Datagrams to one destination in a row share its copy, so that joining them
+   need not compare addresses.  */
+static uint32_t
+place_address (struct skp_batch *batch, const struct skp_address *to)
+{
+  static const struct skp_address none;
+  const struct skp_address *address = to ? to : &none;
+  size_t last = batch->addresses_used;
+
+  if (last == 0 || !same_address (&batch->addresses[last - 1], address))
+    {
+      batch->addresses[last].length = address->length;
+      memcpy (&batch->addresses[last].storage, &address->storage,
+              address->length);
+      batch->addresses_used = ++last;
+    }
+  return (uint32_t)(last - 1);
+}
+
+int
+skp_batch_add (struct skp_batch *batch, const void *bytes, size_t length,
+               const struct skp_address *to)
+{
+  if (length > batch->size)
+    return -EMSGSIZE;
+  if (batch->count >= batch->slots || length > batch->capacity - batch->used
+      || batch->addresses_used == batch->slots)
+    return -ENOSPC;
+  if (bytes && length > 0)
+    memmove (batch->bytes + batch->used, bytes, length);
+  batch->datagrams[batch->count]
+      = (struct skp_datagram){ .start = (uint32_t)batch->used,
+                               .length = (uint32_t)length,
+                               .address = place_address (batch, to) };
+  batch->used += length;
+  return (int)batch->count++;
+}
+
+int
+skp_batch_resize (struct skp_batch *batch, size_t index, size_t length)
+{
+  if (index >= batch->count)
+    return -EINVAL;
+  struct skp_datagram *datagram = &batch->datagrams[index];
+  size_t end = index + 1 < batch->count ? datagram[1].start : batch->capacity;
+  if (length > least (batch->size, end - datagram->start))
+    return -EMSGSIZE;
+  datagram->length = (uint32_t)length;
+  if (datagram->start + length > batch->used)
+    batch->used = datagram->start + length;
+  return 0;
+}
