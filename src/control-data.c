@@ -56,7 +56,7 @@ load_signed (const unsigned char *at, size_t size)
 static int64_t
 fraction_unit (const struct skp_control_field *field)
 {
-  return field->kind == SKP_FIELD_TIMEVAL ? 1000 : 1;
+  return field->kind == SKP_CONTROL_TIMEVAL ? 1000 : 1;
 }
 
 static int
@@ -85,17 +85,17 @@ load_field (struct skp_part *part, const struct skp_control_item *item,
   *part = (struct skp_part){ 0 };
   switch (field->kind)
     {
-    case SKP_FIELD_UNSIGNED:
+    case SKP_CONTROL_UNSIGNED:
       part->number = load_unsigned (at, field->size);
       return 0;
-    case SKP_FIELD_SIGNED:
+    case SKP_CONTROL_SIGNED:
       part->number = (uint64_t)load_signed (at, field->size);
       return 0;
-    case SKP_FIELD_INET:
+    case SKP_CONTROL_INET:
       part->number = ntohl ((uint32_t)load_unsigned (at, field->size));
       return 0;
-    case SKP_FIELD_TIMEVAL:
-    case SKP_FIELD_TIMESPEC:
+    case SKP_CONTROL_TIMEVAL:
+    case SKP_CONTROL_TIMESPEC:
       return load_time (part, at, field);
     default:
       part->bytes = at;
@@ -128,7 +128,7 @@ number_fits (uint64_t number, const struct skp_control_field *field)
   unsigned bits = 8u * field->size;
   if (bits == 64)
     return 1;
-  if (field->kind == SKP_FIELD_SIGNED)
+  if (field->kind == SKP_CONTROL_SIGNED)
     return ((int64_t)number >> (bits - 1)) == 0
            || ((int64_t)number >> (bits - 1)) == -1;
   return number >> bits == 0;
@@ -139,7 +139,7 @@ store_time (unsigned char *at, const struct skp_part *part,
             const struct skp_control_field *field)
 {
   struct skp_control_field half
-      = { .kind = SKP_FIELD_SIGNED, .size = field->size / 2 };
+      = { .kind = SKP_CONTROL_SIGNED, .size = field->size / 2 };
   int64_t time = (int64_t)part->number;
   int64_t seconds = time / NANOSECONDS, fraction = time % NANOSECONDS;
 
@@ -165,24 +165,24 @@ store_field (unsigned char *data, size_t room, const struct skp_part *part,
 
   switch (field->kind)
     {
-    case SKP_FIELD_UNSIGNED:
-    case SKP_FIELD_SIGNED:
-    case SKP_FIELD_INET:
+    case SKP_CONTROL_UNSIGNED:
+    case SKP_CONTROL_SIGNED:
+    case SKP_CONTROL_INET:
       if (!number_fits (part->number, field))
         return -ERANGE;
       store_unsigned (at, field->size,
-                      field->kind == SKP_FIELD_INET
+                      field->kind == SKP_CONTROL_INET
                           ? htonl ((uint32_t)part->number)
                           : part->number);
       return 0;
-    case SKP_FIELD_TIMEVAL:
-    case SKP_FIELD_TIMESPEC:
+    case SKP_CONTROL_TIMEVAL:
+    case SKP_CONTROL_TIMESPEC:
       return store_time (at, part, field);
     default:
       break;
     }
   if (field->size ? part->length != field->size
-                  : field->kind == SKP_FIELD_DESCRIPTORS
+                  : field->kind == SKP_CONTROL_DESCRIPTORS
                         && part->length % sizeof (int) != 0)
     return -EINVAL;
   if (part->length > room - field->offset)

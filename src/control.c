@@ -36,13 +36,13 @@
 #define SIZE(type, field) sizeof (((struct type *)0)->field)
 #define FIELD(text, kind, type, field)                                         \
   {                                                                            \
-    text, SKP_FIELD_##kind, AT (type, field), SIZE (type, field)               \
+    text, SKP_CONTROL_##kind, AT (type, field), SIZE (type, field)             \
   }
 #define LAYOUT(name) static const struct skp_control_layout layout_##name
 #define SCALAR(name, kind, size)                                               \
-  LAYOUT (name) = { size, 0, 1, { { "value", SKP_FIELD_##kind, 0, size } } }
+  LAYOUT (name) = { size, 0, 1, { { "value", SKP_CONTROL_##kind, 0, size } } }
 #define OPEN(name, kind)                                                       \
-  LAYOUT (name) = { 0, 1, 1, { { #name, SKP_FIELD_##kind, 0, 0 } } }
+  LAYOUT (name) = { 0, 1, 1, { { #name, SKP_CONTROL_##kind, 0, 0 } } }
 
 SCALAR (signed32, SIGNED, 4);
 SCALAR (unsigned8, UNSIGNED, 1);
@@ -60,12 +60,13 @@ OPEN (address, ADDRESS);
 OPEN (bytes, BYTES);
 
 #define THREE_TIMES(name, size)                                                \
-  LAYOUT (name) = { 3 * (size),                                                \
-                    0,                                                         \
-                    3,                                                         \
-                    { { "software", SKP_FIELD_TIMESPEC, 0, size },             \
-                      { "legacy", SKP_FIELD_TIMESPEC, size, size },            \
-                      { "hardware", SKP_FIELD_TIMESPEC, 2 * (size), size } } }
+  LAYOUT (name)                                                                \
+      = { 3 * (size),                                                          \
+          0,                                                                   \
+          3,                                                                   \
+          { { "software", SKP_CONTROL_TIMESPEC, 0, size },                     \
+            { "legacy", SKP_CONTROL_TIMESPEC, size, size },                    \
+            { "hardware", SKP_CONTROL_TIMESPEC, 2 * (size), size } } }
 THREE_TIMES (timestamping_old, 2 * sizeof (long));
 THREE_TIMES (timestamping_new, 16);
 
@@ -112,7 +113,7 @@ LAYOUT (error) = { sizeof (struct sock_extended_err),
                      FIELD ("code", UNSIGNED, sock_extended_err, ee_code),
                      FIELD ("info", UNSIGNED, sock_extended_err, ee_info),
                      FIELD ("data", UNSIGNED, sock_extended_err, ee_data),
-                     { "offender", SKP_FIELD_ADDRESS,
+                     { "offender", SKP_CONTROL_ADDRESS,
                        sizeof (struct sock_extended_err), 0 } } };
 
 LAYOUT (auxdata)
@@ -147,7 +148,7 @@ skp_control_at (size_t index)
 static int
 fits (const struct skp_control_layout *layout, size_t length)
 {
-  if (layout->fields[0].kind == SKP_FIELD_DESCRIPTORS
+  if (layout->fields[0].kind == SKP_CONTROL_DESCRIPTORS
       && length % sizeof (int) != 0)
     return 0;
   return length == layout->size || (layout->open && length > layout->size);
@@ -231,7 +232,7 @@ carries_descriptors (const struct skp_control_item *item)
 {
   const struct skp_control_type *type
       = skp_control_find (item->level, item->type, item->length);
-  return type->layout->fields[0].kind == SKP_FIELD_DESCRIPTORS;
+  return type->layout->fields[0].kind == SKP_CONTROL_DESCRIPTORS;
 }
 
 int

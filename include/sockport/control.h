@@ -17,17 +17,17 @@
 
 SKP_BEGIN_DECLS
 
-enum skp_field_kind
+enum skp_control_kind
 {
-  SKP_FIELD_UNSIGNED,    /* 1, 2, 4 or 8 bytes in the machine's order */
-  SKP_FIELD_SIGNED,      /* the same; `number' holds it in two's complement */
-  SKP_FIELD_INET,        /* an IPv4 address, a number in host order */
-  SKP_FIELD_INET6,       /* an IPv6 address, 16 bytes */
-  SKP_FIELD_TIMEVAL,     /* seconds and microseconds: signed nanoseconds */
-  SKP_FIELD_TIMESPEC,    /* seconds and nanoseconds: signed nanoseconds */
-  SKP_FIELD_ADDRESS,     /* a sockaddr, of SIZE bytes or up to the end */
-  SKP_FIELD_DESCRIPTORS, /* file descriptors up to the end */
-  SKP_FIELD_BYTES        /* bytes up to the end */
+  SKP_CONTROL_UNSIGNED,    /* 1, 2, 4 or 8 bytes in the machine's order */
+  SKP_CONTROL_SIGNED,      /* the same; `number' holds it in two's complement */
+  SKP_CONTROL_INET,        /* an IPv4 address, a number in host order */
+  SKP_CONTROL_INET6,       /* an IPv6 address, 16 bytes */
+  SKP_CONTROL_TIMEVAL,     /* seconds and microseconds: signed nanoseconds */
+  SKP_CONTROL_TIMESPEC,    /* seconds and nanoseconds: signed nanoseconds */
+  SKP_CONTROL_ADDRESS,     /* a sockaddr, of SIZE bytes or up to the end */
+  SKP_CONTROL_DESCRIPTORS, /* file descriptors up to the end */
+  SKP_CONTROL_BYTES        /* bytes up to the end */
 };
 
 struct skp_control_field
