@@ -1,0 +1,95 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-3.0-or-later
+# Builds and tests everything; called by `./dev check', which installs what
+# this needs.  Each step prints TAP or Meson's log into build-check/steps, where
+# tally.awk counts it; the last line is the sum.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+steps=$PWD/build-check/steps
+passed=0 failed=0
+mkdir -p "$steps"
+# So that a fault in a test looks the same everywhere.
+unset GUILE_LOAD_PATH GUILE_LOAD_COMPILED_PATH GUILE_AUTO_COMPILE
+export GUILE_AUTO_COMPILE=0 LC_ALL=C.UTF-8
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1
+
+# Count the points in the file LOG and show the failing ones.
+count ()
+{
+  test -f "$1" || echo "not ok there is no $1" >"$1"
+  awk -f build-aux/tally.awk "$1" >"$1.sum"
+  sed '$d' "$1.sum"
+  read -r good bad <<END
+$(tail -n 1 "$1.sum")
+END
+  passed=$((passed + good)) failed=$((failed + bad))
+  echo "    $good passed, $bad failed"
+}
+
+# Run COMMAND..., one point called NAME; its output is shown when it fails.
+point ()
+{
+  name=$1
+  shift
+  echo "==> $name"
+  log=$steps/$(echo "$name" | tr -c 'a-z0-9\n' -).log
+  if "$@" >"$log" 2>&1; then
+    passed=$((passed + 1))
+    return 0
+  fi
+  tail -n 60 "$log"
+  echo "not ok $name"
+  failed=$((failed + 1))
+  return 1
+}
+
+configured ()
+{
+  test -f "$1/build.ninja" || meson setup "$@"
+}
+
+# Build DIRECTORY with OPTION... and run its tests, those of SUITE if given.
+build_and_test ()
+{
+  what=$1 directory=$2
+  shift 2
+  point "$what: configure" configured "$directory" -Dwerror=true "$@" || return
+  point "$what: build without a warning" ninja -C "$directory" || return
+  echo "==> $what: test"
+  # shellcheck disable=SC2086
+  meson test -C "$directory" --no-rebuild ${tests:-} 2>&1 |
+    grep -E '^ *[0-9]+/[0-9]+ '
+  count "$directory/meson-logs/testlog.txt"
+}
+
+no_guile_asked ()
+{
+  ! grep -E 'libguile|guile-3|guild' build-core/build.ninja
+}
+
+# The C example under valgrind, which sees also what the tests do not free.
+valgrind_example ()
+{
+  valgrind -q --error-exitcode=99 --leak-check=full --track-fds=yes \
+    build-core/examples/core-echo
+}
+
+build_and_test 'all' build-check
+CC=clang build_and_test 'the core with no guile, by clang' build-core \
+  -Dguile=false
+point 'the core asks for no guile' no_guile_asked
+build_and_test 'the core under address and undefined-behaviour sanitizers' \
+  build-asan -Dguile=false -Db_sanitize=address,undefined -Doptimization=1
+tests=c-poller build_and_test 'the poller under the thread sanitizer' \
+  build-tsan -Dguile=false -Db_sanitize=thread -Doptimization=1
+if test -x build-core/examples/core-echo; then
+  point 'the C example under valgrind' valgrind_example
+fi
+echo '==> lints'
+sh build-aux/lint.sh build-check >"$steps/lint.tap" 2>&1
+count "$steps/lint.tap"
+
+echo "$passed passed, $failed failed"
+test "$failed" = 0

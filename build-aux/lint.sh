@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-3.0-or-later
+# The rules of HACKING that a machine can check, as TAP: lint.sh BUILD.
+set -u
+build=$1
+cd "$(dirname "$0")/.." || exit 1
+number=0
+core=$build/src/libsockport.so
+binding=$build/guile/libguile-sockport.so
+
+# What RULE's check prints are the offenders.
+rule ()
+{
+  name=$1
+  shift
+  number=$((number + 1))
+  offenders=$("$@" 2>&1)
+  if test -z "$offenders"; then
+    echo "ok $number - $name"
+  else
+    echo "not ok $number - $name"
+    echo "$offenders" | sed 's/^/# /'
+  fi
+}
+
+files () { git ls-files -- "$@"; }
+
+layout ()
+{
+  files '*.c' '*.h' | while read -r file; do
+    clang-format --dry-run -Werror "$file" >/dev/null 2>&1 || echo "$file"
+  done
+}
+
+shell ()
+{
+  files dev '*.sh' | while read -r file; do
+    sh -n "$file" || echo "$file"
+    ! command -v shellcheck >/dev/null || shellcheck -f gcc -S warning "$file"
+  done
+}
+
+spdx ()
+{
+  files '*.c' '*.h' '*.def' '*.scm' '*.in' '*.sh' '*.awk' '*.py' '*.texi' \
+      '*meson.build' meson_options.txt dev .ci/run |
+    while read -r file; do
+      head -n 2 "$file" | grep -q 'SPDX-License-Identifier: LGPL-3.0-or-later' \
+        || echo "$file"
+    done
+}
+
+# Lines of each C function, from its brace to the one that ends it.
+long_c_functions ()
+{
+  files 'src/*.c' 'guile/*.c' 'tests/*.c' 'examples/*.c' 'bench/*.c' |
+    xargs awk '
+      /^{/ { start = FNR; head = last }
+      /^}/ && start {
+        if (FNR - start - 1 > 60 && head ~ /\)$/)
+          print FILENAME ":" start ": " FNR - start - 1 " lines"
+        start = 0
+      }
+      { last = $0 }'
+}
+
+# Lines of each Scheme procedure: to the next thing in the first column.
+long_scheme_procedures ()
+{
+  files '*.scm' | xargs awk '
+      FNR == 1 { start = 0 }
+      /^[^ \t]/ { start = /^\(define/ && !/^\(define-module/ ? FNR : 0 }
+      start && NF && FNR - start + 1 == 61 {
+        print FILENAME ":" start ": more than 60 lines"
+      }'
+}
+
+long_files ()
+{
+  limit=$1
+  shift
+  files "$@" | xargs wc -l | awk -v limit="$limit" \
+    '$2 != "total" && $1 > limit { print $2 ": " $1 " lines" }'
+}
+
+core_is_pure ()
+{
+  files 'src/*' 'include/*' | grep -v '/guile' |
+    xargs grep -nE 'libguile|\bSCM\b|\b(printf|exit|abort) *\('
+  nm -D "$core" | grep -E 'scm_|libguile'
+  # No mutable state: a static library holds no data of its own.
+  size -A "$build/src/libsockport-private.a" |
+    awk '/^[^ ]+\.o/ { object = $1 }
+         ($1 ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $1 !~ /\.rel\.ro/ && $2 > 0) {
+           print object, $1, $2
+         }'
+}
+
+binding_calls_the_core ()
+{
+  nm -D --undefined-only "$binding" | grep -E ' (socket|socketpair|bind|listen|accept4?|connect|send(to|msg|mmsg)?|recv(from|msg|mmsg)?|[gs]etsockopt|shutdown|getsockname|getpeername|syscall)(@|$)'
+  files 'guile/*' |
+    xargs grep -nE 'switch .*family|case (AF|PF)_[A-Z]|== *[AP]F_[A-Z]'
+}
+
+exported ()
+{
+  nm -D --defined-only "$1" |
+    awk -v prefix="$2" '$2 != "A" && $3 !~ "^" prefix { print $3 }'
+}
+
+one_place_waits ()
+{
+  files 'module/*' | grep -v '/wait.scm$' |
+    xargs grep -nE '%wait |\(select |\(sleep |usleep'
+}
+
+echo '# lints'
+rule 'C sources are laid out by clang-format' layout
+rule 'shell scripts are sound' shell
+rule 'every source begins with its licence' spdx
+rule 'C functions have at most 60 lines' long_c_functions
+rule 'Scheme procedures have at most 60 lines' long_scheme_procedures
+rule 'C files have at most 400 lines' long_files 400 '*.c' '*.h'
+rule 'Scheme files have at most 300 lines' long_files 300 '*.scm'
+rule 'the core is pure C with no state' core_is_pure
+rule 'the binding leaves the system calls to the core' binding_calls_the_core
+rule 'only skp_ names leave the core' exported "$core" skp_
+rule 'only scm_skp_ names leave the binding' exported "$binding" scm_skp_
+rule 'one module waits' one_place_waits
+echo "1..$number"
