@@ -92,6 +92,9 @@ SCM scm_skp__name_from (const void *bytes, size_t length);
 const char *scm_skp__name_to (SCM name, size_t *length, int pos,
                               const char *who);
 
+/* The index of the interface that VALUE, an integer or a name, stands for.  */
+int scm_skp__interface (SCM value, int pos, const char *who);
+
 /* A part of a buffer: SIZE bytes at BYTES.  */
 struct scm_skp__slice
 {
@@ -129,8 +132,10 @@ int64_t scm_skp__monotonic_ns (void);
 void scm_skp__init_address (void);
 void scm_skp__init_byte_order (void);
 void scm_skp__init_constant (void);
+void scm_skp__init_interface (void);
 void scm_skp__init_option (void);
 void scm_skp__init_socket (void);
+void scm_skp__init_structure (void);
 void scm_skp__init_transfer (void);
 void scm_skp__init_wait (void);
 

@@ -25,6 +25,11 @@ SKP_API void scm_skp_init (void);
 
 SKP_API SCM scm_skp_socket (SCM family, SCM style, SCM proto);
 SKP_API SCM scm_skp_socketpair (SCM family, SCM style, SCM proto);
+
+/* The value is what the option's row in the table of options says: an integer,
+   a pair, a string, a record; a bytevector if the table lacks the option.  To
+   set one, a bytevector of its bytes is taken as well, and an integer (an int)
+   where the table lacks it.  */
 SKP_API SCM scm_skp_getsockopt (SCM sock, SCM level, SCM optname);
 SKP_API SCM scm_skp_setsockopt (SCM sock, SCM level, SCM optname, SCM value);
 SKP_API SCM scm_skp_shutdown (SCM sock, SCM how);
@@ -59,6 +64,10 @@ SKP_API SCM scm_skp_ntohl (SCM value);
 SKP_API SCM scm_skp_make_socket_address (SCM family, SCM address, SCM args);
 SKP_API SCM scm_skp_inet_pton (SCM family, SCM address);
 SKP_API SCM scm_skp_inet_ntop (SCM family, SCM address);
+
+/* An interface's index from its name, and the reverse.  */
+SKP_API SCM scm_skp_if_nametoindex (SCM name);
+SKP_API SCM scm_skp_if_indextoname (SCM index);
 
 /* Close PORT after waking every thread that waits on it; #t if it was open.  */
 SKP_API SCM scm_skp_close_port (SCM port);

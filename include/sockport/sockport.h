@@ -9,6 +9,7 @@
 #include <sockport/constant.h>
 #include <sockport/control.h>
 #include <sockport/message.h>
+#include <sockport/interface.h>
 #include <sockport/option.h>
 #include <sockport/socket.h>
 #include <sockport/structure.h>

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* The kinds of option values: a function in, a function out and a size for
+   each.  Nothing here knows an option.  */
+
+#include "option-value.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <string.h>
+
+#include "structure.h"
+
+/* The argument that a value is made from, for messages.  */
+struct source
+{
+  SCM value;
+  int pos;
+  const char *who;
+};
+
+typedef SCM from_function (const struct skp_option *, const unsigned char *,
+                           size_t);
+typedef void to_function (struct scm_skp__value *, const struct skp_option *,
+                          const struct source *);
+
+_Noreturn static void
+refuse (const struct source *s, const char *expected)
+{
+  scm_wrong_type_arg_msg (s->who, s->pos, s->value, expected);
+}
+
+_Noreturn static void
+out_of_range (const struct source *s, SCM value)
+{
+  scm_out_of_range_pos (s->who, value, scm_from_int (s->pos));
+}
+
+static void
+give (struct scm_skp__value *to, const void *bytes, size_t length)
+{
+  memcpy (to->store, bytes, length);
+  to->length = length;
+}
+
+/* An answer shorter than an int is the int's first byte (ip(7)).  */
+static SCM
+int_from (const struct skp_option *option, const unsigned char *bytes,
+          size_t length)
+{
+  int value;
+  (void)option;
+  if (length < sizeof value)
+    return scm_from_int (length > 0 ? bytes[0] : 0);
+  memcpy (&value, bytes, sizeof value);
+  return scm_from_int (value);
+}
+
+static void
+int_to (struct scm_skp__value *to, const struct skp_option *option,
+        const struct source *s)
+{
+  (void)option;
+  int value
+      = (int)scm_skp__integer (s->value, INT_MIN, INT_MAX, s->pos, s->who);
+  give (to, &value, sizeof value);
+}
+
+static SCM
+uint_from (const struct skp_option *option, const unsigned char *bytes,
+           size_t length)
+{
+  uint32_t value = 0;
+  (void)option;
+  memcpy (&value, bytes, length < sizeof value ? length : sizeof value);
+  return scm_from_uint32 (value);
+}
+
+static void
+uint_to (struct scm_skp__value *to, const struct skp_option *option,
+         const struct source *s)
+{
+  (void)option;
+  uint32_t value
+      = (uint32_t)scm_skp__integer (s->value, 0, UINT32_MAX, s->pos, s->who);
+  give (to, &value, sizeof value);
+}
+
+static SCM
+wide_from (const struct skp_option *option, const unsigned char *bytes,
+           size_t length)
+{
+  uint64_t value = 0;
+  if (length < sizeof value)
+    return uint_from (option, bytes, length);
+  memcpy (&value, bytes, sizeof value);
+  return scm_from_uint64 (value);
+}
+
+static void
+wide_to (struct scm_skp__value *to, const struct skp_option *option,
+         const struct source *s)
+{
+  (void)option;
+  uint64_t value = scm_skp__bits (s->value, 0, s->pos, s->who);
+  give (to, &value, sizeof value);
+}
+
+static SCM
+string_from (const struct skp_option *option, const unsigned char *bytes,
+             size_t length)
+{
+  (void)option;
+  return scm_skp__name_from (bytes, strnlen ((const char *)bytes, length));
+}
+
+static void
+string_to (struct scm_skp__value *to, const struct skp_option *option,
+           const struct source *s)
+{
+  (void)option;
+  if (!scm_is_string (s->value))
+    refuse (s, "string");
+  to->bytes = scm_skp__name_to (s->value, &to->length, s->pos, s->who);
+  if (memchr (to->bytes, '\0', to->length))
+    out_of_range (s, s->value);
+}
+
+/* A structure of two integers that Guile has always given as a pair.  */
+static SCM
+pair_from (const struct skp_option *option, const unsigned char *bytes,
+           size_t length)
+{
+  uint64_t part[2] = { 0 };
+  for (int i = 0; i < 2; i++)
+    skp_structure_load (&option->structure->fields[i], bytes, length, &part[i]);
+  return scm_cons (scm_from_int64 ((int64_t)part[0]),
+                   scm_from_int64 ((int64_t)part[1]));
+}
+
+static void
+structure_to (struct scm_skp__value *to, const struct skp_option *option,
+              const struct source *s)
+{
+  to->length = option->structure->size;
+  memset (to->store, 0, to->length);
+  scm_skp__structure_to (option->structure, to->store, s->value, s->pos,
+                         s->who);
+}
+
+static void
+pair_to (struct scm_skp__value *to, const struct skp_option *option,
+         const struct source *s)
+{
+  const struct skp_field *fields = option->structure->fields;
+  if (!scm_is_pair (s->value))
+    {
+      structure_to (to, option, s);
+      return;
+    }
+  to->length = option->structure->size;
+  memset (to->store, 0, to->length);
+  scm_skp__field_to (&fields[0], to->store, SCM_CAR (s->value), s->pos, s->who);
+  scm_skp__field_to (&fields[1], to->store, SCM_CDR (s->value), s->pos, s->who);
+}
+
+/* The kernel takes a negative time for none at all, and refuses microseconds
+   beyond a second with EDOM.  */
+static void
+timeval_to (struct scm_skp__value *to, const struct skp_option *option,
+            const struct source *s)
+{
+  struct timeval time;
+  pair_to (to, option, s);
+  memcpy (&time, to->store, sizeof time);
+  if (time.tv_sec < 0)
+    out_of_range (s, scm_from_int64 (time.tv_sec));
+  if (time.tv_usec < 0 || time.tv_usec >= 1000000)
+    out_of_range (s, scm_from_int64 (time.tv_usec));
+}
+
+static SCM
+structure_from (const struct skp_option *option, const unsigned char *bytes,
+                size_t length)
+{
+  return scm_skp__structure_from (option->structure, bytes, length);
+}
+
+static const struct skp_field *
+field_named (const struct skp_option *option, const char *name)
+{
+  const struct skp_structure *structure = option->structure;
+  for (size_t i = 0; i < structure->count; i++)
+    if (!strcmp (structure->fields[i].name, name))
+      return &structure->fields[i];
+  return NULL;
+}
+
+/* Every address below this one is of network 0, which no interface has.  */
+#define FIRST_ADDRESS (1 << 24)
+
+/* INTERFACE, a name or an integer, into a structure that holds an index or, for
+   IPv4, one of the interface's addresses.  */
+static void
+interface_into (struct scm_skp__value *to, const struct skp_option *option,
+                SCM interface, const struct source *s)
+{
+  const struct skp_field *address = field_named (option, "address");
+  if (address && SCM_I_INUMP (interface)
+      && SCM_I_INUM (interface) >= FIRST_ADDRESS)
+    scm_skp__field_to (address, to->store, interface, s->pos, s->who);
+  else
+    {
+      int index = scm_skp__interface (interface, s->pos, s->who);
+      skp_structure_store (field_named (option, "ifindex"), to->store,
+                           (uint64_t)index);
+    }
+}
+
+static void
+membership_to (struct scm_skp__value *to, const struct skp_option *option,
+               const struct source *s)
+{
+  if (!scm_is_pair (s->value))
+    {
+      structure_to (to, option, s);
+      return;
+    }
+  to->length = option->structure->size;
+  memset (to->store, 0, to->length);
+  scm_skp__field_to (field_named (option, "group"), to->store,
+                     SCM_CAR (s->value), s->pos, s->who);
+  interface_into (to, option, SCM_CDR (s->value), s);
+}
+
+static void
+interface_to (struct scm_skp__value *to, const struct skp_option *option,
+              const struct source *s)
+{
+  (void)option;
+  int index = scm_skp__interface (s->value, s->pos, s->who);
+  give (to, &index, sizeof index);
+}
+
+static SCM
+network_interface_from (const struct skp_option *option,
+                        const unsigned char *bytes, size_t length)
+{
+  uint32_t index = 0;
+  (void)option;
+  memcpy (&index, bytes, length < sizeof index ? length : sizeof index);
+  return scm_from_uint32 (ntohl (index));
+}
+
+static void
+network_interface_to (struct scm_skp__value *to,
+                      const struct skp_option *option, const struct source *s)
+{
+  (void)option;
+  uint32_t index
+      = htonl ((uint32_t)scm_skp__interface (s->value, s->pos, s->who));
+  give (to, &index, sizeof index);
+}
+
+static void
+address_interface_to (struct scm_skp__value *to,
+                      const struct skp_option *option, const struct source *s)
+{
+  if (scm_skp__is_structure (option->structure, s->value))
+    {
+      structure_to (to, option, s);
+      return;
+    }
+  to->length = option->structure->size;
+  memset (to->store, 0, to->length);
+  interface_into (to, option, s->value, s);
+}
+
+static SCM
+address_from (const struct skp_option *option, const unsigned char *bytes,
+              size_t length)
+{
+  struct skp_address address = { .length = (socklen_t)length };
+  (void)option;
+  if (length > sizeof address.storage)
+    address.length = sizeof address.storage;
+  memcpy (&address.storage, bytes, address.length);
+  return scm_skp__address_from (&address);
+}
+
+static void
+descriptor_to (struct scm_skp__value *to, const struct skp_option *option,
+               const struct source *s)
+{
+  (void)option;
+  int fd = SCM_PORTP (s->value)
+               ? scm_skp__fd (s->value, s->pos, s->who)
+               : (int)scm_skp__integer (s->value, 0, INT_MAX, s->pos, s->who);
+  give (to, &fd, sizeof fd);
+}
+
+static SCM
+filter_from (const struct skp_option *option, const unsigned char *bytes,
+             size_t length)
+{
+  size_t size = option->structure->size;
+  SCM list = SCM_EOL;
+  for (size_t n = length / size; n-- > 0;)
+    list = scm_cons (
+        scm_skp__structure_from (option->structure, bytes + n * size, size),
+        list);
+  return list;
+}
+
+static void
+filter_to (struct scm_skp__value *to, const struct skp_option *option,
+           const struct source *s)
+{
+  size_t size = option->structure->size;
+  long count = scm_ilength (s->value);
+  if (count < 0)
+    refuse (s, "list of sock-filter records or bytevector");
+  to->length = (size_t)count * size;
+  unsigned char *program = scm_gc_malloc_pointerless (to->length + 1, "filter");
+  SCM list = s->value;
+  for (unsigned char *at = program; scm_is_pair (list); at += size)
+    {
+      memset (at, 0, size);
+      scm_skp__structure_to (option->structure, at, SCM_CAR (list), s->pos,
+                             s->who);
+      list = SCM_CDR (list);
+    }
+  to->bytes = program;
+}
+
+static SCM
+bytes_from (const struct skp_option *option, const unsigned char *bytes,
+            size_t length)
+{
+  (void)option;
+  return scm_skp__bytes_from (bytes, length);
+}
+
+static void
+bytes_to (struct scm_skp__value *to, const struct skp_option *option,
+          const struct source *s)
+{
+  (void)to, (void)option;
+  refuse (s, "bytevector");
+}
+
+/* In the order of enum skp_option_kind.  A size of 0 varies, or is that of the
+   option's structure.  */
+static const struct
+{
+  from_function *from;
+  to_function *to;
+  size_t size;
+} kinds[SKP_OPTION_KINDS] = {
+  [SKP_OPTION_BYTES] = { bytes_from, bytes_to, 0 },
+  [SKP_OPTION_INT] = { int_from, int_to, sizeof (int) },
+  [SKP_OPTION_BOOL] = { int_from, int_to, sizeof (int) },
+  [SKP_OPTION_UINT] = { uint_from, uint_to, sizeof (uint32_t) },
+  [SKP_OPTION_WIDE] = { wide_from, wide_to, sizeof (uint64_t) },
+  [SKP_OPTION_STRING] = { string_from, string_to, 0 },
+  [SKP_OPTION_LINGER] = { pair_from, pair_to, 0 },
+  [SKP_OPTION_TIMEVAL] = { pair_from, timeval_to, 0 },
+  [SKP_OPTION_STRUCTURE] = { structure_from, structure_to, 0 },
+  [SKP_OPTION_MEMBERSHIP] = { bytes_from, membership_to, 0 },
+  [SKP_OPTION_INTERFACE] = { int_from, interface_to, sizeof (int) },
+  [SKP_OPTION_NETWORK_INTERFACE]
+  = { network_interface_from, network_interface_to, sizeof (uint32_t) },
+  [SKP_OPTION_ADDRESS_INTERFACE]
+  = { network_interface_from, address_interface_to, sizeof (uint32_t) },
+  [SKP_OPTION_ADDRESS]
+  = { address_from, bytes_to, sizeof (struct sockaddr_storage) },
+  [SKP_OPTION_DESCRIPTOR] = { int_from, descriptor_to, sizeof (int) },
+  [SKP_OPTION_FILTER] = { filter_from, filter_to, 0 },
+};
+
+SCM
+scm_skp__option_from (const struct skp_option *option, const void *bytes,
+                      size_t length)
+{
+  int kind = option ? option->kind : SKP_OPTION_BYTES;
+  return kinds[kind].from (option, bytes, length);
+}
+
+size_t
+scm_skp__option_room (const struct skp_option *option)
+{
+  if (!option || option->kind == SKP_OPTION_FILTER)
+    return 0;
+  if (option->structure && kinds[option->kind].size == 0)
+    return option->structure->size;
+  return kinds[option->kind].size;
+}
+
+/* What the table lacks is an int when an integer is given: the caller says so,
+   and it is not guessed.  */
+void
+scm_skp__option_to (struct scm_skp__value *value,
+                    const struct skp_option *option, SCM scheme, int pos,
+                    const char *who)
+{
+  struct source source = { scheme, pos, who };
+  value->bytes = value->store;
+  if (scm_is_bytevector (scheme))
+    {
+      value->bytes = SCM_BYTEVECTOR_CONTENTS (scheme);
+      value->length = SCM_BYTEVECTOR_LENGTH (scheme);
+    }
+  else
+    kinds[option ? option->kind : SKP_OPTION_INT].to (value, option, &source);
+}

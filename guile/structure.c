@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Structures from the core's table as records.  The record types are made by
+   the Scheme module (sockport structure), which registers them here.  */
+
+#include "structure.h"
+
+#include <string.h>
+
+#define STRUCTURES_MAX 64
+static SCM types[STRUCTURES_MAX]; /* 0: not registered */
+
+static size_t
+position (const struct skp_structure *structure)
+{
+  size_t i = 0;
+  while (skp_structure_at (i) != structure)
+    i++;
+  return i;
+}
+
+/* The record type of STRUCTURE, or 0.  A C program gets here before anything
+   has loaded the module.  */
+static SCM
+type_of (const struct skp_structure *structure)
+{
+  size_t at = position (structure);
+  if (!SCM_UNPACK (types[at]))
+    scm_c_resolve_module ("sockport structure");
+  return types[at];
+}
+
+SCM
+scm_skp__bytes_from (const void *bytes, size_t length)
+{
+  SCM vector = scm_c_make_bytevector (length);
+  if (length > 0)
+    memcpy (SCM_BYTEVECTOR_CONTENTS (vector), bytes, length);
+  return vector;
+}
+
+static SCM
+address_from (const struct skp_field *field, const unsigned char *bytes)
+{
+  struct skp_address address = { .length = field->size };
+  memcpy (&address.storage, bytes + field->offset, field->size);
+  int family = skp_address_number (&address);
+  const struct skp_family *rules = skp_address_family (family);
+  if (rules->length && rules->length < address.length)
+    address.length = rules->length;
+  return family == 0 ? SCM_BOOL_F : scm_skp__address_from (&address);
+}
+
+static SCM
+field_from (const struct skp_field *field, const unsigned char *bytes,
+            size_t length)
+{
+  uint64_t number;
+  if ((size_t)field->offset + field->size > length)
+    return SCM_BOOL_F;
+  switch (field->kind)
+    {
+    case SKP_FIELD_WIDE:
+      return scm_skp__wide_from (bytes + field->offset);
+    case SKP_FIELD_BYTES:
+      return scm_skp__bytes_from (bytes + field->offset, field->size);
+    case SKP_FIELD_ADDRESS:
+      return address_from (field, bytes);
+    default:
+      skp_structure_load (field, bytes, length, &number);
+      return field->kind == SKP_FIELD_SIGNED ? scm_from_int64 ((int64_t)number)
+                                             : scm_from_uint64 (number);
+    }
+}
+
+SCM
+scm_skp__structure_from (const struct skp_structure *structure,
+                         const void *bytes, size_t length)
+{
+  SCM type = type_of (structure);
+  if (!SCM_UNPACK (type))
+    return scm_skp__bytes_from (bytes, length);
+  SCM record = scm_c_make_structv (type, 0, 0, NULL);
+  for (size_t i = 0; i < structure->count; i++)
+    SCM_STRUCT_SLOT_SET (record, i,
+                         field_from (&structure->fields[i], bytes, length));
+  return record;
+}
+
+int
+scm_skp__is_structure (const struct skp_structure *structure, SCM value)
+{
+  return SCM_STRUCTP (value) && SCM_UNPACK (type_of (structure))
+         && scm_is_eq (SCM_STRUCT_VTABLE (value), type_of (structure));
+}
+
+uint64_t
+scm_skp__bits (SCM value, int is_signed, int pos, const char *who)
+{
+  /* The range is looked at first, because libguile's conversions crash on some
+     integers.  */
+  if (is_signed ? scm_is_signed_integer (value, INT64_MIN, INT64_MAX)
+                : scm_is_unsigned_integer (value, 0, UINT64_MAX))
+    return is_signed ? (uint64_t)scm_to_int64 (value) : scm_to_uint64 (value);
+  scm_skp__refuse_integer (value, pos, who);
+}
+
+static void
+number_to (const struct skp_field *field, void *bytes, SCM value, int pos,
+           const char *who)
+{
+  uint64_t bits
+      = scm_skp__bits (value, field->kind == SKP_FIELD_SIGNED, pos, who);
+  if (skp_structure_store (field, bytes, bits) < 0)
+    scm_out_of_range_pos (who, value, scm_from_int (pos));
+}
+
+/* Fewer bytes than there is room for are followed by zeros.  */
+static void
+bytes_to (const struct skp_field *field, unsigned char *at, SCM value, int pos,
+          const char *who)
+{
+  SCM_ASSERT_TYPE (scm_is_bytevector (value), value, pos, who, "bytevector");
+  size_t length = SCM_BYTEVECTOR_LENGTH (value);
+  if (length > field->size)
+    scm_out_of_range_pos (who, value, scm_from_int (pos));
+  memset (at, 0, field->size);
+  memcpy (at, SCM_BYTEVECTOR_CONTENTS (value), length);
+}
+
+static void
+address_to (const struct skp_field *field, unsigned char *at, SCM value,
+            int pos, const char *who)
+{
+  struct skp_address address = { 0 };
+  if (scm_is_true (value))
+    scm_skp__address_to (&address, value, pos, who);
+  if (address.length > field->size)
+    scm_out_of_range_pos (who, value, scm_from_int (pos));
+  memcpy (at, &address.storage, field->size);
+}
+
+void
+scm_skp__field_to (const struct skp_field *field, void *bytes, SCM value,
+                   int pos, const char *who)
+{
+  unsigned char *at = (unsigned char *)bytes + field->offset;
+  switch (field->kind)
+    {
+    case SKP_FIELD_WIDE:
+      scm_skp__wide_to (at, value, pos, who);
+      break;
+    case SKP_FIELD_BYTES:
+      bytes_to (field, at, value, pos, who);
+      break;
+    case SKP_FIELD_ADDRESS:
+      address_to (field, at, value, pos, who);
+      break;
+    default:
+      number_to (field, bytes, value, pos, who);
+    }
+}
+
+void
+scm_skp__structure_to (const struct skp_structure *structure, void *bytes,
+                       SCM value, int pos, const char *who)
+{
+  if (!scm_skp__is_structure (structure, value))
+    scm_wrong_type_arg_msg (who, pos, value, structure->name);
+  for (size_t i = 0; i < structure->count; i++)
+    scm_skp__field_to (&structure->fields[i], bytes,
+                       SCM_STRUCT_SLOT_REF (value, i), pos, who);
+}
+
+/* A symbol as Scheme writes it: hyphens for underscores.  */
+static SCM
+symbol (const char *name)
+{
+  char text[64] = { 0 };
+  for (size_t i = 0; name[i] && i < sizeof text - 1; i++)
+    text[i] = name[i] == '_' ? '-' : name[i];
+  return scm_from_utf8_symbol (text);
+}
+
+/* A list with a list for each structure: its name and those of its fields.  */
+static SCM
+structures (void)
+{
+  const struct skp_structure *s;
+  SCM list = SCM_EOL;
+  for (size_t i = 0; (s = skp_structure_at (i)); i++)
+    {
+      SCM names = SCM_EOL;
+      for (size_t k = s->count; k-- > 0;)
+        names = scm_cons (symbol (s->fields[k].name), names);
+      list = scm_cons (scm_cons (symbol (s->name), names), list);
+    }
+  return scm_reverse_x (list, SCM_EOL);
+}
+
+static const struct skp_structure *
+structure_named (SCM name, const char *who)
+{
+  const struct skp_structure *s;
+  SCM_ASSERT_TYPE (scm_is_symbol (name), name, 1, who, "symbol");
+  for (size_t i = 0; (s = skp_structure_at (i)); i++)
+    if (scm_is_eq (symbol (s->name), name))
+      return s;
+  scm_out_of_range_pos (who, name, scm_from_int (1));
+}
+
+static SCM
+set_type (SCM name, SCM type)
+{
+  static const char who[] = "%set-structure-type!";
+  const struct skp_structure *structure = structure_named (name, who);
+  SCM_ASSERT_TYPE (SCM_STRUCTP (type)
+                       && SCM_VTABLE_FLAG_IS_SET (type, SCM_VTABLE_FLAG_VTABLE),
+                   type, 2, who, "record type");
+  types[position (structure)] = scm_gc_protect_object (type);
+  return SCM_UNSPECIFIED;
+}
+
+static SCM
+structure_to_bytevector (SCM name, SCM record)
+{
+  static const char who[] = "structure->bytevector";
+  const struct skp_structure *structure = structure_named (name, who);
+  SCM bytes = scm_c_make_bytevector (structure->size);
+  memset (SCM_BYTEVECTOR_CONTENTS (bytes), 0, structure->size);
+  scm_skp__structure_to (structure, SCM_BYTEVECTOR_CONTENTS (bytes), record, 2,
+                         who);
+  return bytes;
+}
+
+static SCM
+bytevector_to_structure (SCM name, SCM bytes)
+{
+  static const char who[] = "bytevector->structure";
+  const struct skp_structure *structure = structure_named (name, who);
+  SCM_ASSERT_TYPE (scm_is_bytevector (bytes), bytes, 2, who, "bytevector");
+  return scm_skp__structure_from (structure, SCM_BYTEVECTOR_CONTENTS (bytes),
+                                  SCM_BYTEVECTOR_LENGTH (bytes));
+}
+
+void
+scm_skp__init_structure (void)
+{
+  static const struct scm_skp__primitive primitives[]
+      = { { "%structures", 0, 0, 0, structures },
+          { "%set-structure-type!", 2, 0, 0, set_type },
+          { "structure->bytevector", 2, 0, 0, structure_to_bytevector },
+          { "bytevector->structure", 2, 0, 0, bytevector_to_structure } };
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}
