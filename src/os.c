@@ -4,7 +4,9 @@
 #include "os.h"
 
 #include <errno.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CALL(...)                                                              \
@@ -73,5 +75,43 @@ skp__poll_now (struct pollfd *fds, unsigned count)
   return (int)CALL (SYS_poll, fds, count, 0);
 #else
   return skp__result (poll (fds, count, 0));
+#endif
+}
+
+ssize_t
+skp__read (int fd, void *buffer, size_t size)
+{
+  return CALL (SYS_read, fd, buffer, size);
+}
+
+ssize_t
+skp__write (int fd, const void *buffer, size_t size)
+{
+  return CALL (SYS_write, fd, buffer, size);
+}
+
+int
+skp__epoll_wait (int set, struct epoll_event *events, int count, int timeout_ms)
+{
+#ifdef SYS_epoll_wait
+  return skp__result (
+      (int)syscall (SYS_epoll_wait, set, events, count, timeout_ms));
+#else
+  return skp__result (epoll_wait (set, events, count, timeout_ms));
+#endif
+}
+
+int
+skp__epoll_wait_ns (int set, struct epoll_event *events, int count,
+                    int64_t timeout_ns)
+{
+#ifdef SYS_epoll_pwait2
+  const int64_t ns = 1000000000;
+  struct timespec timeout = { timeout_ns / ns, (long)(timeout_ns % ns) };
+  return skp__result (
+      (int)syscall (SYS_epoll_pwait2, set, events, count, &timeout, NULL, 0));
+#else
+  (void)set, (void)events, (void)count, (void)timeout_ns;
+  return -ENOSYS;
 #endif
 }

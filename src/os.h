@@ -11,6 +11,7 @@
 #define SKP_OS_H
 
 #include <poll.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -26,6 +27,16 @@ long skp__sendmmsg (int fd, struct mmsghdr *messages, unsigned count,
                     int flags);
 int skp__accept4 (int fd, void *address, socklen_t *length, int flags);
 int skp__poll_now (struct pollfd *fds, unsigned count);
+ssize_t skp__read (int fd, void *buffer, size_t size);
+ssize_t skp__write (int fd, const void *buffer, size_t size);
+
+/* These answer -EINTR: whoever waits long wants to know.  The second answers
+   -ENOSYS before Linux 5.11.  */
+struct epoll_event;
+int skp__epoll_wait (int set, struct epoll_event *events, int count,
+                     int timeout_ms);
+int skp__epoll_wait_ns (int set, struct epoll_event *events, int count,
+                        int64_t timeout_ns);
 
 /* The answer of a C library function as >= 0 or -errno.  */
 int skp__result (int result);

@@ -11,8 +11,10 @@
 #include <sockport/message.h>
 #include <sockport/interface.h>
 #include <sockport/option.h>
+#include <sockport/poller.h>
 #include <sockport/socket.h>
 #include <sockport/structure.h>
+#include <sockport/stream.h>
 #include <sockport/transfer.h>
 
 #endif /* SKP_SOCKPORT_H */

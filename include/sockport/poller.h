@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Waiting for many descriptors at once.
+
+   A poller belongs to one thread, which watches and waits; any thread may wake
+   it.  Each descriptor is registered once, for both directions, and reports
+   changes (edges), not states: whoever is told that one is ready uses it until
+   it answers -EAGAIN before waiting again.  There is no limit on descriptors
+   but the system's.
+
+   After fork, a poller is the parent's: in the child every function but
+   skp_poller_close answers -ECHILD, so that the child cannot disturb what it
+   shares with its parent in the kernel.  */
+
+#ifndef SKP_POLLER_H
+#define SKP_POLLER_H
+
+#include <stdint.h>
+#include <sockport/api.h>
+
+SKP_BEGIN_DECLS
+
+struct skp_poller;
+
+#define SKP_POLLER_READ 1
+#define SKP_POLLER_WRITE 2
+
+/* Descriptor FD can be read or written (READY, an or of the above), or would
+   answer an end of file or an error.  It may also be told too often.  */
+struct skp_poller_event
+{
+  int32_t fd;
+  uint32_t ready;
+};
+
+/* A new poller, which the caller closes.  */
+SKP_API int skp_poller_open (struct skp_poller **poller);
+
+/* Close POLLER, in the process that opened it or in its child.  NULL is
+   allowed.  */
+SKP_API void skp_poller_close (struct skp_poller *poller);
+
+/* Report FD from now on, what it is ready for at once included.  Watching again
+   what is watched makes its present state be reported anew.  -EPERM: FD is a
+   kind of file that is always ready.  Closing the last descriptor of an open
+   file ends it.  */
+SKP_API int skp_poller_watch (struct skp_poller *poller, int fd);
+
+/* Report FD no more; -ENOENT if it is not watched.  */
+SKP_API int skp_poller_forget (struct skp_poller *poller, int fd);
+
+/* Store up to COUNT (at least 1) events and answer their number, after at most
+   TIMEOUT_NS nanoseconds; 0 does not wait, -1 waits for ever.  This is the one
+   function that waits.  0 when the time is up or after skp_poller_wake, -EINTR
+   when a signal arrived.  */
+SKP_API int skp_poller_wait (struct skp_poller *poller,
+                             struct skp_poller_event *events, int count,
+                             int64_t timeout_ns);
+
+/* End the wait that goes on, or else the next one, at once.  From any thread;
+   costs a system call only while the owner sleeps.  */
+SKP_API int skp_poller_wake (struct skp_poller *poller);
+
+SKP_END_DECLS
+
+#endif /* SKP_POLLER_H */

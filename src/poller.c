@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* What every poller has whatever the kernel's interface: waking, and being the
+   property of one process.  */
+
+#include <sockport/poller.h>
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "os.h"
+#include "poller-backend.h"
+
+struct skp_poller
+{
+  const struct skp__poller_backend *backend;
+  int set;
+  int bell; /* an eventfd in the set */
+  atomic_int woken;
+  atomic_int sleeping;
+  /* A page that fork fills with zeros (MADV_WIPEONFORK, madvise(2)): 1 in the
+     process that opened the poller, and cheaper to look at than getpid.  */
+  const volatile int *ours;
+};
+
+static int *
+page_of_process (void)
+{
+  long size = sysconf (_SC_PAGESIZE);
+  int *page = mmap (NULL, (size_t)size, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED)
+    return NULL;
+  if (madvise (page, (size_t)size, MADV_WIPEONFORK) < 0)
+    {
+      munmap (page, (size_t)size);
+      return NULL;
+    }
+  *page = 1;
+  return page;
+}
+
+static int
+open_set (struct skp_poller *poller)
+{
+  poller->ours = page_of_process ();
+  if (!poller->ours)
+    return -ENOMEM;
+  poller->set = poller->backend->open ();
+  if (poller->set < 0)
+    return poller->set;
+  poller->bell = skp__result (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (poller->bell < 0)
+    return poller->bell;
+  return poller->backend->watch (poller->set, poller->bell);
+}
+
+int
+skp_poller_open (struct skp_poller **poller)
+{
+  struct skp_poller *made = calloc (1, sizeof *made);
+  if (!made)
+    return -ENOMEM;
+  made->backend = &skp__poller_epoll;
+  made->set = made->bell = -1;
+  int err = open_set (made);
+  if (err < 0)
+    skp_poller_close (made);
+  else
+    *poller = made;
+  return err < 0 ? err : 0;
+}
+
+void
+skp_poller_close (struct skp_poller *poller)
+{
+  if (!poller)
+    return;
+  if (poller->bell >= 0)
+    close (poller->bell);
+  if (poller->set >= 0)
+    close (poller->set);
+  if (poller->ours)
+    munmap ((void *)poller->ours, (size_t)sysconf (_SC_PAGESIZE));
+  free (poller);
+}
+
+int
+skp_poller_watch (struct skp_poller *poller, int fd)
+{
+  return *poller->ours ? poller->backend->watch (poller->set, fd) : -ECHILD;
+}
+
+int
+skp_poller_forget (struct skp_poller *poller, int fd)
+{
+  return *poller->ours ? poller->backend->forget (poller->set, fd) : -ECHILD;
+}
+
+/* The bell is never read: each write is an edge of its own.  */
+static int
+without_bell (const struct skp_poller *poller, struct skp_poller_event *events,
+              int count)
+{
+  int kept = 0;
+  for (int i = 0; i < count; i++)
+    if (events[i].fd != poller->bell)
+      events[kept++] = events[i];
+  return kept;
+}
+
+/* `sleeping' is set before `woken' is looked at, and skp_poller_wake does it
+   the other way round, so that one of the two sees the other.  */
+int
+skp_poller_wait (struct skp_poller *poller, struct skp_poller_event *events,
+                 int count, int64_t timeout_ns)
+{
+  if (!*poller->ours)
+    return -ECHILD;
+  if (count < 1)
+    return -EINVAL;
+  if (timeout_ns)
+    atomic_store (&poller->sleeping, 1);
+  if (atomic_load_explicit (&poller->woken, memory_order_relaxed) || timeout_ns)
+    timeout_ns = atomic_exchange (&poller->woken, 0) ? 0 : timeout_ns;
+  int n = poller->backend->wait (poller->set, events, count, timeout_ns);
+  atomic_store_explicit (&poller->sleeping, 0, memory_order_relaxed);
+  return n > 0 ? without_bell (poller, events, n) : n;
+}
+
+int
+skp_poller_wake (struct skp_poller *poller)
+{
+  if (!*poller->ours)
+    return -ECHILD;
+  if (atomic_exchange (&poller->woken, 1) || !atomic_load (&poller->sleeping))
+    return 0;
+  uint64_t one = 1;
+  ssize_t n = skp__write (poller->bell, &one, sizeof one);
+  /* Full: the bell has rung two to the power of 64 times, and rings.  */
+  return n < 0 && n != -EAGAIN ? (int)n : 0;
+}
