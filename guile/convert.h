@@ -113,6 +113,8 @@ void scm_skp__out_slice (struct scm_skp__slice *slice, SCM buffer, SCM start,
    when BUFFER is a string.  Refuses what cannot be changed.  */
 void scm_skp__in_slice (struct scm_skp__slice *slice, SCM buffer, SCM start,
                         SCM end, int pos, int start_pos, const char *who);
+/* Keep what a string holds for bytes that the kernel will not store.  */
+void scm_skp__in_keep (const struct scm_skp__slice *slice, SCM buffer);
 void scm_skp__in_done (const struct scm_skp__slice *slice, SCM buffer,
                        size_t count);
 
@@ -121,6 +123,9 @@ void scm_skp__in_done (const struct scm_skp__slice *slice, SCM buffer,
    most for the socket's SO_RCVTIMEO or SO_SNDTIMEO.  Throws EAGAIN if PORT is
    in non-blocking mode or that time has passed, EBADF if it was closed.  */
 void scm_skp__block (SCM port, int events, const char *who);
+
+/* When such a wait has to end; -1: never.  */
+int64_t scm_skp__block_deadline (SCM port, int events, const char *who);
 
 /* The same without regard to mode and options: 1 when ready, 0 when the
    monotonic clock has reached DEADLINE_NS (-1: never).  */

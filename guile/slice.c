@@ -71,6 +71,35 @@ scm_skp__out_slice (struct scm_skp__slice *slice, SCM buffer, SCM start,
     scm_wrong_type_arg_msg (who, pos, buffer, "bytevector or string");
 }
 
+/* The tag of a string that cannot be changed (RO_STRING_TAG in libguile, whose
+   headers hide it).  */
+#define READ_ONLY_STRING (scm_tc7_string + 0x200)
+
+static void
+in_string (struct scm_skp__slice *slice, SCM string, int pos, const char *who)
+{
+  if (SCM_CELL_TYPE (string) == READ_ONLY_STRING)
+    scm_wrong_type_arg_msg (who, pos, string, "mutable bytevector or string");
+  /* Throws now, not after the data has left the kernel, should the tag have
+     changed.  */
+  if (slice->size > 0)
+    scm_c_string_set_x (string, slice->start,
+                        scm_c_string_ref (string, slice->start));
+  slice->bytes = copy_make (slice->size);
+}
+
+void
+scm_skp__in_keep (const struct scm_skp__slice *slice, SCM buffer)
+{
+  if (SCM_BYTEVECTOR_P (buffer))
+    return;
+  for (size_t i = 0; i < slice->size; i++)
+    {
+      scm_t_wchar c = SCM_CHAR (scm_c_string_ref (buffer, slice->start + i));
+      slice->bytes[i] = c > 255 ? '?' : (char)c;
+    }
+}
+
 void
 scm_skp__in_slice (struct scm_skp__slice *slice, SCM buffer, SCM start, SCM end,
                    int pos, int start_pos, const char *who)
@@ -80,12 +109,7 @@ scm_skp__in_slice (struct scm_skp__slice *slice, SCM buffer, SCM start, SCM end,
   else if (scm_is_string (buffer))
     {
       bounds (slice, scm_c_string_length (buffer), start, end, start_pos, who);
-      /* Throws now, not after the data has left the kernel, if the string is a
-         literal.  */
-      if (slice->size > 0)
-        scm_c_string_set_x (buffer, slice->start,
-                            scm_c_string_ref (buffer, slice->start));
-      slice->bytes = copy_make (slice->size);
+      in_string (slice, buffer, pos, who);
     }
   else
     scm_wrong_type_arg_msg (who, pos, buffer, "mutable bytevector or string");
@@ -96,6 +120,9 @@ scm_skp__in_done (const struct scm_skp__slice *slice, SCM buffer, size_t count)
 {
   if (SCM_BYTEVECTOR_P (buffer) || count == 0)
     return;
+  /* With MSG_TRUNC the kernel counts bytes that it did not store.  */
+  if (count > slice->size)
+    count = slice->size;
   SCM received = scm_from_latin1_stringn (slice->bytes, count);
   scm_string_copy_x (buffer, scm_from_size_t (slice->start), received,
                      SCM_INUM0, scm_from_size_t (count));

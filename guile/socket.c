@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
 #include <sockport/guile.h>
 #include <sockport/socket.h>
@@ -132,13 +133,44 @@ accept_flags (SCM flags)
   return bits;
 }
 
+/* Accepting looks at the queue and then takes from it.  Of the threads that
+   share a listener only one may be between the two, or another would wait in
+   the kernel, where neither a signal's handler nor a close reaches it.  */
+#define ACCEPT_LOCKS 16
+static pthread_mutex_t accept_locks[ACCEPT_LOCKS];
+
+static void
+accept_locks_reset (void)
+{
+  for (int i = 0; i < ACCEPT_LOCKS; i++)
+    pthread_mutex_init (&accept_locks[i], NULL);
+}
+
+/* A thread that a fork did not copy may have held one.  */
+__attribute__ ((constructor)) static void
+accept_locks_init (void)
+{
+  accept_locks_reset ();
+  pthread_atfork (NULL, NULL, accept_locks_reset);
+}
+
+static int
+accept_alone (int fd, int flags, struct skp_address *peer)
+{
+  pthread_mutex_t *lock = &accept_locks[fd % ACCEPT_LOCKS];
+  pthread_mutex_lock (lock);
+  int made = skp_socket_accept (fd, flags, peer);
+  pthread_mutex_unlock (lock);
+  return made;
+}
+
 /* A pair of port and address, or #f if no connection is pending.  */
 static SCM
 accept_try (SCM sock, SCM flags)
 {
   struct skp_address peer;
   int fd = scm_skp__fd (sock, 1, "accept");
-  int made = skp_socket_accept (fd, accept_flags (flags), &peer);
+  int made = accept_alone (fd, accept_flags (flags), &peer);
   if (made == -EAGAIN)
     return SCM_BOOL_F;
   if (made < 0)
@@ -194,23 +226,15 @@ connect_try (SCM sock, SCM fam, SCM address, SCM args)
 }
 
 /* How the connection that SOCK began has ended: #t, an error, or #f if it is
-   still being made.  A socket that is writable and has no error may be one that
-   was only woken.  */
+   still being made.  */
 static SCM
 connect_result (SCM sock)
 {
   static const char who[] = "connect";
-  struct skp_address peer;
-  int fd = scm_skp__fd (sock, 1, who);
-  int result = skp_socket_error (fd);
+  int result = skp_socket_connected (scm_skp__fd (sock, 1, who));
   if (result < 0)
     scm_skp__error (result, who);
-  result = skp_socket_peer (fd, &peer);
-  if (result == -ENOTCONN)
-    return SCM_BOOL_F;
-  if (result < 0)
-    scm_skp__error (result, who);
-  return SCM_BOOL_T;
+  return scm_from_bool (result);
 }
 
 /* A full queue has no event to wait for: look again after 1 ms, 2 ms, …  */

@@ -97,6 +97,33 @@ send_try (struct transfer *t)
   return answer (t, n, n > 0 && (size_t)n < t->slice.size);
 }
 
+/* Wait after MOVED bytes; 0 when those have to do, because the socket does not
+   wait or has waited for long enough.  STALLS counts the waits in a row that
+   led to nothing: a datagram socket is writable while the queue of the UNIX
+   socket it sends to is full, and nothing tells when there is room.  */
+static int
+complete_wait (const struct transfer *t, int events, size_t moved, int stalls,
+               int64_t *deadline_ns)
+{
+  if (moved > 0 && skp_socket_nonblocking (scm_skp__fd (t->sock, 1, t->who)))
+    return 0;
+  if (*deadline_ns == 0)
+    *deadline_ns = scm_skp__block_deadline (t->sock, events, t->who);
+  if (stalls > 0 && events == POLLOUT)
+    {
+      int64_t pause_ns = INT64_C (1000000) << (stalls < 6 ? stalls : 6);
+      int64_t until = scm_skp__monotonic_ns () + pause_ns;
+      scm_skp__wait (t->sock, 0, until, t->who);
+    }
+  if (scm_skp__wait (t->sock, events, *deadline_ns, t->who)
+      && (stalls == 0 || *deadline_ns < 0
+          || scm_skp__monotonic_ns () < *deadline_ns))
+    return 1;
+  if (moved == 0)
+    scm_skp__error (-EAGAIN, t->who);
+  return 0;
+}
+
 /* Go on until all is moved, EOF or an error.  What was moved before an error is
    answered; the next call meets the error.  */
 static ssize_t
@@ -104,22 +131,20 @@ complete (struct transfer *t, ssize_t (*now) (const struct transfer *, size_t),
           int (*unfinished) (const struct transfer *, size_t), int events)
 {
   size_t moved = 0;
-  int mode = -1;
-  for (;;)
+  int64_t deadline_ns = 0;
+  for (int stalls = 0;; stalls++)
     {
       ssize_t n = now (t, moved);
       if (n == -EAGAIN && !(t->flags & MSG_DONTWAIT))
         {
-          if (mode < 0)
-            mode = skp_socket_nonblocking (SCM_FPORT_FDES (t->sock));
-          if (moved > 0 && mode > 0)
+          if (!complete_wait (t, events, moved, stalls, &deadline_ns))
             return (ssize_t)moved;
-          scm_skp__block (t->sock, events, t->who);
           continue;
         }
       if (n <= 0)
         return moved > 0 ? (ssize_t)moved : n;
       moved += (size_t)n;
+      stalls = -1;
       if (!unfinished (t, moved) || !is_stream (t->sock))
         return (ssize_t)moved;
     }
@@ -158,6 +183,8 @@ receive_begin (struct transfer *t, const char *who, SCM sock, SCM buffer,
   scm_skp__fd (sock, 1, who);
   t->flags = scm_skp__flags (flags, 0, 3, who);
   scm_skp__in_slice (&t->slice, buffer, start, end, 2, 4, who);
+  if (t->flags & MSG_TRUNC)
+    scm_skp__in_keep (&t->slice, buffer);
 }
 
 static void

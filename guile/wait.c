@@ -117,6 +117,21 @@ waiters_remove (struct waiter *waiter)
   pthread_mutex_unlock (&waiters_lock);
 }
 
+/* The threads of the parent that wait do not exist in the child.  */
+static void
+waiters_reset (void)
+{
+  pthread_mutex_init (&waiters_lock, NULL);
+  waiters = NULL;
+  atomic_store (&waiters_count, 0);
+}
+
+__attribute__ ((constructor)) static void
+waiters_init (void)
+{
+  pthread_atfork (NULL, NULL, waiters_reset);
+}
+
 static SCM
 wake_waiters (SCM port)
 {
@@ -234,7 +249,8 @@ scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who)
     }
 }
 
-/* The time after which the socket's own option ends a blocking call, or -1.  */
+/* The time after which the socket's own option ends a blocking call, or -1.
+   The kernel takes a limit of more than a century.  */
 static int64_t
 option_deadline (int fd, int events)
 {
@@ -242,20 +258,30 @@ option_deadline (int fd, int events)
   socklen_t length = sizeof limit;
   int option = events & POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO;
   if (getsockopt (fd, SOL_SOCKET, option, &limit, &length) < 0
-      || (limit.tv_sec == 0 && limit.tv_usec == 0))
+      || (limit.tv_sec == 0 && limit.tv_usec == 0)
+      || limit.tv_sec >= UINT32_MAX)
     return -1;
   return scm_skp__monotonic_ns () + limit.tv_sec * NS + limit.tv_usec * 1000;
+}
+
+int64_t
+scm_skp__block_deadline (SCM port, int events, const char *who)
+{
+  /* It was open when the call that has to wait began.  */
+  if (!SCM_OPFPORTP (port))
+    scm_skp__error_closed (who);
+  int fd = SCM_FPORT_FDES (port);
+  int nonblocking = skp_socket_nonblocking (fd);
+  if (nonblocking != 0)
+    scm_skp__error (nonblocking < 0 ? nonblocking : -EAGAIN, who);
+  return option_deadline (fd, events);
 }
 
 void
 scm_skp__block (SCM port, int events, const char *who)
 {
-  int fd = scm_skp__fd (port, 1, who);
-  int nonblocking = skp_socket_nonblocking (fd);
-  if (nonblocking < 0)
-    scm_skp__error (nonblocking, who);
-  if (nonblocking
-      || !scm_skp__wait (port, events, option_deadline (fd, events), who))
+  int64_t deadline_ns = scm_skp__block_deadline (port, events, who);
+  if (!scm_skp__wait (port, events, deadline_ns, who))
     scm_skp__error (-EAGAIN, who);
 }
 
@@ -275,6 +301,16 @@ block (SCM port, SCM events, SCM who)
   scm_skp__block (port, (int)scm_skp__integer (events, 0, INT16_MAX, 2, "wait"),
                   who_to (who, text, sizeof text));
   return SCM_BOOL_T;
+}
+
+static SCM
+block_deadline (SCM port, SCM events, SCM who)
+{
+  char text[32];
+  int bits = (int)scm_skp__integer (events, 0, INT16_MAX, 2, "wait");
+  int64_t deadline_ns
+      = scm_skp__block_deadline (port, bits, who_to (who, text, sizeof text));
+  return deadline_ns < 0 ? SCM_BOOL_F : scm_from_int64 (deadline_ns);
 }
 
 static SCM
@@ -314,6 +350,7 @@ scm_skp__init_wait (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%block", 3, 0, 0, block },
+    { "%block-deadline", 3, 0, 0, block_deadline },
     { "%wait", 4, 0, 0, wait_until },
     { "%wake-waiters", 1, 0, 0, wake_waiters },
     { "%timer-port", 1, 0, 0, timer_port },

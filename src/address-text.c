@@ -58,7 +58,7 @@ add_unix (struct text *text, const struct skp_part *parts)
   for (size_t i = 0; i < parts[0].length; i++)
     if (i == 0 && name[0] == '\0')
       add (text, "@");
-    else if (!isprint (name[i]) || name[i] == '\\'
+    else if (name[i] < ' ' || name[i] > '~' || name[i] == '\\'
              || (i == 0 && name[i] == '@'))
       add (text, "\\x%02x", name[i]);
     else

@@ -61,8 +61,8 @@ static const struct skp_family families[] = {
       NUMBER ("ifindex", sockaddr_ll, sll_ifindex, 0),
       NUMBER ("hatype", sockaddr_ll, sll_hatype, 0),
       NUMBER ("pkttype", sockaddr_ll, sll_pkttype, 0),
-      { "addr", SKP_PART_BYTES, AT (sockaddr_ll, sll_addr),
-        SIZE (sockaddr_ll, sll_addr), 0, AT (sockaddr_ll, sll_halen) } } },
+      { "addr", SKP_PART_BYTES, AT (sockaddr_ll, sll_addr), 32, 0,
+        AT (sockaddr_ll, sll_halen) } } },
   { AF_VSOCK,
     2,
     2,
@@ -172,7 +172,7 @@ skp_address_encode (struct skp_address *address, int family,
         return size;
       end = rules->parts[i].offset + size;
     }
-  made.length = rules->length ? rules->length : (socklen_t)end;
+  made.length = (socklen_t)(end > rules->length ? end : rules->length);
   *address = made;
   return 0;
 }
@@ -197,6 +197,15 @@ bytes_load (struct skp_part *part, const unsigned char *base, size_t length,
     part->length = have - 1;
 }
 
+/* The bytes without which an address is none of its family.  getsockname of a
+   packet socket leaves out what the hardware address does not fill.  */
+static size_t
+least_length (const struct skp_family *rules)
+{
+  const struct skp_part_rule *last = &rules->parts[rules->count - 1];
+  return last->length_offset ? last->offset : rules->length;
+}
+
 const struct skp_family *
 skp_address_decode (const struct skp_address *address, struct skp_part *parts)
 {
@@ -207,7 +216,7 @@ skp_address_decode (const struct skp_address *address, struct skp_part *parts)
 
   if (length > sizeof address->storage)
     length = sizeof address->storage;
-  if (length < rules->length)
+  if (length < least_length (rules))
     rules = &families[0];
   for (int i = 0; i < rules->count; i++)
     {

@@ -35,9 +35,20 @@ skp_socket_listen (int fd, int backlog)
   return skp__result (listen (fd, backlog));
 }
 
+/* What does not listen has no queue either, and is told apart by this alone. */
+static int
+listens (int fd)
+{
+  int value = 0;
+  socklen_t length = sizeof value;
+  return getsockopt (fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0
+         && value;
+}
+
 /* accept4 has no flag that keeps it from waiting on a blocking listener, so the
-   queue is looked at first.  If another process takes the connection between
-   the two calls, accept4 waits for the next one.  */
+   queue is looked at first; what does not listen never waits there.  If another
+   process takes the connection between the two calls, accept4 waits for the
+   next one.  */
 int
 skp_socket_accept (int fd, int flags, struct skp_address *peer)
 {
@@ -50,7 +61,7 @@ skp_socket_accept (int fd, int flags, struct skp_address *peer)
       result = skp__poll_now (&queue, 1);
       if (result < 0)
         return result;
-      if (result == 0)
+      if (result == 0 && listens (fd))
         return -EAGAIN;
       length = sizeof peer->storage;
       result = skp__accept4 (fd, peer ? &peer->storage : NULL,
@@ -109,6 +120,20 @@ skp_socket_error (int fd)
   int result
       = skp__result (getsockopt (fd, SOL_SOCKET, SO_ERROR, &pending, &length));
   return result < 0 ? result : -pending;
+}
+
+int
+skp_socket_connected (int fd)
+{
+  struct pollfd ended = { .fd = fd, .events = POLLOUT };
+  struct skp_address peer;
+  int result = skp__poll_now (&ended, 1);
+  if (result <= 0)
+    return result;
+  result = skp_socket_error (fd);
+  if (result == 0)
+    result = skp_socket_peer (fd, &peer);
+  return result < 0 ? result : 1;
 }
 
 int

@@ -34,6 +34,10 @@ SKP_API int skp_socket_connect (int fd, const struct skp_address *address);
 /* The pending error of FD, as -errno, or 0; reading it clears it.  */
 SKP_API int skp_socket_error (int fd);
 
+/* How the connection that FD began has ended: 1 when connected, 0 while it is
+   being made, else -errno, -ENOTCONN if somebody else has read the error.  */
+SKP_API int skp_socket_connected (int fd);
+
 SKP_API int skp_socket_shutdown (int fd, int how);
 
 /* The address of FD itself, and of the socket it is connected to.  */

@@ -60,19 +60,16 @@ connection is still being made."
          (or (%connect-result sock)
              (connect-finish sock)))))
 
-(define millisecond 1000000)
-
 ;;; The listener's queue is full (UNIX sockets): nothing tells when there is
 ;;; room, so look again, less and less often.
 (define (connect-later sock family args)
-  (when (plain-nonblocking? sock)
-    (raise-errno 'connect EAGAIN))
-  (let loop ((pause millisecond))
-    (wait-awhile sock 'connect pause)
-    (case (apply %connect sock family args)
-      ((#t) #t)
-      ((#f) (connect-finish sock))
-      (else (loop (min (* 2 pause) (* 64 millisecond)))))))
+  (let ((pause (look-again-waiter sock 'connect)))
+    (let loop ()
+      (pause)
+      (case (apply %connect sock family args)
+        ((#t) #t)
+        ((#f) (connect-finish sock))
+        (else (loop))))))
 
 (define (shutdown sock how)
   "Shut down reception (HOW 0), transmission (1) or both (2) on SOCK.  Output
@@ -81,13 +78,21 @@ that SOCK has buffered is sent first."
     (flush-buffer sock))
   (%shutdown sock how))
 
-;;; Not force-output, which would raise SIGPIPE when the peer has gone.
+;;; Not force-output, which would raise SIGPIPE when the peer has gone.  What
+;;; could not be sent yet stays in the buffer; what cannot be sent any more does
+;;; not, or closing the port would try it.
 (define (flush-buffer sock)
   (when (and (file-port? sock) (output-port? sock) (not (port-closed? sock)))
     (let* ((buffer (port-write-buffer sock))
            (cur (port-buffer-cur buffer))
            (end (port-buffer-end buffer)))
       (when (and (< cur end) (false-if-exception (getsockname sock)))
-        (set-port-buffer-cur! buffer 0)
-        (set-port-buffer-end! buffer 0)
-        (send sock (port-buffer-bytevector buffer) 0 cur end)))))
+        (let ((sent (catch 'system-error
+                      (lambda ()
+                        (send sock (port-buffer-bytevector buffer) 0 cur end))
+                      (lambda error
+                        (unless (eqv? (system-error-errno error) EAGAIN)
+                          (set-port-buffer-cur! buffer end))
+                        (apply throw error)))))
+          (set-port-buffer-cur! buffer (+ cur sent))
+          (flush-buffer sock))))))

@@ -12,7 +12,7 @@
   #:use-module (sockport primitive)
   #:export (wait-readable
             wait-writable
-            wait-awhile
+            look-again-waiter
             retrying
             scheduler?
             plain-nonblocking?
@@ -83,6 +83,21 @@ waited for."
           (lambda () ((fluid-ref read-waiter) timer))
           (lambda () (close-port timer)))
         (check-open port who))))
+
+(define millisecond 1000000)
+
+(define (look-again-waiter port who)
+  "Return a thunk that lets some time pass, more each time it is called: the way
+to wait for what no event tells, a UNIX socket whose queue is full.  It raises
+EAGAIN when PORT must not wait or its SO_SNDTIMEO has passed."
+  (let ((limit (and (eq? (fluid-ref write-waiter) plain-write-waiter)
+                    (%block-deadline port POLLOUT who)))
+        (pause millisecond))
+    (lambda ()
+      (when (and limit (>= (monotonic-ns) limit))
+        (raise-errno who EAGAIN))
+      (wait-awhile port who pause)
+      (set! pause (min (* 2 pause) (* 64 millisecond))))))
 
 ;;; Waiters that end a thread's wait early, at a deadline say, without being a
 ;;; scheduler: nothing else can run in that thread meanwhile.
