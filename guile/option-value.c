@@ -352,29 +352,32 @@ bytes_to (struct scm_skp__value *to, const struct skp_option *option,
    option's structure.  */
 static const struct
 {
+  const char *name;
   from_function *from;
   to_function *to;
   size_t size;
 } kinds[SKP_OPTION_KINDS] = {
-  [SKP_OPTION_BYTES] = { bytes_from, bytes_to, 0 },
-  [SKP_OPTION_INT] = { int_from, int_to, sizeof (int) },
-  [SKP_OPTION_BOOL] = { int_from, int_to, sizeof (int) },
-  [SKP_OPTION_UINT] = { uint_from, uint_to, sizeof (uint32_t) },
-  [SKP_OPTION_WIDE] = { wide_from, wide_to, sizeof (uint64_t) },
-  [SKP_OPTION_STRING] = { string_from, string_to, 0 },
-  [SKP_OPTION_LINGER] = { pair_from, pair_to, 0 },
-  [SKP_OPTION_TIMEVAL] = { pair_from, timeval_to, 0 },
-  [SKP_OPTION_STRUCTURE] = { structure_from, structure_to, 0 },
-  [SKP_OPTION_MEMBERSHIP] = { bytes_from, membership_to, 0 },
-  [SKP_OPTION_INTERFACE] = { int_from, interface_to, sizeof (int) },
-  [SKP_OPTION_NETWORK_INTERFACE]
-  = { network_interface_from, network_interface_to, sizeof (uint32_t) },
-  [SKP_OPTION_ADDRESS_INTERFACE]
-  = { network_interface_from, address_interface_to, sizeof (uint32_t) },
+  [SKP_OPTION_BYTES] = { "bytes", bytes_from, bytes_to, 0 },
+  [SKP_OPTION_INT] = { "int", int_from, int_to, sizeof (int) },
+  [SKP_OPTION_BOOL] = { "bool", int_from, int_to, sizeof (int) },
+  [SKP_OPTION_UINT] = { "uint", uint_from, uint_to, sizeof (uint32_t) },
+  [SKP_OPTION_WIDE] = { "wide", wide_from, wide_to, sizeof (uint64_t) },
+  [SKP_OPTION_STRING] = { "string", string_from, string_to, 0 },
+  [SKP_OPTION_LINGER] = { "linger", pair_from, pair_to, 0 },
+  [SKP_OPTION_TIMEVAL] = { "timeval", pair_from, timeval_to, 0 },
+  [SKP_OPTION_STRUCTURE] = { "structure", structure_from, structure_to, 0 },
+  [SKP_OPTION_MEMBERSHIP] = { "membership", bytes_from, membership_to, 0 },
+  [SKP_OPTION_INTERFACE]
+  = { "interface", int_from, interface_to, sizeof (int) },
+  [SKP_OPTION_NETWORK_INTERFACE] = { "interface", network_interface_from,
+                                     network_interface_to, sizeof (uint32_t) },
+  [SKP_OPTION_ADDRESS_INTERFACE] = { "interface", network_interface_from,
+                                     address_interface_to, sizeof (uint32_t) },
   [SKP_OPTION_ADDRESS]
-  = { address_from, bytes_to, sizeof (struct sockaddr_storage) },
-  [SKP_OPTION_DESCRIPTOR] = { int_from, descriptor_to, sizeof (int) },
-  [SKP_OPTION_FILTER] = { filter_from, filter_to, 0 },
+  = { "address", address_from, bytes_to, sizeof (struct sockaddr_storage) },
+  [SKP_OPTION_DESCRIPTOR]
+  = { "descriptor", int_from, descriptor_to, sizeof (int) },
+  [SKP_OPTION_FILTER] = { "filter", filter_from, filter_to, 0 },
 };
 
 SCM
@@ -383,6 +386,12 @@ scm_skp__option_from (const struct skp_option *option, const void *bytes,
 {
   int kind = option ? option->kind : SKP_OPTION_BYTES;
   return kinds[kind].from (option, bytes, length);
+}
+
+const char *
+scm_skp__option_kind (const struct skp_option *option)
+{
+  return kinds[option->kind].name;
 }
 
 size_t

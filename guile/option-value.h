@@ -23,6 +23,9 @@ struct scm_skp__value
 SCM scm_skp__option_from (const struct skp_option *option, const void *bytes,
                           size_t length);
 
+/* What Scheme calls the kind of OPTION.  */
+const char *scm_skp__option_kind (const struct skp_option *option);
+
 /* How many bytes the kernel may answer; 0 if that varies.  */
 size_t scm_skp__option_room (const struct skp_option *option);
 

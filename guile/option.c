@@ -113,12 +113,14 @@ members (uint64_t mask, uint64_t all)
 static SCM
 row (const struct skp_option *option)
 {
-  SCM values[] = {
-    scm_from_utf8_string (option->name), scm_from_int (option->level),
-    scm_from_int (option->number),       scm_from_int (option->kind),
-    scm_from_int (option->access),       members (option->families, UINT64_MAX),
-    members (option->types, UINT32_MAX), scm_from_utf8_string (option->purpose)
-  };
+  SCM values[] = { scm_from_utf8_string (option->name),
+                   scm_from_int (option->level),
+                   scm_from_int (option->number),
+                   scm_from_utf8_symbol (scm_skp__option_kind (option)),
+                   scm_from_int (option->access),
+                   members (option->families, UINT64_MAX),
+                   members (option->types, UINT32_MAX),
+                   scm_from_utf8_string (option->purpose) };
   size_t count = sizeof values / sizeof *values;
   SCM vector = scm_c_make_vector (count, SCM_BOOL_F);
   for (size_t i = 0; i < count; i++)

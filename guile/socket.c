@@ -287,6 +287,24 @@ scm_skp_getpeername (SCM sock)
   return address_of (sock, skp_socket_peer, "getpeername");
 }
 
+/* A socket port for SOURCE, a descriptor or a port, which is then answered
+   itself; and family, type and protocol.  */
+static SCM
+adopt (SCM source)
+{
+  static const char who[] = "adopt-socket";
+  int family, type, protocol;
+  int fd = SCM_PORTP (source)
+               ? scm_skp__fd (source, 1, who)
+               : (int)scm_skp__integer (source, 0, INT_MAX, 1, who);
+  int err = skp_socket_adopt (fd, &family, &type, &protocol);
+  if (err < 0)
+    scm_skp__error (err, who);
+  return scm_values (scm_list_4 (
+      SCM_PORTP (source) ? source : scm_skp__port (fd), scm_from_int (family),
+      scm_from_int (type), scm_from_int (protocol)));
+}
+
 static SCM
 nonblocking_p (SCM sock)
 {
@@ -315,6 +333,7 @@ scm_skp__init_socket (void)
     { "%connect-result", 1, 0, 0, connect_result },
     { "getsockname", 1, 0, 0, scm_skp_getsockname },
     { "getpeername", 1, 0, 0, scm_skp_getpeername },
+    { "adopt-socket", 1, 0, 0, adopt },
     { "nonblocking?", 1, 0, 0, nonblocking_p },
     { "set-nonblocking!", 2, 0, 0, set_nonblocking },
   };

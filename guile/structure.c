@@ -213,9 +213,8 @@ set_type (SCM name, SCM type)
 {
   static const char who[] = "%set-structure-type!";
   const struct skp_structure *structure = structure_named (name, who);
-  SCM_ASSERT_TYPE (SCM_STRUCTP (type)
-                       && SCM_VTABLE_FLAG_IS_SET (type, SCM_VTABLE_FLAG_VTABLE),
-                   type, 2, who, "record type");
+  SCM_ASSERT_TYPE (scm_is_true (scm_struct_vtable_p (type)), type, 2, who,
+                   "record type");
   types[position (structure)] = scm_gc_protect_object (type);
   return SCM_UNSPECIFIED;
 }

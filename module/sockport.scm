@@ -5,7 +5,11 @@
 (define-module (sockport)
   #:use-module (sockport address)
   #:use-module (sockport constant)
+  #:use-module (sockport interface)
+  #:use-module (sockport multicast)
+  #:use-module (sockport option)
   #:use-module (sockport socket)
+  #:use-module (sockport structure)
   #:use-module (sockport transfer))
 
 (for-each
@@ -14,4 +18,4 @@
                       (module-map (lambda (name variable) name)
                                   (resolve-interface `(sockport ,stem)))
                       #:replace? #t))
- '(address constant socket transfer))
+ '(address constant interface multicast option socket structure transfer))

@@ -112,13 +112,18 @@ skp_socket_connect (int fd, const struct skp_address *address)
   return result == -EINTR ? -EINPROGRESS : result;
 }
 
+static int
+int_option (int fd, int number, int *value)
+{
+  socklen_t length = sizeof *value;
+  return skp__result (getsockopt (fd, SOL_SOCKET, number, value, &length));
+}
+
 int
 skp_socket_error (int fd)
 {
   int pending = 0;
-  socklen_t length = sizeof pending;
-  int result
-      = skp__result (getsockopt (fd, SOL_SOCKET, SO_ERROR, &pending, &length));
+  int result = int_option (fd, SO_ERROR, &pending);
   return result < 0 ? result : -pending;
 }
 
@@ -134,6 +139,24 @@ skp_socket_connected (int fd)
   if (result == 0)
     result = skp_socket_peer (fd, &peer);
   return result < 0 ? result : 1;
+}
+
+int
+skp_socket_adopt (int fd, int *family, int *type, int *protocol)
+{
+  int found[3], result = int_option (fd, SO_DOMAIN, &found[0]);
+  if (result >= 0)
+    result = int_option (fd, SO_TYPE, &found[1]);
+  if (result >= 0)
+    result = int_option (fd, SO_PROTOCOL, &found[2]);
+  if (result >= 0)
+    result = skp__result (fcntl (fd, F_SETFD, FD_CLOEXEC));
+  if (result < 0)
+    return result;
+  *family = found[0];
+  *type = found[1];
+  *protocol = found[2];
+  return 0;
 }
 
 int

@@ -44,6 +44,10 @@ SKP_API int skp_socket_shutdown (int fd, int how);
 SKP_API int skp_socket_name (int fd, struct skp_address *address);
 SKP_API int skp_socket_peer (int fd, struct skp_address *address);
 
+/* Take over FD, which came from elsewhere: set close-on-exec, and tell its
+   family, type and protocol.  -ENOTSOCK.  */
+SKP_API int skp_socket_adopt (int fd, int *family, int *type, int *protocol);
+
 /* 1 if O_NONBLOCK is set on FD, else 0; and set or clear it.  */
 SKP_API int skp_socket_nonblocking (int fd);
 SKP_API int skp_socket_set_nonblocking (int fd, int nonblocking);

@@ -6,7 +6,7 @@
   #:use-module (sockport primitive)
   #:use-module (sockport transfer)
   #:use-module (sockport wait)
-  #:re-export (nonblocking? set-nonblocking!)
+  #:re-export (adopt-socket nonblocking? set-nonblocking!)
   #:replace (socket socketpair accept connect shutdown)
   #:re-export-and-replace (bind listen getsockname getpeername
                            close-port close))

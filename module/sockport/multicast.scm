@@ -1,0 +1,154 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Multicast for IPv4 and IPv6 alike: groups by address, interfaces by name or
+;;; index.  The two families' own options differ; the MCAST_ ones do not
+;;; (RFC 3678).
+
+(define-module (sockport multicast)
+  #:use-module (srfi srfi-1)
+  #:use-module (sockport address)
+  #:use-module (sockport constant)
+  #:use-module (sockport interface)
+  #:use-module (sockport option)
+  #:use-module (sockport structure)
+  #:export (multicast-join!
+            multicast-leave!
+            multicast-block!
+            multicast-unblock!
+            multicast-interface
+            set-multicast-interface!
+            multicast-hops
+            set-multicast-hops!
+            multicast-loop?
+            set-multicast-loop!))
+
+(define (refuse who position value)
+  (scm-error 'wrong-type-arg who
+             "Wrong type argument in position ~a: ~s"
+             (list position value) (list value)))
+
+(define (by-family sock who inet inet6)
+  "INET or INET6, as the family of SOCK is."
+  (let ((family (getsockopt sock SOL_SOCKET SO_DOMAIN)))
+    (cond ((eqv? family AF_INET) inet)
+          ((eqv? family AF_INET6) inet6)
+          (else (refuse who 1 sock)))))
+
+(define (level sock who)
+  (by-family sock who IPPROTO_IP IPPROTO_IPV6))
+
+(define (host sock value who position)
+  "An address object of the family of SOCK for VALUE: text, a number or an
+address object."
+  (let ((family (by-family sock who AF_INET AF_INET6)))
+    (cond ((and (sockaddr? value) (eqv? family (sockaddr:fam value))) value)
+          ((string? value)
+           (make-socket-address family (inet-pton family value) 0))
+          ((exact-integer? value) (make-socket-address family value 0))
+          (else (refuse who position value)))))
+
+(define (index interface)
+  (cond ((not interface) 0)
+        ((string? interface) (if-nametoindex interface))
+        (else interface)))
+
+(define (request! sock who option group source interface)
+  (let ((group (host sock group who 2)))
+    (setsockopt sock (level sock who) option
+                (if source
+                    (make-group-source-req (index interface) group
+                                           (host sock source who 3))
+                    (make-group-req (index interface) group)))))
+
+(define* (multicast-join! sock group #:key interface source)
+  "Join GROUP on SOCK, for datagrams of every sender or of SOURCE alone.
+INTERFACE is a name, an index, or #f for the one that the routes say."
+  (request! sock "multicast-join!"
+            (if source MCAST_JOIN_SOURCE_GROUP MCAST_JOIN_GROUP)
+            group source interface))
+
+(define* (multicast-leave! sock group #:key interface source)
+  "Leave GROUP on SOCK, as it was joined."
+  (request! sock "multicast-leave!"
+            (if source MCAST_LEAVE_SOURCE_GROUP MCAST_LEAVE_GROUP)
+            group source interface))
+
+(define* (multicast-block! sock group source #:key interface)
+  "Receive no more from SOURCE in GROUP, which was joined for every sender."
+  (request! sock "multicast-block!" MCAST_BLOCK_SOURCE group source interface))
+
+(define* (multicast-unblock! sock group source #:key interface)
+  "Receive again from SOURCE in GROUP."
+  (request! sock "multicast-unblock!" MCAST_UNBLOCK_SOURCE
+            group source interface))
+
+;;; For IPv4 the kernel tells the interface by address only, and only if it was
+;;; set with its address; so that goes along.
+
+(define (interface-inet-address number)
+  (or (any (lambda (interface)
+             (and (eqv? number (network-interface-index interface))
+                  (any (lambda (a)
+                         (let ((address (interface-address-address a)))
+                           (and (eqv? AF_INET (sockaddr:fam address))
+                                (sockaddr:addr address))))
+                       (network-interface-addresses interface))))
+           (network-interfaces))
+      0))
+
+(define (address-interface address)
+  (or (any (lambda (interface)
+             (any (lambda (a)
+                    (and (eqv? AF_INET
+                               (sockaddr:fam (interface-address-address a)))
+                         (eqv? address
+                               (sockaddr:addr (interface-address-address a)))
+                         (network-interface-index interface)))
+                  (network-interface-addresses interface)))
+           (network-interfaces))
+      0))
+
+(define (multicast-interface sock)
+  "Return the index of the interface through which SOCK sends multicast, 0 if
+the routes decide."
+  (if (eqv? IPPROTO_IP (level sock "multicast-interface"))
+      (let ((address (getsockopt sock IPPROTO_IP IP_MULTICAST_IF)))
+        (if (zero? address) 0 (address-interface address)))
+      (getsockopt sock IPPROTO_IPV6 IPV6_MULTICAST_IF)))
+
+(define (set-multicast-interface! sock interface)
+  "Send the multicast of SOCK through INTERFACE, a name or an index; #f or 0
+leaves it to the routes."
+  (let ((number (index interface)))
+    (if (eqv? IPPROTO_IP (level sock "set-multicast-interface!"))
+        (setsockopt sock IPPROTO_IP IP_MULTICAST_IF
+                    (make-ip-mreqn 0 (interface-inet-address number) number))
+        (setsockopt sock IPPROTO_IPV6 IPV6_MULTICAST_IF number))))
+
+(define (multicast-hops sock)
+  "Return how many networks the multicast of SOCK crosses: 1 stays on the link."
+  (getsockopt sock (level sock "multicast-hops")
+              (by-family sock "multicast-hops"
+                         IP_MULTICAST_TTL IPV6_MULTICAST_HOPS)))
+
+(define (set-multicast-hops! sock hops)
+  "Let the multicast of SOCK cross HOPS networks, 0 to 255."
+  (when (and (exact-integer? hops) (not (<= 0 hops 255)))
+    (scm-error 'out-of-range "set-multicast-hops!"
+               "Argument 2 out of range: ~s" (list hops) (list hops)))
+  (setsockopt sock (level sock "set-multicast-hops!")
+              (by-family sock "set-multicast-hops!"
+                         IP_MULTICAST_TTL IPV6_MULTICAST_HOPS)
+              hops))
+
+(define (multicast-loop? sock)
+  "Does this machine receive the multicast that SOCK sends?"
+  (not (zero? (getsockopt sock (level sock "multicast-loop?")
+                          (by-family sock "multicast-loop?"
+                                     IP_MULTICAST_LOOP IPV6_MULTICAST_LOOP)))))
+
+(define (set-multicast-loop! sock loop?)
+  "Let this machine receive the multicast that SOCK sends, or not."
+  (setsockopt sock (level sock "set-multicast-loop!")
+              (by-family sock "set-multicast-loop!"
+                         IP_MULTICAST_LOOP IPV6_MULTICAST_LOOP)
+              (if loop? 1 0)))
