@@ -4,6 +4,7 @@
 
 (define-module (sockport)
   #:use-module (sockport address)
+  #:use-module (sockport byte-order)
   #:use-module (sockport constant)
   #:use-module (sockport interface)
   #:use-module (sockport multicast)
@@ -18,4 +19,12 @@
                       (module-map (lambda (name variable) name)
                                   (resolve-interface `(sockport ,stem)))
                       #:replace? #t))
- '(address constant interface multicast option socket structure transfer))
+ '(address
+   byte-order
+   constant
+   interface
+   multicast
+   option
+   socket
+   structure
+   transfer))

@@ -41,7 +41,8 @@
   (string-join (append (test-runner-group-path runner)
                        (match (test-runner-test-name runner)
                          ("" '())
-                         (name (list name))))
+                         ;; A list of what a loop is at will do as well.
+                         (name (list (format #f "~a" name)))))
                ": "))
 
 (define (tap-escape name)
