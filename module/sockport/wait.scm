@@ -9,6 +9,7 @@
 (define-module (sockport wait)
   #:use-module (ice-9 atomic)
   #:use-module (ice-9 suspendable-ports)
+  #:use-module (sockport fibers)
   #:use-module (sockport primitive)
   #:export (wait-readable
             wait-writable
@@ -46,11 +47,25 @@
     (scm-error 'system-error (symbol->string who)
                "the port was closed while waiting" '() (list EBADF))))
 
+;;; The waiter of a scheduler that was met before and is not one of Fibers.
+(define known-waiter #f)
+
 (define (wait waiter plain port events who)
   (cond ((eq? waiter plain) (%block port events who))
+        ((eq? waiter known-waiter) (waiter port) (check-open port who))
+        ((fibers-waiter? waiter) (wait-in-fiber port events who))
         (else
+         (set! known-waiter waiter)
          (waiter port)
          (check-open port who))))
+
+(define (wait-in-fiber port events who)
+  (cond ((fibers-running?)
+         (add-fibers-watcher!)
+         (fibers-wait port (eqv? events POLLOUT))
+         (check-open port who))
+        ;; A thread that inherited the waiter from a fiber.
+        (else (%wait port events #f who))))
 
 (define (wait-readable port who)
   "Wait until PORT is readable.  WHO, a symbol, is named by errors: EAGAIN when
@@ -78,10 +93,13 @@ waited for."
       (%wait port 0 (+ (monotonic-ns) ns) who)
       ;; A timer that is a port is something every scheduler can wait for.
       (let ((timer (%timer-port ns)))
-        (dynamic-wind
-          (const #t)
+        ;; Not dynamic-wind, which would close it when the task is suspended.
+        (catch #t
           (lambda () ((fluid-ref read-waiter) timer))
-          (lambda () (close-port timer)))
+          (lambda args
+            (close-port timer)
+            (apply throw args)))
+        (close-port timer)
         (check-open port who))))
 
 (define millisecond 1000000)
@@ -109,8 +127,10 @@ EAGAIN when PORT must not wait or its SO_SNDTIMEO has passed."
   waiter)
 
 (define (thread-waiter? waiter)
-  (or (eq? waiter plain-read-waiter)
-      (hashq-ref thread-waiters waiter)))
+  (or (hashq-ref thread-waiters waiter)
+      (and (not (eq? waiter known-waiter))
+           (fibers-waiter? waiter)
+           (not (fibers-running?)))))
 
 (define (scheduler?)
   "Is a scheduler running here, one that suspends what waits?"
@@ -136,6 +156,13 @@ EAGAIN when PORT must not wait or its SO_SNDTIMEO has passed."
 (define (add-close-watcher! watcher)
   "Call WATCHER with each port that @code{close-port} is about to close."
   (update-watchers! (lambda (watchers) (cons watcher watchers))))
+
+(define add-fibers-watcher!
+  (let ((added? (make-atomic-box #f)))
+    (lambda ()
+      (unless (or (atomic-box-ref added?)
+                  (atomic-box-swap! added? #t))
+        (add-close-watcher! fibers-wake)))))
 
 (define (remove-close-watcher! watcher)
   (update-watchers! (lambda (watchers) (delq watcher watchers))))

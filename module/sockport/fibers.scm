@@ -1,0 +1,74 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Waiting in a fiber.  Fibers' own waiter would do, but that a fiber waiting for
+;;; a port that is closed never wakes, and that a thread started inside run-fibers
+;;; inherits the waiter without a scheduler.  Fibers is used when a program has
+;;; loaded it, and never loaded from here.
+
+(define-module (sockport fibers)
+  #:use-module (ice-9 ports internal)
+  #:use-module (ice-9 threads)
+  #:export (fibers-waiter?
+            fibers-running?
+            fibers-wait
+            fibers-wake))
+
+(define (lookup module name)
+  (let ((module (resolve-module module #f #:ensure #f)))
+    (and module (module-variable module name)
+         (module-ref module name))))
+
+(define (scheduler-procedure name)
+  (or (lookup '(fibers scheduler) name)
+      (scm-error 'misc-error #f "this version of Fibers lacks ~A" (list name) #f)))
+
+(define (fibers-waiter? waiter)
+  "Is WAITER one of those that run-fibers installs?"
+  (or (eq? waiter (lookup '(fibers) 'wait-for-readable))
+      (eq? waiter (lookup '(fibers) 'wait-for-writable))))
+
+(define (fibers-running?)
+  "Does a scheduler of Fibers run in this thread?"
+  ((scheduler-procedure 'current-scheduler)))
+
+;;; Ports that fibers wait for, and how to resume those fibers.
+(define waiting (make-weak-key-hash-table))
+(define waiting-lock (make-mutex))
+
+(define (remember! port resume)
+  (with-mutex waiting-lock
+    (hashq-set! waiting port (cons resume (hashq-ref waiting port '())))))
+
+(define (forget! port resume)
+  (with-mutex waiting-lock
+    (let ((rest (delq resume (hashq-ref waiting port '()))))
+      (if (null? rest)
+          (hashq-remove! waiting port)
+          (hashq-set! waiting port rest)))))
+
+(define (fibers-wake port)
+  "Resume the fibers that wait for PORT."
+  (let ((resumes (with-mutex waiting-lock (hashq-ref waiting port '()))))
+    (for-each (lambda (resume) (resume)) resumes)))
+
+(define (fibers-wait port write?)
+  "Suspend the current fiber until PORT is writable or readable, or closed."
+  (let ((schedule (scheduler-procedure 'schedule-task))
+        (schedule-when-ready
+         (scheduler-procedure (if write?
+                                  'schedule-task-when-fd-writable
+                                  'schedule-task-when-fd-readable)))
+        (descriptor (if write?
+                        (port-write-wait-fd port)
+                        (port-read-wait-fd port))))
+    ((scheduler-procedure 'suspend-current-task)
+     (lambda (scheduler continue)
+       ;; Whichever comes first, readiness or the close, resumes it, once.
+       (letrec* ((resumed? #f)
+                 (task (lambda ()
+                         (unless resumed?
+                           (set! resumed? #t)
+                           (forget! port resume)
+                           (continue))))
+                 (resume (lambda () (schedule scheduler task))))
+         (remember! port resume)
+         (schedule-when-ready scheduler descriptor task))))))
