@@ -128,10 +128,10 @@ part_to (struct skp_part *part, unsigned char *wide, SCM value,
 
 /* STEP is 1 when each part is an argument of its own, 0 inside a vector.  */
 static void
-parts_to (struct skp_address *address, int family, const SCM *values, int count,
-          int pos, int step, const char *who)
+parts_to (struct skp_address *address, const struct skp_family *rules,
+          int family, const SCM *values, int count, int pos, int step,
+          const char *who)
 {
-  const struct skp_family *rules = skp_address_family (family);
   struct skp_part parts[SKP_ADDRESS_PARTS];
   unsigned char wide[16];
 
@@ -151,11 +151,10 @@ void
 scm_skp__address_to (struct skp_address *address, SCM vector, int pos,
                      const char *who)
 {
-  SCM values[SKP_ADDRESS_PARTS];
-  size_t length = scm_is_vector (vector) ? scm_c_vector_length (vector) : 0;
-
-  if (length == 0)
+  if (!scm_is_vector (vector) || scm_c_vector_length (vector) == 0)
     scm_wrong_type_arg_msg (who, pos, vector, "socket address");
+  SCM values[1 + SKP_ADDRESS_PARTS];
+  size_t length = scm_c_vector_length (vector);
   int family = (int)scm_skp__integer (scm_c_vector_ref (vector, 0), 0,
                                       (sa_family_t)-1, pos, who);
   const struct skp_family *rules = skp_address_family (family);
@@ -163,11 +162,11 @@ scm_skp__address_to (struct skp_address *address, SCM vector, int pos,
     scm_wrong_type_arg_msg (who, pos, vector, "socket address");
   for (size_t i = 1; i < length; i++)
     values[i - 1] = scm_c_vector_ref (vector, i);
-  parts_to (address, family, values, (int)length - 1, pos, 0, who);
+  parts_to (address, rules, family, values, (int)length - 1, pos, 0, who);
 }
 
-SCM
-scm_skp__address_args (struct skp_address *address, SCM family, SCM args,
+int
+scm_skp__address_args (struct skp_address *address, SCM family, SCM *args,
                        int pos, const char *who)
 {
   SCM values[SKP_ADDRESS_PARTS];
@@ -176,16 +175,16 @@ scm_skp__address_args (struct skp_address *address, SCM family, SCM args,
   if (scm_is_vector (family))
     {
       scm_skp__address_to (address, family, pos, who);
-      return args;
+      return 0;
     }
   int number = (int)scm_skp__integer (family, 0, (sa_family_t)-1, pos, who);
   const struct skp_family *rules = skp_address_family (number);
-  for (; count < rules->count && scm_is_pair (args); args = SCM_CDR (args))
-    values[count++] = SCM_CAR (args);
+  for (; count < rules->count && scm_is_pair (*args); *args = SCM_CDR (*args))
+    values[count++] = SCM_CAR (*args);
   if (count < rules->required)
     scm_error_num_args_subr (who);
-  parts_to (address, number, values, count, pos + 1, 1, who);
-  return args;
+  parts_to (address, rules, number, values, count, pos + 1, 1, who);
+  return count;
 }
 
 static SCM
@@ -194,7 +193,8 @@ part_from (const struct skp_part *part, const struct skp_part_rule *rule)
   switch (rule->kind)
     {
     case SKP_PART_NUMBER:
-      return scm_from_uint64 (part->number);
+      return SCM_POSFIXABLE (part->number) ? SCM_I_MAKINUM (part->number)
+                                           : scm_from_uint64 (part->number);
     case SKP_PART_WIDE:
       return scm_skp__wide_from (part->bytes);
     case SKP_PART_NAME:
@@ -215,9 +215,8 @@ scm_skp__address_from (const struct skp_address *address)
   if (address->length < sizeof (sa_family_t))
     return SCM_BOOL_F;
   const struct skp_family *rules = skp_address_decode (address, parts);
-  SCM vector = scm_c_make_vector (rules->count + 1U, SCM_BOOL_F);
-  SCM_SIMPLE_VECTOR_SET (vector, 0,
-                         scm_from_int (skp_address_number (address)));
+  SCM vector = scm_c_make_vector (rules->count + 1U,
+                                  SCM_I_MAKINUM (address->storage.ss_family));
   for (int i = 0; i < rules->count; i++)
     SCM_SIMPLE_VECTOR_SET (vector, i + 1,
                            part_from (&parts[i], &rules->parts[i]));
@@ -227,12 +226,12 @@ scm_skp__address_from (const struct skp_address *address)
 SCM
 scm_skp_make_socket_address (SCM family, SCM address, SCM args)
 {
+  static const char who[] = "make-socket-address";
   struct skp_address made;
-  SCM left = scm_skp__address_args (
-      &made, family, SCM_UNBNDP (address) ? SCM_EOL : scm_cons (address, args),
-      1, "make-socket-address");
+  SCM left = SCM_UNBNDP (address) ? SCM_EOL : scm_cons (address, args);
+  scm_skp__address_args (&made, family, &left, 1, who);
   if (!scm_is_null (left))
-    scm_error_num_args_subr ("make-socket-address");
+    scm_error_num_args_subr (who);
   return scm_skp__address_from (&made);
 }
 

@@ -75,10 +75,11 @@ void scm_skp__wide_to (unsigned char *bytes, SCM value, int pos,
 
 /* An address from its vector, and from a procedure's arguments: FAMILY, which
    may be such a vector, and the list ARGS of what follows it, which starts at
-   position POS + 1.  What is left of ARGS is answered.  */
+   position POS + 1.  ARGS becomes what is left of it; the number of arguments
+   that were taken is answered.  */
 void scm_skp__address_to (struct skp_address *address, SCM vector, int pos,
                           const char *who);
-SCM scm_skp__address_args (struct skp_address *address, SCM family, SCM args,
+int scm_skp__address_args (struct skp_address *address, SCM family, SCM *args,
                            int pos, const char *who);
 
 /* The vector of ADDRESS; #f if it is empty.  */
@@ -104,17 +105,45 @@ struct scm_skp__slice
 };
 
 /* The slice of BUFFER, a bytevector or a string of characters 0 to 255, from
-   START to END (absent: all), to send from.  POS is the buffer's position,
-   START_POS that of START.  A string's bytes are a copy.  */
-void scm_skp__out_slice (struct scm_skp__slice *slice, SCM buffer, SCM start,
-                         SCM end, int pos, int start_pos, const char *who);
-
-/* The same, to receive into; scm_skp__in_done then stores COUNT received bytes
-   when BUFFER is a string.  Refuses what cannot be changed.  */
-void scm_skp__in_slice (struct scm_skp__slice *slice, SCM buffer, SCM start,
+   START to END (absent: all), to send from or to receive into.  POS is the
+   buffer's position, START_POS that of START.  A string's bytes are a copy.  */
+void scm_skp__out_part (struct scm_skp__slice *slice, SCM buffer, SCM start,
                         SCM end, int pos, int start_pos, const char *who);
+void scm_skp__in_part (struct scm_skp__slice *slice, SCM buffer, SCM start,
+                       SCM end, int pos, int start_pos, const char *who);
+
+static inline void
+scm_skp__whole (struct scm_skp__slice *slice, SCM bytevector)
+{
+  slice->bytes = (char *)SCM_BYTEVECTOR_CONTENTS (bytevector);
+  slice->size = SCM_BYTEVECTOR_LENGTH (bytevector);
+  slice->start = 0;
+}
+
+static inline void
+scm_skp__out_slice (struct scm_skp__slice *slice, SCM buffer, SCM start,
+                    SCM end, int pos, int start_pos, const char *who)
+{
+  if (SCM_UNBNDP (start) && SCM_BYTEVECTOR_P (buffer))
+    scm_skp__whole (slice, buffer);
+  else
+    scm_skp__out_part (slice, buffer, start, end, pos, start_pos, who);
+}
+
+static inline void
+scm_skp__in_slice (struct scm_skp__slice *slice, SCM buffer, SCM start, SCM end,
+                   int pos, int start_pos, const char *who)
+{
+  if (SCM_UNBNDP (start) && SCM_MUTABLE_BYTEVECTOR_P (buffer))
+    scm_skp__whole (slice, buffer);
+  else
+    scm_skp__in_part (slice, buffer, start, end, pos, start_pos, who);
+}
+
 /* Keep what a string holds for bytes that the kernel will not store.  */
 void scm_skp__in_keep (const struct scm_skp__slice *slice, SCM buffer);
+
+/* Store the COUNT bytes that were received for BUFFER, if it is a string.  */
 void scm_skp__in_done (const struct scm_skp__slice *slice, SCM buffer,
                        size_t count);
 

@@ -57,8 +57,8 @@ bytevector_slice (struct scm_skp__slice *slice, SCM buffer, SCM start, SCM end,
 }
 
 void
-scm_skp__out_slice (struct scm_skp__slice *slice, SCM buffer, SCM start,
-                    SCM end, int pos, int start_pos, const char *who)
+scm_skp__out_part (struct scm_skp__slice *slice, SCM buffer, SCM start, SCM end,
+                   int pos, int start_pos, const char *who)
 {
   if (SCM_BYTEVECTOR_P (buffer))
     bytevector_slice (slice, buffer, start, end, start_pos, who);
@@ -101,8 +101,8 @@ scm_skp__in_keep (const struct scm_skp__slice *slice, SCM buffer)
 }
 
 void
-scm_skp__in_slice (struct scm_skp__slice *slice, SCM buffer, SCM start, SCM end,
-                   int pos, int start_pos, const char *who)
+scm_skp__in_part (struct scm_skp__slice *slice, SCM buffer, SCM start, SCM end,
+                  int pos, int start_pos, const char *who)
 {
   if (SCM_MUTABLE_BYTEVECTOR_P (buffer))
     bytevector_slice (slice, buffer, start, end, start_pos, who);

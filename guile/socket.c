@@ -101,7 +101,8 @@ whole_address (struct skp_address *made, SCM fam, SCM address, SCM args,
   SCM all = SCM_UNBNDP (address)
                 ? SCM_EOL
                 : scm_cons (address, SCM_UNBNDP (args) ? SCM_EOL : args);
-  if (!scm_is_null (scm_skp__address_args (made, fam, all, 2, who)))
+  scm_skp__address_args (made, fam, &all, 2, who);
+  if (!scm_is_null (all))
     scm_error_num_args_subr (who);
 }
 
@@ -164,9 +165,9 @@ accept_alone (int fd, int flags, struct skp_address *peer)
   return made;
 }
 
-/* A pair of port and address, or #f if no connection is pending.  */
+/* PAIR, which is new, with port and address; #f if no connection is pending. */
 static SCM
-accept_try (SCM sock, SCM flags)
+accept_try (SCM pair, SCM sock, SCM flags)
 {
   struct skp_address peer;
   int fd = scm_skp__fd (sock, 1, "accept");
@@ -175,8 +176,9 @@ accept_try (SCM sock, SCM flags)
     return SCM_BOOL_F;
   if (made < 0)
     scm_skp__error (made, "accept");
-  SCM port = scm_skp__port (made);
-  return scm_cons (port, scm_skp__address_from (&peer));
+  SCM_SETCAR (pair, scm_skp__port (made));
+  SCM_SETCDR (pair, scm_skp__address_from (&peer));
+  return pair;
 }
 
 static int
@@ -191,9 +193,10 @@ nonblocking (SCM sock, const char *who)
 SCM
 scm_skp_accept4 (SCM sock, SCM flags)
 {
+  SCM pair = scm_cons (SCM_BOOL_F, SCM_BOOL_F);
   for (;;)
     {
-      SCM accepted = accept_try (sock, flags);
+      SCM accepted = accept_try (pair, sock, flags);
       if (scm_is_true (accepted) || nonblocking (sock, "accept"))
         return accepted;
       scm_skp__block (sock, POLLIN, "accept");
@@ -328,7 +331,7 @@ scm_skp__init_socket (void)
     { "%shutdown", 2, 0, 0, scm_skp_shutdown },
     { "bind", 2, 1, 1, scm_skp_bind },
     { "listen", 2, 0, 0, scm_skp_listen },
-    { "%accept", 1, 1, 0, accept_try },
+    { "%accept", 2, 1, 0, accept_try },
     { "%connect", 2, 1, 1, connect_try },
     { "%connect-result", 1, 0, 0, connect_result },
     { "getsockname", 1, 0, 0, scm_skp_getsockname },

@@ -27,7 +27,7 @@ struct transfer
   struct skp_address *from;
 };
 
-static ssize_t
+static inline ssize_t
 receive_now (const struct transfer *t, size_t moved)
 {
   int fd = scm_skp__fd (t->sock, 1, t->who);
@@ -37,7 +37,7 @@ receive_now (const struct transfer *t, size_t moved)
                  : skp_transfer_recv (fd, bytes, size, t->flags);
 }
 
-static ssize_t
+static inline ssize_t
 send_now (const struct transfer *t, size_t moved)
 {
   int fd = scm_skp__fd (t->sock, 1, t->who);
@@ -67,7 +67,7 @@ is_stream (SCM sock)
 }
 
 /* The answer of a primitive for the result N of one call.  */
-static SCM
+static inline SCM
 answer (const struct transfer *t, ssize_t n, int unfinished)
 {
   if (n >= 0)
@@ -81,16 +81,16 @@ answer (const struct transfer *t, ssize_t n, int unfinished)
   scm_skp__error (n, t->who);
 }
 
-static SCM
+static inline SCM
 receive_try (struct transfer *t)
 {
   ssize_t n = receive_now (t, 0);
-  if (n > 0)
+  if (n > 0 && !SCM_BYTEVECTOR_P (t->buffer))
     scm_skp__in_done (&t->slice, t->buffer, (size_t)n);
   return answer (t, n, n > 0 && receive_unfinished (t, (size_t)n));
 }
 
-static SCM
+static inline SCM
 send_try (struct transfer *t)
 {
   ssize_t n = send_now (t, 0);
@@ -175,7 +175,7 @@ send_all (struct transfer *t)
   return SCM_I_MAKINUM (n);
 }
 
-static void
+static inline void
 receive_begin (struct transfer *t, const char *who, SCM sock, SCM buffer,
                SCM flags, SCM start, SCM end)
 {
@@ -187,7 +187,7 @@ receive_begin (struct transfer *t, const char *who, SCM sock, SCM buffer,
     scm_skp__in_keep (&t->slice, buffer);
 }
 
-static void
+static inline void
 send_begin (struct transfer *t, SCM sock, SCM message, SCM flags, SCM start,
             SCM end)
 {
@@ -200,16 +200,14 @@ send_begin (struct transfer *t, SCM sock, SCM message, SCM flags, SCM start,
 /* [flags [start [end]]] at the end of sendto's arguments.  */
 static void
 sendto_begin (struct transfer *t, struct skp_address *to, SCM sock, SCM message,
-              SCM fam, SCM args)
+              SCM fam, SCM left)
 {
   SCM rest[3] = { SCM_UNDEFINED, SCM_UNDEFINED, SCM_UNDEFINED };
-  long given = scm_ilength (args);
   int count = 0;
 
   *t = (struct transfer){ .who = "sendto", .sock = sock, .buffer = message };
   scm_skp__fd (sock, 1, t->who);
-  SCM left = scm_skp__address_args (to, fam, args, 3, t->who);
-  int pos = 4 + (int)(given - scm_ilength (left));
+  int pos = 4 + scm_skp__address_args (to, fam, &left, 3, t->who);
   for (; scm_is_pair (left) && count < 3; left = SCM_CDR (left))
     rest[count++] = SCM_CAR (left);
   if (!scm_is_null (left))
@@ -227,15 +225,21 @@ recv_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
   return receive_try (&t);
 }
 
+/* The answer goes into PAIR, which is new: Scheme makes one in a tenth of the
+   time that C needs.  */
 static SCM
-recvfrom_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
+recvfrom_try (SCM pair, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
   struct skp_address from;
   receive_begin (&t, "recvfrom!", sock, buf, flags, start, end);
   t.from = &from;
   SCM n = receive_try (&t);
-  return scm_is_false (n) ? n : scm_cons (n, scm_skp__address_from (&from));
+  if (scm_is_false (n))
+    return n;
+  SCM_SETCAR (pair, n);
+  SCM_SETCDR (pair, scm_skp__address_from (&from));
+  return pair;
 }
 
 static SCM
@@ -302,7 +306,7 @@ scm_skp__init_transfer (void)
   static const struct scm_skp__primitive primitives[] = {
     { "%recv!", 2, 3, 0, recv_try },
     { "%send", 2, 3, 0, send_once },
-    { "%recvfrom!", 2, 3, 0, recvfrom_try },
+    { "%recvfrom!", 3, 3, 0, recvfrom_try },
     { "%sendto", 4, 0, 1, sendto_try },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);

@@ -352,6 +352,7 @@ scm_skp__init_wait (void)
     { "%block", 3, 0, 0, block },
     { "%block-deadline", 3, 0, 0, block_deadline },
     { "%wait", 4, 0, 0, wait_until },
+    { "%close-port", 1, 0, 0, scm_skp_close_port },
     { "%wake-waiters", 1, 0, 0, wake_waiters },
     { "%timer-port", 1, 0, 0, timer_port },
     { "monotonic-ns", 0, 0, 0, monotonic },

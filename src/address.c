@@ -4,6 +4,7 @@
 
 #include <sockport/address.h>
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/un.h>
@@ -71,13 +72,19 @@ static const struct skp_family families[] = {
       NUMBER ("port", sockaddr_vm, svm_port, 0) } },
 };
 
-const struct skp_family *
-skp_address_family (int family)
+static inline const struct skp_family *
+family_find (int family)
 {
   for (size_t i = 1; i < sizeof families / sizeof *families; i++)
     if (families[i].family == family)
       return &families[i];
   return &families[0];
+}
+
+const struct skp_family *
+skp_address_family (int family)
+{
+  return family_find (family);
 }
 
 int
@@ -87,32 +94,37 @@ skp_address_number (const struct skp_address *address)
                                                 : address->storage.ss_family;
 }
 
+/* Sizes of a power of two up to 4: one load or store and perhaps a swap, as the
+   kernel's own headers would do it.  */
 static void
 number_store (unsigned char *at, uint64_t number, const struct skp_part_rule *r)
 {
-  for (int i = 0; i < r->size; i++, number >>= 8)
-    {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-      at[r->network ? r->size - 1 - i : i] = (unsigned char)number;
-#else
-      at[r->size - 1 - i] = (unsigned char)number;
-#endif
-    }
+  uint32_t wide = (uint32_t)number;
+  uint16_t narrow = (uint16_t)number;
+  if (r->size == 4)
+    memcpy (at, &(uint32_t){ r->network ? htobe32 (wide) : wide }, 4);
+  else if (r->size == 2)
+    memcpy (at, &(uint16_t){ r->network ? htobe16 (narrow) : narrow }, 2);
+  else
+    *at = (unsigned char)number;
 }
 
 static uint64_t
 number_load (const unsigned char *at, const struct skp_part_rule *r)
 {
-  uint64_t number = 0;
-  for (int i = 0; i < r->size; i++)
+  uint32_t wide;
+  uint16_t narrow;
+  if (r->size == 4)
     {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-      number = number << 8 | at[r->network ? i : r->size - 1 - i];
-#else
-      number = number << 8 | at[i];
-#endif
+      memcpy (&wide, at, 4);
+      return r->network ? be32toh (wide) : wide;
     }
-  return number;
+  if (r->size == 2)
+    {
+      memcpy (&narrow, at, 2);
+      return r->network ? be16toh (narrow) : narrow;
+    }
+  return *at;
 }
 
 /* A NUL inside a pathname would make the kernel use another, shorter name.  */
@@ -128,28 +140,30 @@ bytes_check (const struct skp_part *part, const struct skp_part_rule *r)
   return 0;
 }
 
-/* Store PART at its place; the number of bytes written, or -errno.  */
+/* Can PART be stored?  0, or -errno.  */
 static int
+part_check (const struct skp_part *part, const struct skp_part_rule *r)
+{
+  if (r->kind == SKP_PART_NUMBER)
+    return part->number >> (8 * r->size) ? -ERANGE : 0;
+  if (r->kind == SKP_PART_WIDE)
+    return part->length == r->size ? 0 : -EINVAL;
+  return bytes_check (part, r);
+}
+
+static void
 part_store (unsigned char *base, const struct skp_part *part,
             const struct skp_part_rule *r)
 {
   if (r->kind == SKP_PART_NUMBER)
     {
-      if (part->number >> (8 * r->size))
-        return -ERANGE;
       number_store (base + r->offset, part->number, r);
-      return r->size;
+      return;
     }
-  if (r->kind == SKP_PART_WIDE && part->length != r->size)
-    return -EINVAL;
-  int err = bytes_check (part, r);
-  if (err < 0)
-    return err;
   if (part->length > 0)
     memcpy (base + r->offset, part->bytes, part->length);
   if (r->length_offset)
     base[r->length_offset] = (unsigned char)part->length;
-  return (int)part->length;
 }
 
 int
@@ -157,23 +171,26 @@ skp_address_encode (struct skp_address *address, int family,
                     const struct skp_part *parts, int count)
 {
   const struct skp_family *rules = skp_address_family (family);
-  struct skp_address made = { 0 };
-  int end = sizeof (sa_family_t);
+  unsigned char *base = (unsigned char *)&address->storage;
+  size_t end = rules->length ? rules->length : sizeof (sa_family_t);
 
   if (family < 0 || family > (sa_family_t)-1 || count < rules->required
       || count > rules->count)
     return -EINVAL;
-  made.storage.ss_family = (sa_family_t)family;
   for (int i = 0; i < count; i++)
     {
-      int size = part_store ((unsigned char *)&made.storage, &parts[i],
-                             &rules->parts[i]);
-      if (size < 0)
-        return size;
-      end = rules->parts[i].offset + size;
+      const struct skp_part_rule *r = &rules->parts[i];
+      int err = part_check (&parts[i], r);
+      if (err < 0)
+        return err;
+      if (r->kind != SKP_PART_NUMBER && r->offset + parts[i].length > end)
+        end = r->offset + parts[i].length;
     }
-  made.length = (socklen_t)(end > rules->length ? end : rules->length);
-  *address = made;
+  memset (base, 0, end);
+  address->length = (socklen_t)end;
+  address->storage.ss_family = (sa_family_t)family;
+  for (int i = 0; i < count; i++)
+    part_store (base, &parts[i], &rules->parts[i]);
   return 0;
 }
 
@@ -210,8 +227,9 @@ const struct skp_family *
 skp_address_decode (const struct skp_address *address, struct skp_part *parts)
 {
   const unsigned char *base = (const unsigned char *)&address->storage;
-  const struct skp_family *rules
-      = skp_address_family (skp_address_number (address));
+  const struct skp_family *rules = family_find (
+      address->length < sizeof (sa_family_t) ? AF_UNSPEC
+                                             : address->storage.ss_family);
   size_t length = address->length;
 
   if (length > sizeof address->storage)
@@ -221,12 +239,10 @@ skp_address_decode (const struct skp_address *address, struct skp_part *parts)
   for (int i = 0; i < rules->count; i++)
     {
       const struct skp_part_rule *r = &rules->parts[i];
-      parts[i] = (struct skp_part){ 0 };
       if (r->kind == SKP_PART_NUMBER)
         parts[i].number = number_load (base + r->offset, r);
       else if (r->kind == SKP_PART_WIDE)
-        parts[i]
-            = (struct skp_part){ .bytes = base + r->offset, .length = r->size };
+        parts[i] = (struct skp_part){ 0, base + r->offset, r->size };
       else
         bytes_load (&parts[i], base, length, r);
     }

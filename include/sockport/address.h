@@ -32,7 +32,7 @@ enum skp_part_kind
   SKP_PART_BYTES   /* bytes up to the end or to the part's own length */
 };
 
-/* A number, or LENGTH bytes at BYTES.  A name without bytes (NULL) is that of a
+/* A number, or else LENGTH bytes at BYTES.  A name without bytes (NULL) is that of a
    socket that has none; binding to it lets the kernel choose (autobind).  */
 struct skp_part
 {

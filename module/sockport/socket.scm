@@ -31,17 +31,19 @@ close-on-exec."
     "Accept a connection on SOCK: a pair of a new socket port and the peer's
 address.  FLAGS may hold SOCK_NONBLOCK for the new socket.  #f if SOCK is in
 non-blocking mode, no scheduler is running and no connection is pending."
-    ((sock) (accept-with sock (if (scheduler?) SOCK_NONBLOCK 0)))
+    ((sock) (accept sock 0))
     ((sock flags)
-     (accept-with sock (if (and (scheduler?) (eqv? flags 0))
-                           SOCK_NONBLOCK
-                           flags)))))
+     (let ((flags (if (and (eqv? flags 0) (scheduler?)) SOCK_NONBLOCK flags))
+           (pair (cons #f #f)))
+       (or (%accept pair sock flags)
+           (accept-later pair sock flags))))))
 
-(define (accept-with sock flags)
-  (or (%accept sock flags)
-      (and (not (plain-nonblocking? sock))
-           (retrying (wait-readable sock 'accept)
-             (%accept sock flags)))))
+(define (accept-later pair sock flags)
+  (and (not (plain-nonblocking? sock))
+       (begin
+         (wait-readable sock 'accept)
+         (or (%accept pair sock flags)
+             (accept-later pair sock flags)))))
 
 (define (connect sock family . args)
   "Connect SOCK to an address: an address object, or FAMILY and its parts.

@@ -109,17 +109,22 @@ constants."
      (done-or (%send sock message flags start end)
               (send-more sock message flags start end)))))
 
+;;; A primitive that answers a pair is given a new one to fill.
+
+(define (recvfrom-later pair sock buf)
+  (wait-readable sock 'recvfrom!)
+  (or (%recvfrom! pair sock buf)
+      (recvfrom-later pair sock buf)))
+
 ;;; The sender is that of the last piece.
-(define (recvfrom-more sock buf flags start end)
+(define (recvfrom-more pair sock buf flags start end)
   (lambda (first)
-    (let* ((last first)
-           (try (lambda (moved)
-                  (let ((pair (%recvfrom! sock buf flags (+ start moved) end)))
-                    (set! last (or pair last))
-                    (and pair (car pair)))))
+    (let* ((try (lambda (moved)
+                  (and (%recvfrom! pair sock buf flags (+ start moved) end)
+                       (car pair))))
            (count (finish try (and first (car first))
                           wait-readable sock 'recvfrom!)))
-      (cons count (cdr last)))))
+      (cons count (cdr pair)))))
 
 (define-syntax-rule (done-or-pair expr more)
   (let ((pair expr))
@@ -132,16 +137,23 @@ constants."
     "Receive as @code{recv!}, and return a pair of the number of bytes and the
 sender's address; #f as address if the kernel names no sender, as on a stream."
     ((sock buf)
-     (retrying (wait-readable sock 'recvfrom!) (%recvfrom! sock buf)))
+     (let ((pair (cons #f #f)))
+       (or (%recvfrom! pair sock buf)
+           (recvfrom-later pair sock buf))))
     ((sock buf flags)
-     (done-or-pair (%recvfrom! sock buf flags)
-                   (recvfrom-more sock buf flags 0 (buffer-length buf))))
+     (let ((pair (cons #f #f)))
+       (done-or-pair (%recvfrom! pair sock buf flags)
+                     (recvfrom-more pair sock buf flags 0
+                                    (buffer-length buf)))))
     ((sock buf flags start)
-     (done-or-pair (%recvfrom! sock buf flags start)
-                   (recvfrom-more sock buf flags start (buffer-length buf))))
+     (let ((pair (cons #f #f)))
+       (done-or-pair (%recvfrom! pair sock buf flags start)
+                     (recvfrom-more pair sock buf flags start
+                                    (buffer-length buf)))))
     ((sock buf flags start end)
-     (done-or-pair (%recvfrom! sock buf flags start end)
-                   (recvfrom-more sock buf flags start end)))))
+     (let ((pair (cons #f #f)))
+       (done-or-pair (%recvfrom! pair sock buf flags start end)
+                     (recvfrom-more pair sock buf flags start end))))))
 
 (define (sendto-more sock message family args)
   (lambda (result)

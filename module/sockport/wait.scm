@@ -167,16 +167,24 @@ EAGAIN when PORT must not wait or its SO_SNDTIMEO has passed."
 (define (remove-close-watcher! watcher)
   (update-watchers! (lambda (watchers) (delq watcher watchers))))
 
-(define guile-close-port (module-variable (resolve-module '(guile)) 'close-port))
+;;; Suspendable ports exchange the variable's value for a procedure in Scheme.
+(define guile-close-port
+  (module-variable (resolve-module '(guile)) 'close-port))
+(define close-port-in-c (@ (guile) close-port))
 (define guile-close (@ (guile) close))
 
 (define (close-port port)
   "Close PORT after waking whoever waits on it; #t if it was open.  What waited
 gets a system-error with EBADF."
-  (for-each (lambda (watcher) (watcher port))
-            (atomic-box-ref close-watchers))
+  (let ((watchers (atomic-box-ref close-watchers)))
+    (unless (null? watchers)
+      (for-each (lambda (watcher) (watcher port)) watchers))
+    (if (eq? (variable-ref guile-close-port) close-port-in-c)
+        (%close-port port)
+        (close-suspendably port))))
+
+(define (close-suspendably port)
   (%wake-waiters port)
-  ;; The variable, because suspendable ports exchange its value.
   (let ((open? ((variable-ref guile-close-port) port)))
     ;; A thread that began to wait between the two.
     (%wake-waiters port)
