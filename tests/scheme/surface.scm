@@ -1,0 +1,191 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; What is exported is what is documented and what is tested, name by name: the
+;;; modules' exports, and the symbols of both libraries.
+
+(use-modules (harness)
+             (harness process)
+             (ice-9 ftw)
+             (ice-9 match)
+             (ice-9 regex)
+             (ice-9 textual-ports)
+             (srfi srfi-1))
+
+(define source (getenv "SOCKPORT_SOURCE"))
+(define build (getenv "SOCKPORT_BUILD"))
+
+;; Modules that are there for the others.
+(define internal '("fibers" "primitive" "wait"))
+
+(define (files-under directory suffixes)
+  (let ((found '()))
+    (nftw directory
+          (lambda (name stat flag base level)
+            (when (and (eq? flag 'regular)
+                       (any (lambda (suffix) (string-suffix? suffix name))
+                            suffixes))
+              (set! found (cons name found)))
+            #t))
+    found))
+
+(define (text-of files)
+  (string-concatenate
+   (map (lambda (file)
+          (call-with-input-file file get-string-all #:encoding "UTF-8"))
+        files)))
+
+(define (tokens text)
+  "Return the set of the words of TEXT, as Scheme and C have them."
+  (let ((set (make-hash-table)))
+    (for-each (lambda (word) (hash-set! set word #t))
+              (string-tokenize
+               text (char-set-delete char-set:graphic
+                                     #\( #\) #\[ #\] #\{ #\} #\' #\` #\, #\;
+                                     #\" #\@ #\& #\.)))
+    set))
+
+(define (missing-from set names)
+  (sort (remove (lambda (name) (hash-ref set name)) names) string<?))
+
+;;; The documents.
+
+(define documents
+  (append (files-under (string-append source "/doc") '(".texi"))
+          (files-under (string-append build "/doc") '(".texi"))))
+
+;; Category, or none; then, for what has a type, the type; then the name.
+(define definition
+  (make-regexp
+   (string-append
+    "^@(def(fn|vr|tp)x? (\\{[^}]*\\}|[^ ]+)"
+    "|def(un|mac|spec|var|opt)x?"
+    "|deftypefunx? (\\{[^}]*\\}|[^ ]+)"
+    "|deftypefnx? (\\{[^}]*\\}|[^ ]+) (\\{[^}]*\\}|[^ ]+)"
+    "|[fv]index) +\\{?([^ }]+)\\}?")
+   regexp/newline))
+
+(define documented
+  (let ((set (make-hash-table)))
+    (for-each (lambda (found)
+                (hash-set! set (match:substring found 8) #t))
+              (list-matches definition (text-of documents)))
+    set))
+
+(define mentioned (tokens (text-of documents)))
+
+;; Each example is run by a test.
+(define tested
+  (tokens (text-of
+           (delete (string-append source "/tests/scheme/surface.scm")
+                   (append-map (lambda (directory)
+                                 (files-under (string-append source directory)
+                                              '(".scm" ".c" ".py")))
+                               '("/tests" "/examples"))))))
+
+;;; Scheme.
+
+(define stems
+  (sort (filter-map
+         (lambda (file)
+           (let ((stem (basename file ".scm")))
+             (and (not (member stem internal)) stem)))
+         (files-under (string-append source "/module/sockport") '(".scm")))
+        string<?))
+
+(define (exports module)
+  (map symbol->string
+       (module-map (lambda (name variable) name) (resolve-interface module))))
+
+(define (constant? name)
+  (string-match "^[A-Z][A-Z0-9]+_[A-Za-z0-9_]+$|^SOMAXCONN$" name))
+
+(define (check-module module)
+  (call-with-values (lambda () (partition constant? (exports module)))
+    (lambda (constants others)
+      (test-equal (list module "is documented") '()
+        (missing-from documented others))
+      (test-equal (list module "has its constants in the manual") '()
+        (missing-from mentioned constants))
+      (test-equal (list module "is tested") '()
+        (missing-from tested others)))))
+
+;;; C.
+
+(define (lines-of . command)
+  (call-with-values (lambda () (apply run-program command))
+    (lambda (status output) (string-split output #\newline))))
+
+(define (symbols library)
+  (filter-map
+   (lambda (line)
+     (match (string-tokenize line)
+       ((_ (or "T" "D" "B" "R") name)
+        (car (string-split name #\@)))
+       (_ #f)))
+   (lines-of "nm" "-D" "--defined-only" (string-append build library))))
+
+(define declaration (make-regexp "((scm_)?skp_[a-z0-9_]+) *\\("))
+
+(define (declared predicate)
+  (delete-duplicates
+   (filter predicate
+           (append-map
+            (lambda (part)
+              ;; SKP_API up to the end of the declaration; the first name
+              ;; before a parenthesis is the function's.
+              (match (regexp-exec declaration part)
+                (#f '())
+                (found (list (match:substring found 1)))))
+            (cdr (list-split "SKP_API"
+                             (text-of (files-under
+                                       (string-append source "/include")
+                                       '(".h")))))))))
+
+(define (list-split separator text)
+  (let loop ((start 0) (parts '()))
+    (match (string-contains text separator start)
+      (#f (reverse (cons (substring text start) parts)))
+      (at (loop (+ at (string-length separator))
+                (cons (substring text start at) parts))))))
+
+(define (documented-name symbol)
+  "Return the manual's own name of SYMBOL, which guile-names.h maps to it."
+  (replace-prefix "scm_skp_" "scm_" symbol))
+
+(define (replace-prefix old new name)
+  (if (string-prefix? old name)
+      (string-append new (substring name (string-length old)))
+      name))
+
+(define (check-library library mine?)
+  (let ((exported (symbols library)))
+    (test-equal (list library "exports what the headers declare") '()
+      (sort (lset-xor string=? exported (declared mine?)) string<?))
+    (test-equal (list library "is documented") '()
+      (missing-from documented exported))
+    (test-equal (list library "is tested") '()
+      (remove (lambda (name) (hash-ref tested (documented-name name)))
+              (missing-from tested exported)))))
+
+(define (guile-name? name) (string-prefix? "scm_" name))
+
+(test-begin "surface")
+
+(test-case "modules"
+  (for-each (lambda (stem)
+              (check-module (list 'sockport (string->symbol stem))))
+            stems))
+
+(test-case "(sockport) has everything, and only names of its modules"
+  (let ((all (append-map
+              (lambda (stem)
+                (exports (list 'sockport (string->symbol stem))))
+              stems)))
+    (test-equal "only" '() (lset-difference string=? (exports '(sockport))
+                                            all))))
+
+(test-case "libraries"
+  (require-program "nm")
+  (check-library "/src/libsockport.so" (negate guile-name?))
+  (check-library "/guile/libguile-sockport.so" guile-name?))
+
+(test-end "surface")
