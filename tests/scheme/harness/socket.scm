@@ -1,0 +1,101 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Sockets for the tests: always closed again, and on ports that the kernel
+;;; chooses.
+
+(define-module (harness socket)
+  #:use-module (harness)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 threads)
+  #:use-module (sockport)
+  #:export (call-with-ports
+            cpu-seconds
+            in-thread
+            interrupted-after
+            let-ports
+            seconds-of
+            tcp-pair
+            tcp-listener
+            unix-listener
+            unix-pair))
+
+(define-syntax let-ports
+  (syntax-rules ()                      ; what is a port or a pair of ports is
+                                        ; closed in the end
+    ((_ () body ...) (let () body ...))
+    ((_ ((name expr) rest ...) body ...)
+     (call-with-ports expr (lambda (name) (let-ports (rest ...) body ...))))))
+
+(define (call-with-ports value proc)
+  (dynamic-wind
+    (const #t)
+    (lambda () (proc value))
+    (lambda ()
+      (match value
+        (((? port? a) . (? port? b)) (close-port a) (close-port b))
+        ((? port? port) (close-port port))
+        (_ #f)))))
+
+(define* (tcp-listener #:optional (backlog 16))
+  (let ((sock (socket AF_INET SOCK_STREAM 0)))
+    (bind sock AF_INET INADDR_LOOPBACK 0)
+    (listen sock backlog)
+    sock))
+
+(define* (unix-listener #:optional (backlog 16) (type SOCK_STREAM))
+  (let ((sock (socket AF_UNIX type 0)))
+    (bind sock AF_UNIX "")
+    (listen sock backlog)
+    sock))
+
+(define* (unix-pair #:optional (type SOCK_STREAM))
+  (socketpair AF_UNIX type 0))
+
+(define (tcp-pair)
+  (let-ports ((server (tcp-listener)))
+    (let ((client (socket AF_INET SOCK_STREAM 0)))
+      (connect client (getsockname server))
+      (cons client (car (accept server))))))
+
+(define (in-thread thunk)
+  "Run THUNK in a new thread; join-thread returns its value, or the description
+of its error."
+  (call-with-new-thread
+   (lambda ()
+     (catch #t thunk
+       (lambda (key . args) (describe-error key args))))))
+
+(define (interrupted-after seconds handler thunk)
+  "Call THUNK; after SECONDS, a signal runs HANDLER, which may throw."
+  (define (set-timer! seconds)
+    (let ((whole (inexact->exact (floor seconds))))
+      (setitimer ITIMER_REAL 0 0 whole
+                 (inexact->exact (round (* 1000000 (- seconds whole)))))))
+  (let ((before (sigaction SIGALRM)))
+    (dynamic-wind
+      (lambda ()
+        (sigaction SIGALRM (lambda (signal) (handler)))
+        (set-timer! seconds))
+      thunk
+      (lambda ()
+        (set-timer! 0)
+        (sigaction SIGALRM (car before) (cdr before))
+        (alarm (case-seconds))))))
+
+(define (seconds-of thunk)
+  (let ((start (get-internal-real-time)))
+    (thunk)
+    (/ (- (get-internal-real-time) start)
+       (exact->inexact internal-time-units-per-second))))
+
+(define (cpu-seconds thunk)
+  (let ((start (get-internal-run-time)))
+    (thunk)
+    (/ (- (get-internal-run-time) start)
+       (exact->inexact internal-time-units-per-second))))
+
+;; A thread keeps what it waits with, which is no leak.
+(let-ports ((pair (unix-pair)))
+  (setsockopt (car pair) SOL_SOCKET SO_RCVTIMEO '(0 . 1000))
+  (catch 'system-error
+    (lambda () (recv! (car pair) (make-string 1)))
+    (const #f)))
