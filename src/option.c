@@ -164,11 +164,22 @@ get_filter (int fd, void *value, socklen_t *length)
   return result;
 }
 
+/* The kernel refuses SO_PEERNAME when there is more room than the address
+   takes, which nobody knows beforehand (sk_getsockopt in Linux's
+   net/core/sock.c).  */
+static int
+get_peer_name (int fd, void *value, socklen_t *length)
+{
+  return skp__result (getpeername (fd, value, length));
+}
+
 int
 skp_option_get (int fd, int level, int number, void *value, socklen_t *length)
 {
-  if (number == SO_GET_FILTER && level == SOL_SOCKET)
+  if (level == SOL_SOCKET && number == SO_GET_FILTER)
     return get_filter (fd, value, length);
+  if (level == SOL_SOCKET && number == SO_PEERNAME)
+    return get_peer_name (fd, value, length);
   return skp__result (getsockopt (fd, level, number, value, length));
 }
 

@@ -23,7 +23,7 @@
 
 (define (refuse who position value)
   (scm-error 'wrong-type-arg who
-             "Wrong type argument in position ~a: ~s"
+             "Wrong type argument in position ~A: ~S"
              (list position value) (list value)))
 
 (define (by-family sock who inet inet6)

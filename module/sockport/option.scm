@@ -68,7 +68,8 @@ is tcp-nodelay."
 (define (refuse-socket who sock row family type)
   (scm-error
    'wrong-type-arg who
-   "Wrong type argument in position 1: ~a is for sockets of family ~a and type ~a, not ~a and ~a: ~s"
+   (string-append "Wrong type argument in position 1: ~a is for sockets of "
+                  "family ~a and type ~a, not ~a and ~a: ~s")
    (list (row-symbol row)
          (names (vector-ref row 5) family-name)
          (names (vector-ref row 6) type-name)
