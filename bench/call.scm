@@ -1,0 +1,167 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; What a call costs: Sockport's procedures, Guile's own, and C, on the same
+;;; sockets in the same process.
+
+(use-modules (bench harness)
+             (bench statistics)
+             (ice-9 format)
+             (ice-9 match)
+             (rnrs bytevectors)
+             (system foreign)
+             ((sockport) #:prefix skp:))
+
+(define calls 200)
+(define connections 64)
+(define size 64)
+
+;;; The sockets.  Datagrams go to one that is full and drops them; what is
+;;; received is looked at and left where it is.
+
+(define loopback INADDR_LOOPBACK)
+
+(define (bound style)
+  (let ((sock (socket AF_INET style 0)))
+    (bind sock AF_INET loopback 0)
+    sock))
+
+(define (port-of sock) (sockaddr:port (getsockname sock)))
+
+(define sink (bound SOCK_DGRAM))
+(define sink-port (port-of sink))
+(define sender (bound SOCK_DGRAM))
+(define connected (bound SOCK_DGRAM))
+(connect connected AF_INET loopback sink-port)
+(define full (bound SOCK_DGRAM))
+(define listener (bound SOCK_STREAM))
+(listen listener 128)
+
+(define message (make-bytevector size 7))
+(define buffer (make-bytevector 2048 0))
+(sendto sender message AF_INET loopback (port-of full))
+(setsockopt sink SOL_SOCKET SO_RCVBUF 1)
+
+;;; The peers.
+
+(define library
+  (dynamic-link (string-append output-directory "/call-c")))
+
+(define (c-function name . types)
+  (pointer->procedure int64 (dynamic-func name library) types))
+
+(define c-send (c-function "call_c_send" int '* size_t int))
+(define c-sendto (c-function "call_c_sendto" int '* size_t int int))
+(define c-recv (c-function "call_c_recv" int '* size_t int int))
+(define c-recvfrom (c-function "call_c_recvfrom" int '* size_t int int))
+(define c-getsockopt (c-function "call_c_getsockopt" int int int int))
+(define c-accept (c-function "call_c_accept" int int))
+(define c-connect (c-function "call_c_connect" int '* int))
+(define c-reset (c-function "call_c_reset" '* int))
+
+(define-syntax-rule (repeat count expression)
+  (lambda ()
+    (let loop ((i count))
+      (unless (eq? i 0)
+        expression
+        (loop (- i 1))))))
+
+(define message-pointer (bytevector->pointer message))
+(define buffer-pointer (bytevector->pointer buffer))
+
+;; Name, Sockport's calls, Guile's calls, C's nanoseconds.
+(define work
+  (list
+   (list "sendto"
+         (repeat calls (skp:sendto sender message AF_INET loopback sink-port))
+         (repeat calls (sendto sender message AF_INET loopback sink-port))
+         (lambda ()
+           (c-sendto (fileno sender) message-pointer size sink-port calls)))
+   (list "send"
+         (repeat calls (skp:send connected message))
+         (repeat calls (send connected message))
+         (lambda () (c-send (fileno connected) message-pointer size calls)))
+   (list "recv!"
+         (repeat calls (skp:recv! full buffer MSG_PEEK))
+         (repeat calls (recv! full buffer MSG_PEEK))
+         (lambda ()
+           (c-recv (fileno full) buffer-pointer 2048 MSG_PEEK calls)))
+   (list "recvfrom!"
+         (repeat calls (skp:recvfrom! full buffer MSG_PEEK))
+         (repeat calls (recvfrom! full buffer MSG_PEEK))
+         (lambda ()
+           (c-recvfrom (fileno full) buffer-pointer 2048 MSG_PEEK calls)))
+   (list "getsockopt"
+         (repeat calls (skp:getsockopt full SOL_SOCKET SO_SNDBUF))
+         (repeat calls (getsockopt full SOL_SOCKET SO_SNDBUF))
+         (lambda ()
+           (c-getsockopt (fileno full) SOL_SOCKET SO_SNDBUF calls)))))
+
+(define accept-work
+  (list "accept+close"
+        (repeat connections (skp:close-port (car (skp:accept listener))))
+        (repeat connections (close-port (car (accept listener))))
+        (lambda () (c-accept (fileno listener) connections))))
+
+(define (per-call ns count) (/ ns count 1.))
+
+(define (peers count ours guiles c around)
+  (list (cons "Sockport"
+              (lambda ()
+                (around (lambda () (per-call (elapsed-ns ours) count)))))
+        (cons "Guile"
+              (lambda ()
+                (around (lambda () (per-call (elapsed-ns guiles) count)))))
+        (cons "C" (lambda () (around (lambda () (per-call (c) count)))))))
+
+(define clients (make-bytevector (* 4 connections) 0))
+
+(define (with-connections thunk)
+  (let ((pointer (bytevector->pointer clients)))
+    (c-connect (port-of listener) pointer connections)
+    (let ((result (thunk)))
+      (c-reset pointer connections)
+      result)))
+
+;;; What a call allocates: the least of several batches, because the collector
+;;; accounts for memory in blocks.
+(define (allocated count thunk around)
+  (quantile (map (lambda (i)
+                   (around (lambda ()
+                             (per-call (allocated-by thunk) count))))
+                 (iota 9))
+            1/2))
+
+(define (print-allocated name count ours guiles around)
+  (format #t "  ~14a ~8,1f ~8,1f~%" name (allocated count ours around)
+          (allocated count guiles around)))
+
+(define (in-place thunk) (thunk))
+
+(pin! 0)
+(bench "call"
+       #:title "Cost of a call" #:unit "ns a call" #:rounds 400
+       #:promises '(("Guile" . 1.02) ("C" . 1.10))
+       #:cases (map (match-lambda
+                      ((name . work)
+                       (cons name
+                             (apply peers calls
+                                    (append work (list in-place))))))
+                    work))
+(bench "call-accept"
+       #:title "Cost of accepting and closing" #:unit "ns a connection"
+       #:rounds 200
+       #:promises '(("Guile" . 1.05) ("C" . 1.10))
+       #:cases (match accept-work
+                 ((name . work)
+                  (list (cons name
+                              (apply peers connections
+                                     (append work
+                                             (list with-connections))))))))
+
+(format #t "~%Bytes allocated a call Sockport    Guile~%")
+(for-each (match-lambda
+            ((name ours guiles c)
+             (print-allocated name calls ours guiles in-place)))
+          work)
+(match accept-work
+  ((name ours guiles c)
+   (print-allocated name connections ours guiles with-connections)))

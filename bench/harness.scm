@@ -1,0 +1,168 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Measures what several do at the same thing, in one run: round after round
+;;; each takes its turn, so that whatever else the machine does hits all alike.
+;;; Answers medians, quartiles, and the ratio of the first to each other one;
+;;; prints a table, and writes the rounds as CSV and a plot.
+;;;
+;;;   (bench "call" #:title "Cost of a call" #:unit "ns"
+;;;          #:cases (list (list "send" (cons "Sockport" thunk)
+;;;                                     (cons "C" thunk)))
+;;;          #:promises '(("C" . 1.10)))
+;;;
+;;; A thunk does its work once and returns the measured number; #f when it could
+;;; not.  Compile what you measure.
+
+(define-module (bench harness)
+  #:use-module (bench plot)
+  #:use-module (bench statistics)
+  #:use-module (ice-9 format)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 popen)
+  #:use-module (ice-9 textual-ports)
+  #:use-module (rnrs bytevectors)
+  #:use-module (srfi srfi-1)
+  #:use-module (system foreign)
+  #:export (allocated-by
+            bench
+            command-number
+            elapsed-ns
+            output-directory
+            pin!))
+
+(define output-directory
+  (string-append (or (getenv "SOCKPORT_BUILD") "build") "/bench"))
+
+(define sched-setaffinity
+  (pointer->procedure int (dynamic-func "sched_setaffinity" (dynamic-link))
+                      (list int size_t '*) #:return-errno? #t))
+
+(define (pin! processor)
+  "Keep this thread, and what it starts from now on, on PROCESSOR."
+  (let ((set (make-bytevector 128 0)))
+    (bytevector-u8-set! set (quotient processor 8)
+                        (ash 1 (remainder processor 8)))
+    (sched-setaffinity 0 128 (bytevector->pointer set))))
+
+(define (elapsed-ns thunk)
+  "Call THUNK and return how many nanoseconds that took."
+  (let ((start (get-internal-real-time)))
+    (thunk)
+    (* (- (get-internal-real-time) start)
+       (quotient 1000000000 internal-time-units-per-second))))
+
+(define (allocated-by thunk)
+  "Call THUNK and return how many bytes it has allocated."
+  (define (total) (assq-ref (gc-stats) 'heap-total-allocated))
+  (gc)
+  (let ((before (total)))
+    (thunk)
+    (- (total) before)))
+
+(define (command-number . command)
+  "Run COMMAND and return the first number that it prints, or #f."
+  (match (pipeline (list command))
+    ((from to (pid))
+     (close-port to)
+     (let ((output (get-string-all from)))
+       (close-port from)
+       (and (eqv? 0 (status:exit-val (cdr (waitpid pid))))
+            (any string->number (string-tokenize output)))))))
+
+;;; A result: case, peer, and the numbers of its rounds.
+
+(define (rotate list count)
+  (append (drop list count) (take list count)))
+
+(define (measure-case case rounds)
+  "Return ((PEER NUMBER ...) ...) for CASE, in the order that it has."
+  (match case
+    ((name . peers)
+     (let loop ((round 0) (results (map list (map car peers))))
+       (if (= round rounds)
+           (map (match-lambda
+                  ((peer . numbers) (cons peer (reverse numbers))))
+                results)
+           (loop (+ round 1)
+                 (let ((numbers
+                        (map (match-lambda ((peer . thunk)
+                                            (cons peer (thunk))))
+                             (rotate peers (modulo round (length peers))))))
+                   (map (match-lambda
+                          ((peer . old)
+                           (cons* peer (assoc-ref numbers peer) old)))
+                        results))))))))
+
+(define (able results)
+  "Return RESULTS without the peers that could not do it."
+  (filter (match-lambda ((peer . numbers) (every number? numbers))) results))
+
+;;; What it says.
+
+(define (kept? ratio limit better)
+  (if (eq? better 'lower) (<= ratio limit) (>= ratio limit)))
+
+(define (promise-note ratio limit better)
+  (if limit
+      (format #f "  (promised ~a ~,2f: ~a)"
+              (if (eq? better 'lower) "<=" ">=") limit
+              (if (kept? ratio limit better) "kept" "NOT KEPT"))
+      ""))
+
+(define (print-case name results promises better)
+  (match results
+    (() (format #t "~&~a: nobody could do it~%" name))
+    (((first . ours) . others)
+     (format #t "~&~a~%" name)
+     (for-each
+      (match-lambda
+        ((peer . numbers)
+         (let ((ratios (map / ours numbers)))
+           (format #t "  ~14a ~12,1f  [~,1f to ~,1f]" peer (median numbers)
+                   (quantile numbers 1/4) (quantile numbers 3/4))
+           (unless (string=? peer first)
+             (format #t "  ~a is ~,3f of it [~,3f to ~,3f]~a" first
+                     (median ratios) (quantile ratios 1/4)
+                     (quantile ratios 3/4)
+                     (promise-note (median ratios) (assoc-ref promises peer)
+                                   better)))
+           (newline))))
+      results))))
+
+(define (write-csv file unit results)
+  (call-with-output-file file
+    (lambda (port)
+      (format port "case,peer,round,~a~%" unit)
+      (for-each
+       (match-lambda
+         ((name . peers)
+          (for-each
+           (match-lambda
+             ((peer . numbers)
+              (for-each (lambda (round number)
+                          (format port "~a,~a,~a,~,3f~%" name peer round
+                                  number))
+                        (iota (length numbers)) numbers)))
+           peers)))
+       results))))
+
+(define* (bench name #:key (title name) (unit "ns") (better 'lower)
+                (rounds 15) (promises '()) cases)
+  "Measure CASES, each (NAME (PEER . THUNK) ...), for ROUNDS rounds.  PROMISES
+gives for a peer the ratio that the first one is to keep."
+  (format #t "~a, ~a (~a is better), median [quartiles] of ~a rounds~%"
+          title unit better rounds)
+  (let ((results
+         (map (lambda (case)
+                (let ((results (able (measure-case case rounds))))
+                  (print-case (car case) results promises better)
+                  (force-output)
+                  (cons (car case) results)))
+              cases))
+        (file (string-append output-directory "/" name)))
+    (unless (file-exists? output-directory)
+      (mkdir output-directory))
+    (write-csv (string-append file ".csv") unit results)
+    (format #t "rounds: ~a.csv~%" file)
+    (and=> (plot file title unit results)
+           (lambda (files) (format #t "plot: ~a~%" files)))
+    results))
