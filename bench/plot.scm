@@ -42,7 +42,7 @@ set grid ytics
 set style data histograms
 set style histogram errorbars gap 1 lw 1
 set style fill solid 0.8
-set key top left
+set key outside top right
 " terminal file title unit)
   (format port "plot ~a~%"
           (string-join
