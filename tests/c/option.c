@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <sockport/option.h>
+#include <sockport/socket.h>
 
 static void
 rows_are_found_by_level_and_number (void **state)
@@ -217,6 +219,29 @@ a_filter_comes_back_whole_and_never_beyond_its_room (void **state)
 }
 
 static void
+adopting_tells_what_a_socket_is (void **state)
+{
+  (void)state;
+  int family = 0, type = 0, protocol = -1, pipes[2];
+  int fd = socket (AF_INET6, SOCK_DGRAM, 0);
+  assert_int_equal (fcntl (fd, F_GETFD), 0);
+  assert_int_equal (skp_socket_adopt (fd, &family, &type, &protocol), 0);
+  assert_int_equal (family, AF_INET6);
+  assert_int_equal (type, SOCK_DGRAM);
+  assert_int_equal (protocol, IPPROTO_UDP);
+  assert_int_equal (fcntl (fd, F_GETFD), FD_CLOEXEC);
+  close (fd);
+  assert_int_equal (pipe (pipes), 0);
+  assert_int_equal (skp_socket_adopt (pipes[0], &family, &type, &protocol),
+                    -ENOTSOCK);
+  assert_int_equal (fcntl (pipes[0], F_GETFD), 0);
+  assert_int_equal (family, AF_INET6);
+  close (pipes[0]);
+  close (pipes[1]);
+  assert_int_equal (skp_socket_adopt (-1, &family, &type, &protocol), -EBADF);
+}
+
+static void
 failures_are_the_kernels (void **state)
 {
   (void)state;
@@ -240,4 +265,4 @@ TESTS (TEST (rows_are_found_by_level_and_number),
        TEST (options_apply_to_families_and_types),
        TEST (every_row_reads_and_writes_its_size),
        TEST (a_filter_comes_back_whole_and_never_beyond_its_room),
-       TEST (failures_are_the_kernels));
+       TEST (adopting_tells_what_a_socket_is), TEST (failures_are_the_kernels));

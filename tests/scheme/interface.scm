@@ -54,6 +54,13 @@
                              (interface-address-prefix a))))
                 (network-interface-addresses lo))))
 
+(test-case "peers are broadcast addresses or other ends"
+  (test-assert "an address or #f"
+    (every (lambda (a)
+             (or (not (interface-address-peer a))
+                 (sockaddr? (interface-address-peer a))))
+           (append-map network-interface-addresses (network-interfaces)))))
+
 (test-case "the list is the kernel's"
   (let ((listed (map network-interface-name (network-interfaces))))
     (test-equal "names" '()

@@ -1,10 +1,59 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 
 (use-modules (harness)
+             (ice-9 match)
              (rnrs bytevectors)
+             (srfi srfi-1)
              (sockport))
 
+(define structures (@ (sockport primitive) %structures))
+(define module (resolve-interface '(sockport structure)))
+
+;; Not module-ref: they are syntax, which the compiler opens.
+(define (procedure . parts)
+  (eval (apply symbol-append parts) module))
+
+;; Zeros are a value of every field but those of addresses, where they are #f.
+(define (zeros name)
+  (bytevector->structure name (make-bytevector 512 0)))
+
 (test-begin "structure")
+
+(test-case "every structure has its procedures, and no other names are there"
+  (let ((expected
+         (append-map
+          (match-lambda
+            ((name . fields)
+             (cons* (symbol-append 'make- name) (symbol-append name '?)
+                    (map (lambda (field) (symbol-append name '- field))
+                         fields))))
+          (structures))))
+    (test-equal "names" '()
+      (lset-xor eq? expected
+                (lset-difference
+                 eq? (module-map (lambda (name variable) name) module)
+                 '(bytevector->structure structure->bytevector))))))
+
+(test-case "every field is read and comes back"
+  (for-each
+   (match-lambda
+     ((name . fields)
+      (let* ((record (zeros name))
+             (values (map (lambda (field)
+                            ((procedure name '- field) record))
+                          fields))
+             (again (apply (procedure 'make- name)
+                           values)))
+        (test-assert name ((procedure name '?) again))
+        (test-assert (list name 'values)
+          (every (lambda (value)
+                   (or (not value) (eqv? 0 value)
+                       (every zero? (bytevector->u8-list value))))
+                 values))
+        (test-equal (list name 'bytes) #t
+          (every zero? (bytevector->u8-list
+                        (structure->bytevector name again)))))))
+   (structures)))
 
 (test-case "a record becomes bytes and is the same again"
   (let ((bytes (structure->bytevector 'ucred (make-ucred 7 8 9))))

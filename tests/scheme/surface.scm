@@ -91,6 +91,9 @@
          (files-under (string-append source "/module/sockport") '(".scm")))
         string<?))
 
+;; Their tests go through all names in a loop, from the same table.
+(define tested-by-loop '((sockport structure)))
+
 (define (exports module)
   (map symbol->string
        (module-map (lambda (name variable) name) (resolve-interface module))))
@@ -105,8 +108,9 @@
         (missing-from documented others))
       (test-equal (list module "has its constants in the manual") '()
         (missing-from mentioned constants))
-      (test-equal (list module "is tested") '()
-        (missing-from tested others)))))
+      (unless (member module tested-by-loop)
+        (test-equal (list module "is tested") '()
+          (missing-from tested others))))))
 
 ;;; C.
 
