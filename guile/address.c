@@ -4,7 +4,6 @@
 
 #include "convert.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <langinfo.h>
 #include <string.h>
@@ -13,19 +12,30 @@
 /* The largest integer of 32 bits and less that a part of SIZE bytes holds.  */
 #define PART_MAX(size) ((int64_t)((UINT64_C (1) << (8 * (size))) - 1))
 
+static uint64_t
+load64 (const unsigned char *bytes, size_t size)
+{
+  uint64_t number = 0;
+  for (size_t i = 0; i < size; i++)
+    number = number << 8 | bytes[i];
+  return number;
+}
+
+/* SIZE is 16, or at most 8.  */
+static SCM
+bytes_to_integer (const unsigned char *bytes, size_t size)
+{
+  if (size <= 8)
+    return scm_from_uint64 (load64 (bytes, size));
+  SCM high = scm_from_uint64 (load64 (bytes, 8));
+  return scm_logior (scm_ash (high, scm_from_int (64)),
+                     scm_from_uint64 (load64 (bytes + 8, 8)));
+}
+
 SCM
 scm_skp__wide_from (const unsigned char *bytes)
 {
-  uint64_t high = 0, low = 0;
-  for (int i = 0; i < 8; i++)
-    {
-      high = high << 8 | bytes[i];
-      low = low << 8 | bytes[8 + i];
-    }
-  if (high == 0)
-    return scm_from_uint64 (low);
-  return scm_logior (scm_ash (scm_from_uint64 (high), scm_from_int (64)),
-                     scm_from_uint64 (low));
+  return bytes_to_integer (bytes, 16);
 }
 
 void
@@ -264,11 +274,14 @@ address_from_text (SCM string)
              : scm_skp__address_from (&address);
 }
 
+/* Refuses a family without numeric host addresses.  */
 static int
-inet_family (SCM family, const char *who)
+host_family (SCM family, const char *who)
 {
+  char text[SKP_HOST_TEXT];
+  static const unsigned char any[SKP_HOST_BYTES];
   int number = (int)scm_skp__integer (family, 0, INT32_MAX, 1, who);
-  if (number != AF_INET && number != AF_INET6)
+  if (skp_address_host_format (number, any, text) < 0)
     scm_out_of_range_pos (who, family, scm_from_int (1));
   return number;
 }
@@ -277,41 +290,41 @@ SCM
 scm_skp_inet_pton (SCM family, SCM address)
 {
   static const char who[] = "inet-pton";
-  int number = inet_family (family, who);
-  unsigned char bytes[16];
+  int number = host_family (family, who);
+  unsigned char bytes[SKP_HOST_BYTES];
   size_t length;
 
   if (!scm_is_string (address))
     scm_wrong_type_arg_msg (who, 2, address, "string");
   const char *name = scm_skp__name_to (address, &length, 2, who);
-  char text[INET6_ADDRSTRLEN] = "";
+  char text[SKP_HOST_TEXT] = "";
   if (length < sizeof text && !memchr (name, '\0', length))
     memcpy (text, name, length);
-  if (inet_pton (number, text, bytes) != 1)
+  int size = skp_address_host_parse (number, text, bytes);
+  if (size < 0)
     scm_misc_error (who, "not a numeric address: ~S", scm_list_1 (address));
-  if (number == AF_INET6)
-    return scm_skp__wide_from (bytes);
-  return scm_from_uint32 ((uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16
-                          | (uint32_t)bytes[2] << 8 | bytes[3]);
+  return bytes_to_integer (bytes, (size_t)size);
 }
 
 SCM
 scm_skp_inet_ntop (SCM family, SCM address)
 {
   static const char who[] = "inet-ntop";
-  int number = inet_family (family, who);
-  unsigned char bytes[16];
-  char text[INET6_ADDRSTRLEN];
+  int number = host_family (family, who);
+  const struct skp_part_rule *rule = &skp_address_family (number)->parts[0];
+  unsigned char bytes[SKP_HOST_BYTES];
+  char text[SKP_HOST_TEXT];
 
-  if (number == AF_INET6)
+  if (rule->kind == SKP_PART_WIDE)
     scm_skp__wide_to (bytes, address, 2, who);
   else
     {
-      uint32_t host
-          = htonl ((uint32_t)scm_skp__integer (address, 0, UINT32_MAX, 2, who));
-      memcpy (bytes, &host, sizeof host);
+      int64_t host
+          = scm_skp__integer (address, 0, PART_MAX (rule->size), 2, who);
+      for (int i = rule->size - 1; i >= 0; i--, host >>= 8)
+        bytes[i] = (unsigned char)host;
     }
-  inet_ntop (number, bytes, text, sizeof text);
+  skp_address_host_format (number, bytes, text);
   return scm_from_latin1_string (text);
 }
 

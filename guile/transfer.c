@@ -59,11 +59,7 @@ receive_unfinished (const struct transfer *t, size_t n)
 static int
 is_stream (SCM sock)
 {
-  int type = 0;
-  socklen_t length = sizeof type;
-  return getsockopt (SCM_FPORT_FDES (sock), SOL_SOCKET, SO_TYPE, &type, &length)
-             == 0
-         && type == SOCK_STREAM;
+  return skp_socket_stream (SCM_FPORT_FDES (sock));
 }
 
 /* The answer of a primitive for the result N of one call.  */

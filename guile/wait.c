@@ -249,21 +249,6 @@ scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who)
     }
 }
 
-/* The time after which the socket's own option ends a blocking call, or -1.
-   The kernel takes a limit of more than a century.  */
-static int64_t
-option_deadline (int fd, int events)
-{
-  struct timeval limit = { 0 };
-  socklen_t length = sizeof limit;
-  int option = events & POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO;
-  if (getsockopt (fd, SOL_SOCKET, option, &limit, &length) < 0
-      || (limit.tv_sec == 0 && limit.tv_usec == 0)
-      || limit.tv_sec >= UINT32_MAX)
-    return -1;
-  return scm_skp__monotonic_ns () + limit.tv_sec * NS + limit.tv_usec * 1000;
-}
-
 int64_t
 scm_skp__block_deadline (SCM port, int events, const char *who)
 {
@@ -274,7 +259,8 @@ scm_skp__block_deadline (SCM port, int events, const char *who)
   int nonblocking = skp_socket_nonblocking (fd);
   if (nonblocking != 0)
     scm_skp__error (nonblocking < 0 ? nonblocking : -EAGAIN, who);
-  return option_deadline (fd, events);
+  int64_t patience_us = skp_socket_patience_us (fd, events == POLLOUT);
+  return patience_us ? scm_skp__monotonic_ns () + patience_us * 1000 : -1;
 }
 
 void

@@ -242,3 +242,37 @@ skp_address_parse (struct skp_address *address, const char *text)
   host[length - 1] = '\0';
   return parse_inet6 (address, host + 1, (uint64_t)port);
 }
+
+static int
+host_size (int family)
+{
+  const struct skp_family *rules = skp_address_family (family);
+  return rules->family == AF_INET || rules->family == AF_INET6
+             ? rules->parts[0].size
+             : -EAFNOSUPPORT;
+}
+
+int
+skp_address_host_parse (int family, const char *text,
+                        unsigned char bytes[SKP_HOST_BYTES])
+{
+  int size = host_size (family);
+  unsigned char made[SKP_HOST_BYTES];
+  if (size < 0)
+    return size;
+  if (inet_pton (family, text, made) != 1)
+    return -EINVAL;
+  memcpy (bytes, made, (size_t)size);
+  return size;
+}
+
+int
+skp_address_host_format (int family, const unsigned char *bytes,
+                         char text[SKP_HOST_TEXT])
+{
+  int size = host_size (family);
+  if (size < 0)
+    return size;
+  inet_ntop (family, bytes, text, SKP_HOST_TEXT);
+  return (int)strlen (text);
+}

@@ -171,7 +171,8 @@ skp_address_encode (struct skp_address *address, int family,
                     const struct skp_part *parts, int count)
 {
   const struct skp_family *rules = skp_address_family (family);
-  unsigned char *base = (unsigned char *)&address->storage;
+  /* The parts may point into ADDRESS.  */
+  struct sockaddr_storage made;
   size_t end = rules->length ? rules->length : sizeof (sa_family_t);
 
   if (family < 0 || family > (sa_family_t)-1 || count < rules->required
@@ -186,11 +187,12 @@ skp_address_encode (struct skp_address *address, int family,
       if (r->kind != SKP_PART_NUMBER && r->offset + parts[i].length > end)
         end = r->offset + parts[i].length;
     }
-  memset (base, 0, end);
-  address->length = (socklen_t)end;
-  address->storage.ss_family = (sa_family_t)family;
+  memset (&made, 0, end);
+  made.ss_family = (sa_family_t)family;
   for (int i = 0; i < count; i++)
-    part_store (base, &parts[i], &rules->parts[i]);
+    part_store ((unsigned char *)&made, &parts[i], &rules->parts[i]);
+  memcpy (&address->storage, &made, end);
+  address->length = (socklen_t)end;
   return 0;
 }
 
@@ -239,10 +241,12 @@ skp_address_decode (const struct skp_address *address, struct skp_part *parts)
   for (int i = 0; i < rules->count; i++)
     {
       const struct skp_part_rule *r = &rules->parts[i];
+      parts[i] = (struct skp_part){ 0 };
       if (r->kind == SKP_PART_NUMBER)
         parts[i].number = number_load (base + r->offset, r);
       else if (r->kind == SKP_PART_WIDE)
-        parts[i] = (struct skp_part){ 0, base + r->offset, r->size };
+        parts[i]
+            = (struct skp_part){ .bytes = base + r->offset, .length = r->size };
       else
         bytes_load (&parts[i], base, length, r);
     }

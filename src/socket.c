@@ -35,14 +35,19 @@ skp_socket_listen (int fd, int backlog)
   return skp__result (listen (fd, backlog));
 }
 
+static int
+int_option (int fd, int number, int *value)
+{
+  socklen_t length = sizeof *value;
+  return skp__result (getsockopt (fd, SOL_SOCKET, number, value, &length));
+}
+
 /* What does not listen has no queue either, and is told apart by this alone. */
 static int
 listens (int fd)
 {
-  int value = 0;
-  socklen_t length = sizeof value;
-  return getsockopt (fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0
-         && value;
+  int value;
+  return int_option (fd, SO_ACCEPTCONN, &value) == 0 && value;
 }
 
 /* accept4 has no flag that keeps it from waiting on a blocking listener, so the
@@ -110,13 +115,6 @@ skp_socket_connect (int fd, const struct skp_address *address)
   if (!nonblocking)
     skp_socket_set_nonblocking (fd, 0);
   return result == -EINTR ? -EINPROGRESS : result;
-}
-
-static int
-int_option (int fd, int number, int *value)
-{
-  socklen_t length = sizeof *value;
-  return skp__result (getsockopt (fd, SOL_SOCKET, number, value, &length));
 }
 
 int
@@ -187,4 +185,25 @@ int
 skp_socket_peer (int fd, struct skp_address *address)
 {
   return name (fd, address, getpeername);
+}
+
+int
+skp_socket_stream (int fd)
+{
+  int type;
+  return int_option (fd, SO_TYPE, &type) == 0 && type == SOCK_STREAM;
+}
+
+int64_t
+skp_socket_patience_us (int fd, int sending)
+{
+  struct timeval limit = { 0 };
+  socklen_t length = sizeof limit;
+  int option = sending ? SO_SNDTIMEO : SO_RCVTIMEO;
+  if (getsockopt (fd, SOL_SOCKET, option, &limit, &length) < 0)
+    return 0;
+  /* The kernel takes a limit of more than a century.  */
+  if (limit.tv_sec > INT32_MAX)
+    return 0;
+  return (int64_t)limit.tv_sec * 1000000 + limit.tv_usec;
 }

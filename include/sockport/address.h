@@ -32,8 +32,9 @@ enum skp_part_kind
   SKP_PART_BYTES   /* bytes up to the end or to the part's own length */
 };
 
-/* A number, or else LENGTH bytes at BYTES.  A name without bytes (NULL) is that of a
-   socket that has none; binding to it lets the kernel choose (autobind).  */
+/* A number, or else LENGTH bytes at BYTES.  A name without bytes (NULL) is that
+   of a socket that has none; binding to it lets the kernel choose (autobind).
+ */
 struct skp_part
 {
   uint64_t number;
@@ -94,6 +95,20 @@ SKP_API int skp_address_format (const struct skp_address *address, char *text,
 /* Read what skp_address_format writes for INET, INET6, UNIX and VSOCK; a
    scope may be an interface's name.  0, or -EINVAL, -ENAMETOOLONG, -ENODEV.  */
 SKP_API int skp_address_parse (struct skp_address *address, const char *text);
+
+/* The most bytes of a host address, and the most characters of its text, the
+   NUL included.  */
+#define SKP_HOST_BYTES 16
+#define SKP_HOST_TEXT 46
+
+/* A numeric host address of FAMILY, INET or INET6: the bytes of its text, most
+   significant first, and the text of its bytes.  The number of bytes, and the
+   length of TEXT; -EAFNOSUPPORT for another family, -EINVAL for what is no
+   address.  inet_pton(3), inet_ntop(3).  */
+SKP_API int skp_address_host_parse (int family, const char *text,
+                                    unsigned char bytes[SKP_HOST_BYTES]);
+SKP_API int skp_address_host_format (int family, const unsigned char *bytes,
+                                     char text[SKP_HOST_TEXT]);
 
 SKP_END_DECLS
 
