@@ -160,13 +160,28 @@ int64_t scm_skp__block_deadline (SCM port, int events, const char *who);
    monotonic clock has reached DEADLINE_NS (-1: never).  */
 int scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who);
 
+/* Is SOCK's type SOCK_STREAM?  */
+int scm_skp__is_stream (SCM sock);
+
+/* Wait after MOVED bytes, in a call of WHO that goes on until all is moved; 0
+   when those have to do, because the socket does not wait or has waited for
+   long enough.  *DEADLINE_NS is 0 at first.  STALLS counts the waits in a row
+   that led to nothing: a datagram socket is writable while the queue of the
+   UNIX socket it sends to is full, and nothing tells when there is room.  */
+int scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
+                            int stalls, int64_t *deadline_ns);
+
 /* The monotonic clock.  */
 int64_t scm_skp__monotonic_ns (void);
 
 void scm_skp__init_address (void);
+void scm_skp__init_batch (void);
 void scm_skp__init_byte_order (void);
 void scm_skp__init_constant (void);
 void scm_skp__init_interface (void);
+void scm_skp__init_control (void);
+void scm_skp__init_descriptor (void);
+void scm_skp__init_message (void);
 void scm_skp__init_option (void);
 void scm_skp__init_socket (void);
 void scm_skp__init_structure (void);

@@ -56,8 +56,8 @@ receive_unfinished (const struct transfer *t, size_t n)
          && n < t->slice.size;
 }
 
-static int
-is_stream (SCM sock)
+int
+scm_skp__is_stream (SCM sock)
 {
   return skp_socket_stream (SCM_FPORT_FDES (sock));
 }
@@ -68,7 +68,7 @@ answer (const struct transfer *t, ssize_t n, int unfinished)
 {
   if (n >= 0)
     {
-      if (unfinished && is_stream (t->sock))
+      if (unfinished && scm_skp__is_stream (t->sock))
         n = -n;
       return SCM_I_MAKINUM (n);
     }
@@ -93,30 +93,26 @@ send_try (struct transfer *t)
   return answer (t, n, n > 0 && (size_t)n < t->slice.size);
 }
 
-/* Wait after MOVED bytes; 0 when those have to do, because the socket does not
-   wait or has waited for long enough.  STALLS counts the waits in a row that
-   led to nothing: a datagram socket is writable while the queue of the UNIX
-   socket it sends to is full, and nothing tells when there is room.  */
-static int
-complete_wait (const struct transfer *t, int events, size_t moved, int stalls,
-               int64_t *deadline_ns)
+int
+scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
+                        int stalls, int64_t *deadline_ns)
 {
-  if (moved > 0 && skp_socket_nonblocking (scm_skp__fd (t->sock, 1, t->who)))
+  if (moved > 0 && skp_socket_nonblocking (scm_skp__fd (sock, 1, who)))
     return 0;
   if (*deadline_ns == 0)
-    *deadline_ns = scm_skp__block_deadline (t->sock, events, t->who);
+    *deadline_ns = scm_skp__block_deadline (sock, events, who);
   if (stalls > 0 && events == POLLOUT)
     {
       int64_t pause_ns = INT64_C (1000000) << (stalls < 6 ? stalls : 6);
       int64_t until = scm_skp__monotonic_ns () + pause_ns;
-      scm_skp__wait (t->sock, 0, until, t->who);
+      scm_skp__wait (sock, 0, until, who);
     }
-  if (scm_skp__wait (t->sock, events, *deadline_ns, t->who)
+  if (scm_skp__wait (sock, events, *deadline_ns, who)
       && (stalls == 0 || *deadline_ns < 0
           || scm_skp__monotonic_ns () < *deadline_ns))
     return 1;
   if (moved == 0)
-    scm_skp__error (-EAGAIN, t->who);
+    scm_skp__error (-EAGAIN, who);
   return 0;
 }
 
@@ -133,7 +129,8 @@ complete (struct transfer *t, ssize_t (*now) (const struct transfer *, size_t),
       ssize_t n = now (t, moved);
       if (n == -EAGAIN && !(t->flags & MSG_DONTWAIT))
         {
-          if (!complete_wait (t, events, moved, stalls, &deadline_ns))
+          if (!scm_skp__complete_wait (t->sock, t->who, events, moved, stalls,
+                                       &deadline_ns))
             return (ssize_t)moved;
           continue;
         }
@@ -141,7 +138,7 @@ complete (struct transfer *t, ssize_t (*now) (const struct transfer *, size_t),
         return moved > 0 ? (ssize_t)moved : n;
       moved += (size_t)n;
       stalls = -1;
-      if (!unfinished (t, moved) || !is_stream (t->sock))
+      if (!unfinished (t, moved) || !scm_skp__is_stream (t->sock))
         return (ssize_t)moved;
     }
 }

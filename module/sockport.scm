@@ -4,9 +4,12 @@
 
 (define-module (sockport)
   #:use-module (sockport address)
+  #:use-module (sockport batch)
   #:use-module (sockport byte-order)
   #:use-module (sockport constant)
+  #:use-module (sockport control)
   #:use-module (sockport interface)
+  #:use-module (sockport message)
   #:use-module (sockport multicast)
   #:use-module (sockport option)
   #:use-module (sockport socket)
@@ -20,9 +23,12 @@
                                   (resolve-interface `(sockport ,stem)))
                       #:replace? #t))
  '(address
+   batch
    byte-order
    constant
+   control
    interface
+   message
    multicast
    option
    socket

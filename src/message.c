@@ -49,7 +49,7 @@ recv_slices (int fd, struct skp_message *message, const struct iovec *slices,
   if (message->address)
     message->address->length = header.msg_namelen;
   message->control_length = header.msg_controllen;
-  message->flags = header.msg_flags;
+  message->flags = header.msg_flags & ~MSG_CMSG_CLOEXEC; /* our own */
   return n;
 }
 
@@ -169,15 +169,32 @@ send_whole (int fd, const struct skp_message *message, int flags)
   return n;
 }
 
+/* A stream of the kernel's loses control messages that no byte carries.  */
+static int
+control_refused (int fd, const struct skp_message *message)
+{
+  int err = skp_control_check (message->control, message->control_length);
+  size_t i = 0;
+
+  if (err < 0 || message->control_length == 0)
+    return err;
+  while (i < message->count && message->slices[i].iov_len == 0)
+    i++;
+  if (i < message->count)
+    return 0;
+  int stream = is_stream (fd);
+  return stream > 0 ? -EINVAL : stream;
+}
+
 ssize_t
 skp_message_send (int fd, const struct skp_message *message, int flags)
 {
-  int err = skp_control_check (message->control, message->control_length);
-  if (err < 0)
-    return err;
+  int stream = control_refused (fd, message);
+  if (stream < 0)
+    return stream;
   if (message->count <= SLICES_MAX)
     return send_slices (fd, message, message->slices, message->count, flags);
-  int stream = is_stream (fd);
+  stream = is_stream (fd);
   if (stream < 0)
     return stream;
   return stream ? send_stream (fd, message, flags)

@@ -55,6 +55,16 @@ SKP_API SCM scm_skp_recvfrom (SCM sock, SCM buf, SCM flags, SCM start, SCM end);
 SKP_API SCM scm_skp_sendto (SCM sock, SCM message, SCM fam, SCM address,
                             SCM args_and_flags);
 
+/* Messages: BUFFERS is a bytevector, a string, or a list of them and of lists
+   (buffer start [end]).  ADDRESS is an address object or #f, CONTROL a list of
+   control messages; the number of bytes is answered.  Receiving answers a
+   message (module (sockport message)); CONTROL_SIZE is the room for control
+   messages in bytes.  */
+SKP_API SCM scm_skp_sendmsg (SCM sock, SCM buffers, SCM address, SCM control,
+                             SCM flags);
+SKP_API SCM scm_skp_recvmsg (SCM sock, SCM buffers, SCM flags,
+                             SCM control_size);
+
 /* The value of 16 or 32 bits with its bytes in the other order.  */
 SKP_API SCM scm_skp_htons (SCM value);
 SKP_API SCM scm_skp_ntohs (SCM value);

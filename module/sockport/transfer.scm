@@ -6,6 +6,7 @@
 (define-module (sockport transfer)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport primitive)
+  #:use-module (sockport retry)
   #:use-module (sockport wait)
   #:replace (recv! send recvfrom! sendto))
 
@@ -13,55 +14,6 @@
   (if (string? buffer)
       (string-length buffer)
       (bytevector-length buffer)))
-
-(define (attempt moved who thunk)
-  "The value of THUNK; if WHO fails there after MOVED bytes, `stop'."
-  (if (zero? moved)
-      (thunk)
-      (catch 'system-error thunk
-        (lambda (key name . rest)
-          ;; Not the error of a signal's handler that ran meanwhile.
-          (if (equal? name (symbol->string who))
-              'stop
-              (apply throw key name rest))))))
-
-(define (finish try result wait sock who)
-  "Go on after a primitive's RESULT, #f or a negative count, until all is moved or
-the stream ends.  (TRY moved) calls the primitive for what is left.  Bytes that
-were moved before an error are answered; the next call meets the error."
-  (let loop ((moved 0) (result result) (pause #f))
-    (cond ((eq? result 'stop) moved)
-          ((and result (>= result 0)) (+ moved result))
-          (else
-           (let ((moved (if result (- moved result) moved)))
-             (if (and (positive? moved) (plain-nonblocking? sock))
-                 moved
-                 (loop moved
-                       (attempt moved who
-                                (lambda ()
-                                  (unless result
-                                    (wait sock who)
-                                    (when pause (pause)))
-                                  (try moved)))
-                       (and (not result)
-                            (or pause (stall-waiter wait sock who))))))))))
-
-;;; A datagram socket is writable while the queue of the UNIX socket that it
-;;; sends to is full.
-(define (stall-waiter wait sock who)
-  (and (eq? wait wait-writable)
-       (let ((pause #f))
-         (lambda ()
-           (unless pause
-             (set! pause (look-again-waiter sock who)))
-           (pause)))))
-
-;;; The value of EXPR if the primitive is done, else what goes on.
-(define-syntax-rule (done-or expr more)
-  (let ((result expr))
-    (if (and result (>= result 0))
-        result
-        (more result))))
 
 (define (recv-more sock buf flags start end)
   (lambda (result)

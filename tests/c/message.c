@@ -364,6 +364,16 @@ empty_datagrams_are_datagrams (void **state)
 }
 
 static void
+control_messages_need_a_byte_on_a_stream (void **state)
+{
+  (void)state;
+  open_pair (SOCK_STREAM);
+  assert_int_equal (send_rights (1, 1, 0), -EINVAL);
+  assert_int_equal (receive (64, 0), -EAGAIN);
+  close_pair ();
+}
+
+static void
 addresses_go_and_come (void **state)
 {
   (void)state;
@@ -409,4 +419,5 @@ TESTS (TEST (any_number_of_descriptors_passes),
        TEST (a_cut_datagram_fills_what_there_is),
        TEST (too_large_a_message_is_refused),
        TEST (a_short_write_ends_the_call), TEST (empty_datagrams_are_datagrams),
+       TEST (control_messages_need_a_byte_on_a_stream),
        TEST (addresses_go_and_come), TEST (bad_descriptors_and_closed_peers));

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Batches as objects over a bytevector.  Nothing here allocates for a datagram
+   but what asks for a copy or an address.  */
+
+#include "message.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sockport/batch.h>
+
+/* Memory of the collector, so that BYTES lives as long as what points into it.
+ */
+struct holder
+{
+  struct skp_batch *batch;
+  SCM bytes;
+  size_t slots, size;
+  int error; /* of the last %batch-send */
+};
+
+static scm_t_bits batch_type;
+
+static struct holder *
+holder_of (SCM object, const char *who)
+{
+  if (!SCM_SMOB_PREDICATE (batch_type, object))
+    scm_wrong_type_arg_msg (who, 1, object, "batch");
+  return (struct holder *)SCM_SMOB_DATA (object);
+}
+
+static size_t
+batch_free (SCM object)
+{
+  struct holder *holder = (struct holder *)SCM_SMOB_DATA (object);
+  skp_batch_close (holder->batch);
+  holder->batch = NULL;
+  return 0;
+}
+
+static int
+batch_print (SCM object, SCM port, scm_print_state *state)
+{
+  size_t count;
+  const struct holder *holder = holder_of (object, "write");
+  (void)state;
+  skp_batch_datagrams (holder->batch, &count);
+  scm_simple_format (port, scm_from_utf8_string ("#<batch ~A of ~A x ~A>"),
+                     scm_list_3 (scm_from_size_t (count),
+                                 scm_from_size_t (holder->slots),
+                                 scm_from_size_t (holder->size)));
+  return 1;
+}
+
+static SCM
+make_batch (SCM slots, SCM size, SCM offload)
+{
+  static const char who[] = "make-batch";
+  size_t count = (size_t)scm_skp__integer (slots, 1, INT32_MAX, 1, who);
+  size_t bytes = (size_t)scm_skp__integer (size, 1, 65535, 2, who);
+  size_t memory = skp_batch_memory (count, bytes, scm_is_true (offload));
+  if (memory == 0)
+    scm_out_of_range_pos (who, slots, scm_from_int (1));
+  struct holder *holder = scm_gc_malloc (sizeof *holder, "batch");
+  *holder = (struct holder){ .slots = count, .size = bytes };
+  holder->bytes = scm_c_make_bytevector (memory);
+  int err = skp_batch_open (&holder->batch, count, bytes, scm_is_true (offload),
+                            SCM_BYTEVECTOR_CONTENTS (holder->bytes));
+  if (err < 0)
+    scm_skp__error (err, who);
+  return scm_new_smob (batch_type, (scm_t_bits)holder);
+}
+
+static SCM
+is_batch (SCM object)
+{
+  return scm_from_bool (SCM_SMOB_PREDICATE (batch_type, object));
+}
+
+static SCM
+batch_slots (SCM batch)
+{
+  return scm_from_size_t (holder_of (batch, "batch-slots")->slots);
+}
+
+static SCM
+batch_slot_size (SCM batch)
+{
+  return scm_from_size_t (holder_of (batch, "batch-slot-size")->size);
+}
+
+static SCM
+batch_bytes (SCM batch)
+{
+  return holder_of (batch, "batch-bytes")->bytes;
+}
+
+static SCM
+batch_count (SCM batch)
+{
+  size_t count;
+  skp_batch_datagrams (holder_of (batch, "batch-count")->batch, &count);
+  return SCM_I_MAKINUM (count);
+}
+
+/* The datagram number INDEX of BATCH.  */
+static const struct skp_datagram *
+datagram_of (const struct holder *holder, SCM index, int pos, const char *who)
+{
+  size_t count;
+  const struct skp_datagram *datagrams
+      = skp_batch_datagrams (holder->batch, &count);
+  return &datagrams[scm_skp__integer (index, 0, (int64_t)count - 1, pos, who)];
+}
+
+#define FIELD_OF(function, name, expression)                                   \
+  static SCM function (SCM batch, SCM index)                                   \
+  {                                                                            \
+    const struct skp_datagram *datagram                                        \
+        = datagram_of (holder_of (batch, name), index, 2, name);               \
+    return expression;                                                         \
+  }
+FIELD_OF (batch_start, "batch-start", SCM_I_MAKINUM (datagram->start))
+FIELD_OF (batch_length, "batch-length", SCM_I_MAKINUM (datagram->length))
+FIELD_OF (batch_segment, "batch-segment-size",
+          SCM_I_MAKINUM (datagram->segment))
+FIELD_OF (batch_cut, "batch-cut?", scm_from_bool (datagram->cut))
+
+static SCM
+batch_address (SCM batch, SCM index)
+{
+  static const char who[] = "batch-address";
+  const struct holder *holder = holder_of (batch, who);
+  datagram_of (holder, index, 2, who);
+  return scm_skp__address_from (
+      skp_batch_address (holder->batch, (size_t)SCM_I_INUM (index)));
+}
+
+static SCM
+batch_ref (SCM batch, SCM index)
+{
+  static const char who[] = "batch-ref";
+  const struct holder *holder = holder_of (batch, who);
+  const struct skp_datagram *datagram = datagram_of (holder, index, 2, who);
+  SCM copy = scm_c_make_bytevector (datagram->length);
+  memcpy (SCM_BYTEVECTOR_CONTENTS (copy),
+          skp_batch_bytes (holder->batch) + datagram->start, datagram->length);
+  return copy;
+}
+
+static SCM
+batch_clear (SCM batch)
+{
+  skp_batch_clear (holder_of (batch, "batch-clear!")->batch);
+  return SCM_UNSPECIFIED;
+}
+
+/* Add SLICE; the index, or #f when the batch is full.  */
+static SCM
+add (const struct holder *holder, const struct scm_skp__slice *slice,
+     const struct skp_address *to, const char *who)
+{
+  int index = skp_batch_add (holder->batch, slice->bytes, slice->size, to);
+  if (index == -ENOSPC)
+    return SCM_BOOL_F;
+  if (index < 0)
+    scm_skp__error (index, who);
+  return SCM_I_MAKINUM (index);
+}
+
+static SCM
+batch_add (SCM batch, SCM buffer, SCM to, SCM start, SCM end)
+{
+  static const char who[] = "batch-add!";
+  const struct holder *holder = holder_of (batch, who);
+  struct scm_skp__slice slice;
+  struct skp_address address;
+  int given = !SCM_UNBNDP (to) && scm_is_true (to);
+
+  scm_skp__out_slice (&slice, buffer, start, end, 2, 4, who);
+  if (given)
+    scm_skp__address_to (&address, to, 3, who);
+  return add (holder, &slice, given ? &address : NULL, who);
+}
+
+/* Add to BATCH an answer to the sender of datagram INDEX of RECEIVED.  */
+static SCM
+batch_add_reply (SCM batch, SCM received, SCM index, SCM buffer, SCM start,
+                 SCM end)
+{
+  static const char who[] = "batch-add-reply!";
+  const struct holder *holder = holder_of (batch, who);
+  struct scm_skp__slice slice;
+
+  if (!SCM_SMOB_PREDICATE (batch_type, received))
+    scm_wrong_type_arg_msg (who, 2, received, "batch");
+  const struct holder *from = holder_of (received, who);
+  datagram_of (from, index, 3, who);
+  scm_skp__out_slice (&slice, buffer, start, end, 4, 5, who);
+  return add (holder, &slice,
+              skp_batch_address (from->batch, (size_t)SCM_I_INUM (index)), who);
+}
+
+static SCM
+batch_resize (SCM batch, SCM index, SCM length)
+{
+  static const char who[] = "batch-resize!";
+  const struct holder *holder = holder_of (batch, who);
+  datagram_of (holder, index, 2, who);
+  int64_t size = scm_skp__integer (length, 0, (int64_t)holder->size, 3, who);
+  if (skp_batch_resize (holder->batch, (size_t)SCM_I_INUM (index), (size_t)size)
+      < 0)
+    scm_out_of_range_pos (who, length, scm_from_int (3));
+  return SCM_UNSPECIFIED;
+}
+
+static SCM
+batch_receive (SCM batch, SCM sock, SCM flags)
+{
+  static const char who[] = "batch-receive!";
+  const struct holder *holder = holder_of (batch, who);
+  int fd = scm_skp__fd (sock, 2, who);
+  int bits = scm_skp__flags (flags, 0, 3, who);
+  int n = skp_batch_recv (holder->batch, fd, bits);
+  scm_remember_upto_here_1 (batch);
+  if (n == -EAGAIN && !(bits & MSG_DONTWAIT))
+    return SCM_BOOL_F;
+  if (n < 0)
+    scm_skp__error (n, who);
+  return SCM_I_MAKINUM (n);
+}
+
+/* n: all from START on went, and n is their number; -n - 1: only n did, and
+   %batch-error says why.  */
+static SCM
+batch_send (SCM batch, SCM sock, SCM flags, SCM start)
+{
+  static const char who[] = "batch-send!";
+  struct holder *holder = holder_of (batch, who);
+  int fd = scm_skp__fd (sock, 2, who);
+  int bits = scm_skp__flags (flags, 0, 3, who);
+  size_t from = 0, count;
+
+  skp_batch_datagrams (holder->batch, &count);
+  if (!SCM_UNBNDP (start))
+    from = (size_t)scm_skp__integer (start, 0, (int64_t)count, 4, who);
+  int n = skp_batch_send (holder->batch, fd, from, bits, &holder->error);
+  scm_remember_upto_here_1 (batch);
+  return SCM_I_MAKINUM (holder->error ? -n - 1 : n);
+}
+
+static SCM
+batch_error (SCM batch)
+{
+  return scm_from_int (-holder_of (batch, "batch-send!")->error);
+}
+
+void
+scm_skp__init_batch (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%make-batch", 3, 0, 0, make_batch },
+    { "batch?", 1, 0, 0, is_batch },
+    { "batch-slots", 1, 0, 0, batch_slots },
+    { "batch-slot-size", 1, 0, 0, batch_slot_size },
+    { "batch-bytes", 1, 0, 0, batch_bytes },
+    { "batch-count", 1, 0, 0, batch_count },
+    { "batch-start", 2, 0, 0, batch_start },
+    { "batch-length", 2, 0, 0, batch_length },
+    { "batch-segment-size", 2, 0, 0, batch_segment },
+    { "batch-cut?", 2, 0, 0, batch_cut },
+    { "batch-address", 2, 0, 0, batch_address },
+    { "batch-ref", 2, 0, 0, batch_ref },
+    { "batch-clear!", 1, 0, 0, batch_clear },
+    { "batch-add!", 2, 3, 0, batch_add },
+    { "batch-add-reply!", 4, 2, 0, batch_add_reply },
+    { "batch-resize!", 3, 0, 0, batch_resize },
+    { "%batch-receive!", 2, 1, 0, batch_receive },
+    { "%batch-send", 2, 2, 0, batch_send },
+    { "%batch-error", 1, 0, 0, batch_error },
+  };
+  batch_type = scm_make_smob_type ("batch", 0);
+  scm_set_smob_free (batch_type, batch_free);
+  scm_set_smob_print (batch_type, batch_print);
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}

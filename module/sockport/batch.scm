@@ -1,0 +1,59 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Batches: many datagrams with one call, waiting as everything else does.
+
+(define-module (sockport batch)
+  #:use-module (sockport constant)
+  #:use-module (sockport primitive)
+  #:use-module (sockport wait)
+  #:export (make-batch
+            batch-receive!
+            batch-send!)
+  #:re-export (batch?
+               batch-slots
+               batch-slot-size
+               batch-bytes
+               batch-count
+               batch-start
+               batch-length
+               batch-segment-size
+               batch-cut?
+               batch-address
+               batch-ref
+               batch-clear!
+               batch-add!
+               batch-add-reply!
+               batch-resize!))
+
+(define* (make-batch slots size #:key (offload? #t))
+  "A batch of SLOTS datagrams of up to SIZE bytes.  With OFFLOAD? the kernel may
+join and split datagrams of UDP sockets, which is several times faster."
+  (%make-batch slots size offload?))
+
+(define* (batch-receive! batch sock #:optional (flags 0))
+  "Receive the datagrams that SOCK has, at least one, in place of those that BATCH
+held, and return their number."
+  (retrying (wait-readable sock 'batch-receive!)
+            (%batch-receive! batch sock flags)))
+
+(define* (batch-send! batch sock #:optional (flags 0) (start 0))
+  "Send the datagrams of BATCH from number START on, each to its address, and
+return two values: how many went, and #f or the errno of the first that did not."
+  ;; PAUSE: a UNIX socket is writable while its peer's queue is full.
+  (let loop ((sent 0) (pause #f))
+    (let ((n (%batch-send batch sock flags (+ start sent))))
+      (if (>= n 0)
+          (values (+ sent n) #f)
+          (let ((now (- sent n 1))
+                (errno (%batch-error batch)))
+            (cond ((or (not (= errno EAGAIN))
+                       (logtest flags MSG_DONTWAIT)
+                       (and (positive? now) (plain-nonblocking? sock)))
+                   (values now errno))
+                  (else
+                   (wait-writable sock 'batch-send!)
+                   (when pause (pause))
+                   (loop now
+                         (and (= now sent)
+                              (or pause
+                                  (look-again-waiter sock
+                                                     'batch-send!)))))))))))

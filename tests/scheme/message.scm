@@ -1,0 +1,413 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+(use-modules (harness)
+             (ice-9 binary-ports)
+             (ice-9 match)
+             (ice-9 receive)
+             (ice-9 textual-ports)
+             (ice-9 threads)
+             (rnrs bytevectors)
+             (sockport)
+             ((sockport wait) #:select (look-again-waiter))
+             (srfi srfi-1))
+
+(define (call-with-pair type proc)
+  (let ((pair (socketpair AF_UNIX type 0)))
+    (proc (car pair) (cdr pair))
+    (for-each (lambda (port)
+                (unless (port-closed? port) (close-port port)))
+              (list (car pair) (cdr pair)))))
+
+(define-syntax-rule (with-pair (type near far) body ...)
+  (call-with-pair type (lambda (near far) body ...)))
+
+(define (bytevector-append* . parts)
+  (call-with-output-bytevector
+   (lambda (port) (for-each (lambda (part) (put-bytevector port part)) parts))))
+
+(define (rights . ports)
+  (list (control-message 'rights ports)))
+
+;; A thread's first wait opens a pipe, which must not count.
+(let ((port (socket AF_UNIX SOCK_DGRAM 0)))
+  ((look-again-waiter port 'test))
+  (close-port port))
+
+(test-begin "message")
+
+(test-case "slices are gathered and scattered"
+  (with-pair (SOCK_STREAM near far)
+    (let ((one (make-bytevector 6 0)) (text (make-string 4 #\-)))
+      (test-equal "sent" 10
+        (sendmsg near (list "ab" #vu8(99 100) '(#vu8(0 101 102) 1)
+                            '("xghy" 1 3) "" "ij")))
+      (let ((message (recvmsg! far (list (list one 1 4) "" (list text 1)
+                                         (list one 4 5) (make-bytevector 3)))))
+        (test-equal "length" 10 (message-length message))
+        (test-equal "a bytevector's parts" #vu8(0 97 98 99 103 0) one)
+        (test-equal "a string's part" "-def" text)
+        (test-equal "no address" #f (message-address message))
+        (test-equal "no control messages" '() (message-control message))))))
+
+(test-case "a lone buffer is a slice"
+  (with-pair (SOCK_DGRAM near far)
+    (let ((text (make-string 3 #\space)))
+      (test-equal "a string" 3 (sendmsg near "ab\xff"))
+      (test-equal "into a string" 3 (message-length (recvmsg! far text)))
+      (test-equal "its characters" "ab\xff" text)
+      (test-equal "nothing" 0 (sendmsg near '()))
+      (test-equal "an empty datagram" 0
+        (message-length (recvmsg! far (make-bytevector 1)))))))
+
+(test-case "more slices than the kernel takes"
+  (let* ((count 3000)
+         (slices (map (lambda (i) (make-bytevector 3 (logand i 255)))
+                      (iota count)))
+         (whole (apply bytevector-append* slices)))
+    (for-each
+     (lambda (type)
+       (with-pair (type near far)
+         (let* ((parts (map (lambda (i) (make-bytevector 3 0)) (iota count)))
+                (reader (call-with-new-thread
+                         (lambda ()
+                           (message-length
+                            (recvmsg! far parts MSG_WAITALL))))))
+           (test-equal "all sent" (* 3 count) (sendmsg near slices))
+           (test-equal "all received" (* 3 count) (join-thread reader))
+           (test-assert "the same" (equal? whole
+                                           (apply bytevector-append* parts))))))
+     (list SOCK_STREAM SOCK_DGRAM))))
+
+(test-case "a stream is sent whole though it does not fit"
+  (with-pair (SOCK_STREAM near far)
+    (let* ((size (* 4 1024 1024))
+           (text (make-string 70000 #\a))
+           (in (make-bytevector (+ size 70000)))
+           (reader (call-with-new-thread
+                    (lambda ()
+                      (recvmsg! far (list in) MSG_WAITALL)))))
+      (test-equal "sent" (+ size 70000)
+        (sendmsg near (list (make-bytevector size 7) text)))
+      (test-equal "received" (+ size 70000)
+        (message-length (join-thread reader)))
+      (test-equal "the last byte" 97
+        (bytevector-u8-ref in (+ size 69999))))))
+
+(test-case "waiting for all stops at the end and at control messages"
+  (with-pair (SOCK_STREAM near far)
+    (send near "abc")
+    (send-ports near (list near) "d")
+    (let* ((text (make-string 8 #\-))
+           (message (recvmsg! far text MSG_WAITALL)))
+      (test-equal "with the ports" 4 (message-length message))
+      (test-equal "whole string" "abcd----" text)
+      (close-received message))
+    (send near "ef")
+    (close-port near)
+    (test-equal "at the end" 2
+      (message-length (recvmsg! far (make-bytevector 8) MSG_WAITALL)))))
+
+(test-case "what was cut is told"
+  (with-pair (SOCK_DGRAM near far)
+    (sendmsg near "abcdef")
+    (let ((message (recvmsg! far (make-bytevector 3))))
+      (test-equal "data" '(3 #t #f)
+        (list (message-length message) (message-data-cut? message)
+              (message-control-cut? message))))
+    (sendmsg near "abcdef" #f (rights near far))
+    (let ((message (recvmsg! far (make-bytevector 3) MSG_TRUNC 20)))
+      (test-equal "both" '(6 #t #t 1)
+        (list (message-length message) (message-data-cut? message)
+              (message-control-cut? message)
+              (length (control-ref (message-control message) 'rights))))
+      (close-received message))))
+
+(test-case "addresses go and come"
+  (let ((one (socket AF_INET SOCK_DGRAM 0)) (two (socket AF_INET SOCK_DGRAM 0)))
+    (bind one AF_INET INADDR_LOOPBACK 0)
+    (bind two AF_INET INADDR_LOOPBACK 0)
+    (sendmsg one "x" (getsockname two))
+    (test-equal "the sender" (getsockname one)
+      (message-address (recvmsg! two (make-bytevector 1))))
+    (close-port one)
+    (close-port two)))
+
+;;; Ports.
+
+(test-case "ports pass and are of the right kind"
+  (with-pair (SOCK_STREAM near far)
+    (let ((file (open-input-file "/etc/passwd"))
+          (directory (own-descriptor (open-fdes "/" O_RDONLY))))
+      (send-ports near (list file near directory) "abc")
+      (receive (ports message) (recv-ports far (make-bytevector 3))
+        (match ports
+          ((a b c)
+           (test-equal "a file" "root" (get-string-n a 4))
+           (test-equal "a socket" 1 (send b "!"))
+           (test-assert "a directory" (descriptor? c))))
+        (test-assert "close-on-exec"
+          (every (lambda (port)
+                   (= FD_CLOEXEC
+                      (fcntl (if (port? port) (fileno port)
+                                 (descriptor-fileno port))
+                             F_GETFD)))
+                 ports))
+        (close-received message))
+      (close-port file)
+      (close-descriptor directory))))
+
+(test-case "any number of ports"
+  (for-each
+   (lambda (type)
+     (with-pair (type near far)
+       (for-each
+        (lambda (count)
+          (send-ports near (make-list count near) "x")
+          (receive (ports message) (recv-ports far)
+            (test-equal (format #f "~a ports" count) count (length ports))
+            (close-received message)))
+        '(0 1 4 253))
+       (test-error* "254" '(system-error 22 "sendmsg")
+         (send-ports near (make-list 254 near) "x"))
+       (test-error* "2 x 127" '(system-error 22 "sendmsg")
+         (sendmsg near "x" #f (append (apply rights (make-list 127 near))
+                                      (apply rights (make-list 127 near)))))
+       (test-error* "nothing was sent" '(system-error 11)
+         (recv! far (make-bytevector 1) MSG_DONTWAIT))))
+   (list SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET)))
+
+(test-case "two lists of ports in one message"
+  (with-pair (SOCK_STREAM near far)
+    (sendmsg near "x" #f (append (rights near) (rights near far)))
+    (receive (ports message) (recv-ports far)
+      (test-equal "all" 3 (length ports))
+      (close-received message))))
+
+(test-case "ports without data"
+  (for-each
+   (lambda (type)
+     (with-pair (type near far)
+       (test-equal "no bytes" 0 (send-ports near (list near)))
+       (receive (ports message) (recv-ports far)
+         (test-equal "one port" 1 (length ports))
+         (close-received message))
+       (test-error* "nothing is left" '(system-error 11)
+         (recv! far (make-bytevector 1) MSG_DONTWAIT))))
+   (list SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET))
+  (with-pair (SOCK_STREAM near far)
+    (test-error* "they would be lost" '(system-error 22 "sendmsg")
+      (sendmsg near "" #f (rights near)))))
+
+(test-case "looking at ports makes ports of their own"
+  (with-pair (SOCK_STREAM near far)
+    (send-ports near (list near far))
+    (for-each
+     (lambda (flags)
+       (receive (ports message) (recv-ports far (make-bytevector 1) flags)
+         (test-equal "two" 2 (length ports))
+         (close-received message)))
+     (list MSG_PEEK MSG_PEEK 0))))
+
+(test-case "ports that nobody takes are closed with the socket"
+  (with-pair (SOCK_STREAM near far)
+    (send-ports near (list near far) "abc")
+    (test-equal "received without looking" 3 (recv! far (make-bytevector 9)))))
+
+(test-case "dropped ports are closed"
+  (with-pair (SOCK_STREAM near far)
+    (let ((before (length (descriptors))))
+      (send-ports near (list near far (open-input-file "/etc/passwd")))
+      (recv-ports far)
+      (test-assert "in time"
+        (wait-until (lambda ()
+                      (gc)
+                      (= before (length (descriptors)))))))))
+
+(test-case "ports that do not fit"
+  (with-pair (SOCK_STREAM near far)
+    (for-each
+     (lambda (room count)
+       (send-ports near (make-list 4 near) "abc")
+       (test-equal (format #f "~a bytes of room" room) (list 3 count)
+         (catch 'control-cut
+           (lambda () (recv-ports far (make-bytevector 9) 0 room))
+           (lambda (key who text arguments data)
+             (list (message-length (first data)) (second data))))))
+     '(0 1 15 16 17 20 24 31)
+     '(0 0 0 0 0 1 2 3))
+    (test-error* "raised" '(control-cut #f "recv-ports")
+      (begin
+        (send-ports near (make-list 4 near))
+        (recv-ports far (make-bytevector 9) 0 16)))
+    (send-ports near (make-list 4 near))
+    (let ((message (recvmsg! far (make-bytevector 9) 0 65536)))
+      (test-equal "64 KiB of room" 4
+        (length (control-ref (message-control message) 'rights)))
+      (close-received message))))
+
+(test-case "a full descriptor table"
+  (with-pair (SOCK_STREAM near far)
+    (send-ports near (make-list 8 near) "abc")
+    (receive (soft hard) (getrlimit 'nofile)
+      (let* ((first (dup->fdes near))
+             (dummy (close-fdes first))
+             (result (begin
+                       (setrlimit 'nofile (+ first 3) hard)
+                       (recvmsg! far (make-bytevector 9)))))
+        (setrlimit 'nofile soft hard)
+        (test-equal "what came" '(3 #t 3)
+          (list (message-length result) (message-control-cut? result)
+                (length (control-ref (message-control result) 'rights))))
+        (close-received result)))))
+
+(test-case "flags are passed on"
+  (with-pair (SOCK_STREAM near far)
+    (test-error* "to recvmsg!" '(system-error 11 "recvmsg!")
+      (recv-ports far (make-bytevector 1) MSG_DONTWAIT))
+    (with-pair (SOCK_DGRAM one two)
+      (test-error* "to sendmsg" '(system-error 95 "sendmsg")
+        (send-ports one (list one) "x" MSG_OOB)))
+    (test-error* "a closed peer" '(system-error 32 "sendmsg")
+      (begin
+        (close-port far)
+        (send-ports near (list near) "x")))))
+
+;;; Waiting.
+
+(test-case "a thread that waits is woken by data"
+  (with-pair (SOCK_STREAM near far)
+    (let ((reader (call-with-new-thread
+                   (lambda ()
+                     (message-length (recvmsg! far (make-bytevector 5)))))))
+      (usleep 20000)
+      (send near "abc")
+      (test-equal "length" 3 (join-thread reader)))))
+
+(test-case "a thread that waits is woken when its socket is closed"
+  (with-pair (SOCK_STREAM near far)
+    (let ((reader (call-with-new-thread
+                   (lambda ()
+                     (catch 'system-error
+                       (lambda () (recvmsg! far (make-bytevector 5)))
+                       (lambda args (system-error-errno args)))))))
+      (usleep 20000)
+      (close-port far)
+      (test-equal "EBADF" EBADF (join-thread reader)))))
+
+(test-case "non-blocking sockets do not wait"
+  (with-pair (SOCK_STREAM near far)
+    (for-each (lambda (port)
+                (fcntl port F_SETFL
+                       (logior O_NONBLOCK (fcntl port F_GETFL))))
+              (list near far))
+    (test-error* "recvmsg!" `(system-error ,EAGAIN "recvmsg!")
+      (recvmsg! far (make-bytevector 1)))
+    (let* ((size (* 8 1024 1024)) (n (sendmsg near (make-bytevector size))))
+      (test-assert "a part was sent" (< 0 n size))
+      (test-error* "and then nothing" `(system-error ,EAGAIN "sendmsg")
+        (sendmsg near (make-bytevector size))))))
+
+(test-case "a full queue of a UNIX datagram socket is waited for"
+  (with-pair (SOCK_DGRAM near far)
+    (let* ((count 2000)
+           (reader (call-with-new-thread
+                    (lambda ()
+                      (let loop ((n 0))
+                        (when (< n count)
+                          (recvmsg! far (make-bytevector 9))
+                          (loop (+ n 1))))))))
+      (do ((i 0 (+ i 1))) ((= i count))
+        (sendmsg near "datagram"))
+      (join-thread reader)
+      (test-assert "all went" #t))))
+
+;;; Refusals.
+
+(test-case "bad arguments"
+  (with-pair (SOCK_STREAM near far)
+    (define bytes (make-bytevector 4))
+    (define-syntax-rule (refused (expected ...) expression)
+      (test-error* (format #f "~s" 'expression) '(expected ...) expression))
+    (refused (wrong-type-arg 1 "sendmsg") (sendmsg 5 bytes))
+    (refused (wrong-type-arg 2 "sendmsg") (sendmsg near 5))
+    (refused (wrong-type-arg 2 "sendmsg") (sendmsg near '(5)))
+    (refused (wrong-type-arg 2 "sendmsg") (sendmsg near "\u0100"))
+    (refused (wrong-type-arg 2 "sendmsg") (sendmsg near '("a" . "b")))
+    (refused (out-of-range 2 "sendmsg") (sendmsg near `((,bytes 5))))
+    (refused (out-of-range 2 "sendmsg") (sendmsg near `((,bytes -1))))
+    (refused (out-of-range 2 "sendmsg") (sendmsg near `((,bytes 3 2))))
+    (refused (out-of-range 2 "sendmsg")
+             (sendmsg near `((,bytes 0 ,(expt 2 64)))))
+    (refused (wrong-type-arg 2 "sendmsg") (sendmsg near `((,bytes 1.5))))
+    (refused (wrong-type-arg 3 "sendmsg") (sendmsg near bytes 5))
+    (refused (wrong-type-arg 3 "sendmsg") (sendmsg near bytes #(1 2 3 4 5 6)))
+    (refused (out-of-range 3 "sendmsg")
+             (sendmsg near bytes (vector AF_INET 0 65536)))
+    (refused (wrong-type-arg 4 "sendmsg") (sendmsg near bytes #f 5))
+    (refused (wrong-type-arg 4 "sendmsg") (sendmsg near bytes #f '(5)))
+    (refused (out-of-range 5 "sendmsg") (sendmsg near bytes #f '() -1))
+    (refused (out-of-range 5 "sendmsg")
+             (sendmsg near bytes #f '() (expt 2 70)))
+    (refused (wrong-type-arg 5 "sendmsg") (sendmsg near bytes #f '() 1.5))
+    (refused (wrong-number-of-args) (sendmsg near))
+    (refused (wrong-type-arg 1 "recvmsg!") (recvmsg! 5 bytes))
+    (refused (wrong-type-arg 2 "recvmsg!") (recvmsg! far '(5)))
+    (refused (wrong-type-arg 2 "recvmsg!") (recvmsg! far 'x))
+    (refused (out-of-range 3 "recvmsg!") (recvmsg! far bytes -1))
+    (refused (out-of-range 3 "recvmsg!") (recvmsg! far bytes (expt 2 31)))
+    (refused (out-of-range 4 "recvmsg!") (recvmsg! far bytes 0 -1))
+    (refused (out-of-range 4 "recvmsg!") (recvmsg! far bytes 0 (expt 2 64)))
+    (refused (wrong-type-arg 4 "recvmsg!") (recvmsg! far bytes 0 1.5))
+    (close-port far)
+    (refused (wrong-type-arg 1 "recvmsg!") (recvmsg! far bytes))
+    (refused (wrong-type-arg 1 "sendmsg") (sendmsg far bytes))
+    (refused (wrong-type-arg 4 "sendmsg") (send-ports near (list far) "x"))))
+
+;;; The queue of errors.
+
+(test-case "an unreachable port is told with its offender"
+  (for-each
+   (match-lambda
+     ((family address level option origin)
+      (let ((gone (socket family SOCK_DGRAM 0))
+            (sock (socket family SOCK_DGRAM 0)))
+        (bind gone family address 0)
+        (let ((to (getsockname gone)))
+          (close-port gone)
+          (setsockopt sock level option 1)
+          (test-equal "none yet" '() (receive-errors sock))
+          (sendmsg sock "hello" to)
+          (wait-until (lambda ()
+                        (catch 'system-error
+                          (lambda () (recv! sock (make-bytevector 1)
+                                            MSG_DONTWAIT))
+                          (lambda args
+                            (= (system-error-errno args) ECONNREFUSED)))))
+          (match (receive-errors sock)
+            ((e)
+             (test-assert "a condition" (queued-error? e))
+             (test-equal "errno" ECONNREFUSED (queued-error-errno e))
+             (test-equal "origin" origin (queued-error-origin e))
+             (test-equal "offender" address
+               (sockaddr:addr (queued-error-offender e)))
+             (test-equal "where it was sent" to (queued-error-destination e))
+             (test-equal "what was sent" (string->utf8 "hello")
+               (queued-error-packet e))))
+          (test-equal "drained" '() (receive-errors sock))
+          (close-port sock)))))
+   `((,AF_INET ,INADDR_LOOPBACK ,IPPROTO_IP ,IP_RECVERR icmp)
+     (,AF_INET6 1 ,IPPROTO_IPV6 ,IPV6_RECVERR icmp6))))
+
+(test-case "errors are read as many at a time as wanted"
+  (let ((sock (socket AF_INET SOCK_DGRAM 0)) (gone (socket AF_INET SOCK_DGRAM 0)))
+    (bind gone AF_INET INADDR_LOOPBACK 0)
+    (setsockopt sock IPPROTO_IP IP_RECVERR 1)
+    (let ((to (getsockname gone)))
+      (close-port gone)
+      (do ((i 0 (+ i 1))) ((= i 6))
+        (catch 'system-error (lambda () (sendmsg sock "x" to)) (const #f)))
+      (let* ((some (receive-errors sock 1)) (rest (receive-errors sock)))
+        (test-equal "one" 1 (length some))
+        (test-assert "the others" (<= 1 (length rest) 5))))
+    (close-port sock)))
+
+(test-end "message")
