@@ -8,12 +8,14 @@
   #:use-module (sockport byte-order)
   #:use-module (sockport constant)
   #:use-module (sockport control)
+  #:use-module (sockport deadline)
   #:use-module (sockport interface)
   #:use-module (sockport message)
   #:use-module (sockport multicast)
   #:use-module (sockport option)
   #:use-module (sockport socket)
   #:use-module (sockport structure)
+  #:use-module (sockport task)
   #:use-module (sockport transfer))
 
 (for-each
@@ -27,10 +29,12 @@
    byte-order
    constant
    control
+   deadline
    interface
    message
    multicast
    option
    socket
    structure
+   task
    transfer))

@@ -123,9 +123,10 @@ skp_poller_wait (struct skp_poller *poller, struct skp_poller_event *events,
   if (count < 1)
     return -EINVAL;
   if (timeout_ns)
-    atomic_store (&poller->sleeping, 1);
-  if (atomic_load_explicit (&poller->woken, memory_order_relaxed) || timeout_ns)
-    timeout_ns = atomic_exchange (&poller->woken, 0) ? 0 : timeout_ns;
+    {
+      atomic_store (&poller->sleeping, 1);
+      timeout_ns = atomic_exchange (&poller->woken, 0) ? 0 : timeout_ns;
+    }
   int n = poller->backend->wait (poller->set, events, count, timeout_ns);
   atomic_store_explicit (&poller->sleeping, 0, memory_order_relaxed);
   return n > 0 ? without_bell (poller, events, n) : n;

@@ -14,7 +14,9 @@
 (define build (getenv "SOCKPORT_BUILD"))
 
 ;; Modules that are there for the others.
-(define internal '("fibers" "primitive" "wait"))
+(define internal
+  '("condition" "fibers" "group" "loop" "node" "primitive" "scope" "slot"
+    "sync" "timer" "wait"))
 
 (define (files-under directory suffixes)
   (let ((found '()))

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* The poller of a loop: which port each watched descriptor belongs to, and
+   waiting outside Guile mode so that asyncs end the wait.  What becomes of an
+   event is the loop's business (module/sockport/loop.scm).  */
+
+#include "convert.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include <sockport/poller.h>
+
+/* The owners of the watched descriptors.  An owner is what a port has that
+   lives as long as it does and is not the port, which the loop must not keep
+   alive: the stream of a file port.  Held here, its address is not used again,
+   so a descriptor that was closed and given to another port is noticed.  */
+struct owners
+{
+  size_t size;
+  scm_t_bits owner[];
+};
+
+struct loop_poller
+{
+  struct skp_poller *core;
+  struct owners *owners;
+  int pipe[2]; /* libguile writes to it when an async is queued */
+};
+
+static SCM poller_type;
+
+static void
+release (struct loop_poller *p)
+{
+  if (!p->core)
+    return;
+  skp_poller_close (p->core);
+  close (p->pipe[0]);
+  close (p->pipe[1]);
+  p->core = NULL;
+}
+
+static void
+finalize (SCM poller)
+{
+  release (scm_foreign_object_ref (poller, 0));
+}
+
+static struct loop_poller *
+poller_of (SCM poller, const char *who)
+{
+  scm_assert_foreign_object_type (poller_type, poller);
+  struct loop_poller *p = scm_foreign_object_ref (poller, 0);
+  if (!p->core)
+    scm_misc_error (who, "this loop has ended", SCM_EOL);
+  return p;
+}
+
+static int
+open_parts (struct loop_poller *p)
+{
+  int err = pipe2 (p->pipe, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+  if (err < 0)
+    return err;
+  err = skp_poller_open (&p->core);
+  if (err == 0)
+    err = skp_poller_watch (p->core, p->pipe[0]);
+  if (err < 0)
+    {
+      skp_poller_close (p->core);
+      close (p->pipe[0]);
+      close (p->pipe[1]);
+      p->core = NULL;
+    }
+  return err;
+}
+
+static SCM
+poller_open (void)
+{
+  struct loop_poller *p = scm_gc_malloc (sizeof *p, "poller");
+  *p = (struct loop_poller){ .core = NULL };
+  SCM poller = scm_make_foreign_object_1 (poller_type, p);
+  int err = open_parts (p);
+  if (err < 0)
+    scm_skp__error (err, "run-tasks");
+  return poller;
+}
+
+static SCM
+poller_close (SCM poller)
+{
+  scm_assert_foreign_object_type (poller_type, poller);
+  release (scm_foreign_object_ref (poller, 0));
+  return SCM_UNSPECIFIED;
+}
+
+static void
+grow (struct loop_poller *p, size_t needed)
+{
+  size_t size = p->owners ? p->owners->size : 64;
+  while (size < needed)
+    size *= 2;
+  struct owners *larger
+      = scm_gc_malloc (sizeof *larger + size * sizeof (scm_t_bits), "poller");
+  *larger = (struct owners){ .size = size };
+  for (size_t i = 0; i < size; i++)
+    larger->owner[i]
+        = p->owners && i < p->owners->size ? p->owners->owner[i] : 0;
+  p->owners = larger;
+}
+
+/* FD if it is watched for OWNER, -1 - FD if it is from now on, #f if there is
+   nothing to wait for: it is always ready, or closed.  */
+static SCM
+arm (struct loop_poller *p, int fd, scm_t_bits owner)
+{
+  struct owners *owners = p->owners;
+  if (owners && (size_t)fd < owners->size && owners->owner[fd] == owner)
+    return SCM_I_MAKINUM (fd);
+  if (!owners || (size_t)fd >= owners->size)
+    grow (p, (size_t)fd + 1);
+  int err = skp_poller_watch (p->core, fd);
+  if (err == -EPERM)
+    return SCM_BOOL_F;
+  if (err < 0)
+    scm_skp__error (err, "wait");
+  p->owners->owner[fd] = owner;
+  return SCM_I_MAKINUM (-1 - fd);
+}
+
+/* The same for PORT; #t if it is not a file port.  */
+static SCM
+poller_arm (SCM poller, SCM port)
+{
+  struct loop_poller *p = poller_of (poller, "wait");
+  if (!SCM_OPFPORTP (port))
+    return scm_from_bool (SCM_OPPORTP (port));
+  return arm (p, SCM_FPORT_FDES (port), (scm_t_bits)SCM_STREAM (port));
+}
+
+/* The same for a port that is not a file port and waits for descriptor FD.  */
+static SCM
+poller_arm_fd (SCM poller, SCM fd, SCM port)
+{
+  struct loop_poller *p = poller_of (poller, "wait");
+  return arm (p, (int)scm_skp__integer (fd, 0, INT32_MAX, 2, "wait"),
+              SCM_UNPACK (port));
+}
+
+/* Watch PORT's descriptor no more.  The descriptor, or #f if it was not
+   watched.  Any thread may ask.  */
+static SCM
+poller_forget (SCM poller, SCM port)
+{
+  scm_assert_foreign_object_type (poller_type, poller);
+  struct loop_poller *p = scm_foreign_object_ref (poller, 0);
+  struct owners *owners = p->owners;
+  if (!p->core || !owners || !SCM_OPFPORTP (port))
+    return SCM_BOOL_F;
+  size_t fd = (size_t)SCM_FPORT_FDES (port);
+  if (fd >= owners->size || owners->owner[fd] != (scm_t_bits)SCM_STREAM (port))
+    return SCM_BOOL_F;
+  owners->owner[fd] = 0;
+  skp_poller_forget (p->core, (int)fd);
+  return SCM_I_MAKINUM ((scm_t_signed_bits)fd);
+}
+
+struct wait_call
+{
+  struct skp_poller *core;
+  struct skp_poller_event *events;
+  int count;
+  int64_t timeout_ns;
+  int result;
+};
+
+static void *
+do_wait (void *data)
+{
+  struct wait_call *call = data;
+  call->result = skp_poller_wait (call->core, call->events, call->count,
+                                  call->timeout_ns);
+  return NULL;
+}
+
+/* The events but that of the pipe, which is emptied.  */
+static int
+without_pipe (struct loop_poller *p, struct wait_call *call)
+{
+  int kept = 0;
+  for (int i = 0; i < call->result; i++)
+    if (call->events[i].fd != p->pipe[0])
+      call->events[kept++] = call->events[i];
+    else
+      for (char bytes[64]; read (p->pipe[0], bytes, sizeof bytes) > 0;)
+        continue;
+  return kept;
+}
+
+/* The number of events stored in the bytevector EVENTS (struct
+   skp_poller_event), after at most TIMEOUT_NS.  Guile mode is left only to wait
+   longer than nothing.  */
+static SCM
+poller_wait (SCM poller, SCM events, SCM timeout_ns)
+{
+  struct loop_poller *p = poller_of (poller, "run-tasks");
+  struct wait_call call
+      = { .core = p->core,
+          .events = (struct skp_poller_event *)SCM_BYTEVECTOR_CONTENTS (events),
+          .count = (int)(SCM_BYTEVECTOR_LENGTH (events)
+                         / sizeof (struct skp_poller_event)) };
+  do_wait (&call);
+  if (call.result == 0 && !scm_is_eq (timeout_ns, SCM_INUM0))
+    {
+      call.timeout_ns
+          = scm_skp__integer (timeout_ns, -1, INT64_MAX, 3, "run-tasks");
+      if (!scm_c_prepare_to_wait_on_fd (p->pipe[1]))
+        {
+          scm_without_guile (do_wait, &call);
+          scm_c_wait_finished ();
+        }
+    }
+  scm_remember_upto_here_2 (events, poller);
+  if (call.result < 0 && call.result != -EINTR)
+    scm_skp__error (call.result, "run-tasks");
+  return SCM_I_MAKINUM (call.result > 0 ? without_pipe (p, &call) : 0);
+}
+
+/* Any thread may call this, at any time.  */
+static SCM
+poller_wake (SCM poller)
+{
+  scm_assert_foreign_object_type (poller_type, poller);
+  struct loop_poller *p = scm_foreign_object_ref (poller, 0);
+  if (p->core)
+    skp_poller_wake (p->core);
+  return SCM_UNSPECIFIED;
+}
+
+/* Was POLLER opened by this process?  Not if it forked since.  */
+static SCM
+poller_ours (SCM poller)
+{
+  scm_assert_foreign_object_type (poller_type, poller);
+  struct loop_poller *p = scm_foreign_object_ref (poller, 0);
+  return scm_from_bool (p->core && skp_poller_forget (p->core, -1) != -ECHILD);
+}
+
+void
+scm_skp__init_poller (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%poller-open", 0, 0, 0, poller_open },
+    { "%poller-close", 1, 0, 0, poller_close },
+    { "%poller-arm", 2, 0, 0, poller_arm },
+    { "%poller-arm-fd", 3, 0, 0, poller_arm_fd },
+    { "%poller-forget", 2, 0, 0, poller_forget },
+    { "%poller-wait", 3, 0, 0, poller_wait },
+    { "%poller-wake", 1, 0, 0, poller_wake },
+    { "%poller-ours?", 1, 0, 0, poller_ours },
+  };
+  poller_type = scm_make_foreign_object_type (
+      scm_from_utf8_symbol ("poller"),
+      scm_list_1 (scm_from_utf8_symbol ("poller")), finalize);
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}

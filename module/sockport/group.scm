@@ -1,0 +1,215 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Task groups: tasks that end together.  A group is over when all its tasks
+;;; are; the first error cancels the others and is raised, once, where the group
+;;; was made.
+
+(define-module (sockport group)
+  #:use-module (srfi srfi-9)
+  #:use-module (srfi srfi-9 gnu)
+  #:use-module (sockport condition)
+  #:use-module (sockport loop)
+  #:use-module (sockport node)
+  #:use-module (sockport scope)
+  #:use-module (sockport sync)
+  #:export (with-task-group
+            spawn
+            cancel!
+            make-root-group
+            group-fail!
+            group-cancel!
+            group-exception
+            group-ended
+            task-group?)
+  #:re-export (&task-cancelled
+               task-cancelled?
+               &task-errors
+               task-errors?
+               task-errors-others))
+
+;;; HOST is the task that made the group, in the body that SCOPE is; both are #f
+;;; for a loop's own group, which calls EMPTY when its last task has ended.
+;;; WAITING? is true while the host waits for the members.
+(define-record-type <group>
+  (make-group loop host scope members empty waiting? cancelled? failures)
+  task-group?
+  (loop group-loop)
+  (host group-host)
+  (scope group-scope set-group-scope!)
+  (members group-members)
+  (empty group-empty)
+  (waiting? group-waiting? set-group-waiting!)
+  (cancelled? group-cancelled? set-group-cancelled!)
+  (failures group-failures set-group-failures!))
+
+(set-record-type-printer! <group>
+  (lambda (group port) (display "#<task-group>" port)))
+
+(define (make-root-group loop empty)
+  (make-group loop #f #f (make-ring) empty #f #f '()))
+
+(set-unpark-group!
+ (lambda (group)
+   (and (group-waiting? group)
+        (begin (set-group-waiting! group #f) #t))))
+
+;;; Ending.
+
+(define (group-fail! group exception)
+  "Note that a member of GROUP, or its body, failed with EXCEPTION."
+  (set-group-failures! group (cons exception (group-failures group)))
+  (group-cancel! group))
+
+(define (group-exception group)
+  "Return what GROUP failed with, the others attached to the first; or #f."
+  (let ((failures (reverse (group-failures group))))
+    (and (pair? failures)
+         (with-others (car failures) (cdr failures)))))
+
+(define (group-cancel! group)
+  (unless (group-cancelled? group)
+    (set-group-cancelled! group #t)
+    (when (group-host group)
+      (trigger! (group-host group) (group-scope group)
+                (make-task-cancelled (group-scope group) group)))
+    (ring-fold (lambda (task _) (task-cancel! task)) #f
+               (group-members group))))
+
+(define (task-cancel! task)
+  (let ((scope (scope-outermost (task-scope task))))
+    (trigger! task scope (make-task-cancelled scope task))))
+
+(define (own-cancellation? exception scope)
+  (and (task-cancelled? exception)
+       (eq? (task-cancelled-scope exception) scope)))
+
+(define (group-ended task state result)
+  "TASK has ended: `done' with RESULT, a list of values, or `failed' with RESULT,
+an exception."
+  (let* ((group (task-group task))
+         (cancelled? (and (eq? state 'failed)
+                          (own-cancellation?
+                           result (scope-outermost (task-scope task))))))
+    (with-lock
+     (set-task-result! task result)
+     (set-task-state! task (if cancelled? 'cancelled state))
+     (ring-fold (lambda (waiter _) (claim! waiter #t)) #f
+                (task-watchers task)))
+    (ring-remove! (task-node task))
+    (when (and (eq? state 'failed) (not cancelled?))
+      (group-fail! group result))
+    (when (ring-empty? (group-members group))
+      (cond ((group-waiting? group)
+             (set-group-waiting! group #f)
+             (task-ready! (group-host group)))
+            ((group-empty group) => (lambda (empty) (empty)))))))
+
+;;; Beginning.
+
+(define (innermost-group task)
+  (let search ((scope (task-scope task)))
+    (cond ((not scope) (task-group task))
+          ((scope-group scope) => identity)
+          (else (search (scope-parent scope))))))
+
+(define (start! loop group thunk name)
+  (let ((task (make-task loop name thunk group
+                         (make-scope #f #f #f #f #f) (make-ring))))
+    (set-task-node! task (ring-add! (group-members group) task))
+    (when (group-cancelled? group)
+      (task-cancel! task))
+    (task-start! task)
+    task))
+
+(define (start-from-afar! loop thunk name)
+  "Start a task in LOOP, which is another thread's, and return it."
+  (unless (loop-root loop)
+    (error "this loop has ended:" loop))
+  (let ((waiter (make-waiter)))
+    (loop-post! loop
+      (lambda ()
+        (let ((task (and (loop-root loop)
+                         (start! loop (loop-root loop) thunk name))))
+          (with-lock (claim! waiter task)))))
+    (or (await! waiter)
+        (error "this loop has ended:" loop))))
+
+(define* (spawn thunk #:key name group loop)
+  "Start a task that calls THUNK, and return it.  It belongs to GROUP, by default
+the innermost group around the caller; with LOOP, which may be another thread's,
+to that loop's own group.  NAME, any object, is shown when the task is printed."
+  (unless (procedure? thunk)
+    (scm-error 'wrong-type-arg "spawn"
+               "Wrong type argument in position ~A (expecting ~A): ~S"
+               (list 1 "procedure" thunk) (list thunk)))
+  (let ((name (or name thunk)))
+    (cond ((and loop (not (loop-here? loop)))
+           (start-from-afar! loop thunk name))
+          (loop (start! loop (loop-root loop) thunk name))
+          (group
+           (unless (loop-here? (group-loop group))
+             (error "spawn: this group belongs to another thread:" group))
+           (start! (group-loop group) group thunk name))
+          ((current-task)
+           => (lambda (task)
+                (start! (task-loop task) (innermost-group task) thunk name)))
+          (else (error "spawn: no tasks run here; use run-tasks, or #:loop")))))
+
+(define (cancel! target)
+  "Cancel TARGET, a task or a group: each wait of its tasks, the one that goes on
+and those that follow, raises @code{&task-cancelled}.  From any thread."
+  (define-values (loop cancel)
+    (if (task? target)
+        (values (task-loop target) task-cancel!)
+        (values (group-loop target) group-cancel!)))
+  (if (loop-here? loop)
+      (cancel target)
+      (loop-post! loop (lambda () (cancel target)))))
+
+;;; Around a body.
+
+(define (wait-for-members! group task)
+  "Wait until GROUP has no members, whatever happens; return the exception that
+interrupted, or #f."
+  (let wait ((interrupt #f))
+    (cond ((ring-empty? (group-members group)) interrupt)
+          (else
+           (let ((interrupt (or interrupt (task-interrupt task))))
+             (when interrupt
+               (group-cancel! group))
+             (unless (ring-empty? (group-members group))
+               (set-group-waiting! group #t)
+               (pause! (task-loop task) task group)
+               (set-group-waiting! group #f))
+             (wait interrupt))))))
+
+(define (run-body group task proc)
+  "Call PROC with GROUP.  Return a list of its values, or the exception it ended
+with."
+  (with-exception-handler identity
+    (lambda ()
+      (call-with-values
+          (lambda ()
+            (call-in-scope task (group-scope group) (lambda () (proc group))))
+        list))
+    #:unwind? #t))
+
+(define (with-task-group proc)
+  "Call PROC with a new task group, wait until all tasks of the group have ended,
+and return PROC's values.  If PROC or one of the tasks raises an exception, all
+are cancelled and the exception is raised when they have ended; what others
+raised besides is in @code{task-errors-others}.  #f if the group was cancelled."
+  (let ((task (or (current-task)
+                  (error "with-task-group: no tasks run here; use run-tasks"))))
+    (define scope #f)
+    (define group
+      (make-group (task-loop task) task #f (make-ring) #f #f #f '()))
+    (set! scope (make-scope (task-scope task) group #f #f #f))
+    (set-group-scope! group scope)
+    (let ((result (run-body group task proc)))
+      (unless (or (list? result) (own-cancellation? result scope))
+        (group-fail! group result))
+      (let ((interrupt (wait-for-members! group task)))
+        (cond ((group-exception group) => raise-exception)
+              (interrupt (raise-exception interrupt))
+              ((not (list? result)) #f)
+              (else (apply values result)))))))

@@ -1,0 +1,88 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Scopes: what can end a task's waiting before it is over.  A task is in a chain
+;;; of them, its own outermost.  A scope that is triggered interrupts the task
+;;; each time it has to wait inside, unless a shield is between.
+
+(define-module (sockport scope)
+  #:use-module (srfi srfi-9)
+  #:use-module (sockport loop)
+  #:use-module (sockport sync)
+  #:use-module (sockport timer)
+  #:export (make-scope
+            scope-parent
+            scope-group
+            scope-trigger
+            scope-shield?
+            scope-deadline
+            scope-outermost
+            trigger!
+            call-in-scope
+            winding
+            set-unpark-group!))
+
+;;; TRIGGER is the exception that interrupts, or #f.  GROUP is the task group
+;;; whose body the scope is, DEADLINE a time, or #f.
+(define-record-type <scope>
+  (make-scope parent group shield? deadline trigger)
+  scope?
+  (parent scope-parent)
+  (group scope-group)
+  (shield? scope-shield?)
+  (deadline scope-deadline)
+  (trigger scope-trigger set-scope-trigger!))
+
+(define (scope-outermost scope)
+  (let ((parent (scope-parent scope)))
+    (if parent (scope-outermost parent) scope)))
+
+(define (interruption scope found)
+  "Return what interrupts in SCOPE: the trigger of the outermost triggered scope
+within the nearest shield, or FOUND."
+  (cond ((not scope) found)
+        ((scope-shield? scope) found)
+        (else (interruption (scope-parent scope)
+                            (or (scope-trigger scope) found)))))
+
+(define (update-interrupt! task)
+  (set-task-interrupt! task (interruption (task-scope task) #f)))
+
+;;; For what a group's host waits on, which is not known here.
+(define unpark-group #f)
+(define (set-unpark-group! proc) (set! unpark-group proc))
+
+(define (unpark! task)
+  "Have TASK, if it waits, go on at once."
+  (let ((parked (task-parked task)) (loop (task-loop task)))
+    (when (cond ((not parked) #f)
+                ((integer? parked) (remove-entry! loop parked task) #t)
+                ((timer? parked) (timer-cancel! (loop-timers loop) parked))
+                ((waiter? parked) (withdraw! parked))
+                (else (unpark-group parked)))
+      (task-ready! task))))
+
+(define (trigger! task scope exception)
+  "Trigger SCOPE of TASK with EXCEPTION, unless it was before.  In the task's own
+thread."
+  (unless (scope-trigger scope)
+    (set-scope-trigger! scope exception)
+    (unless (memq (task-state task) '(done failed cancelled))
+      (update-interrupt! task)
+      (when (task-interrupt task)
+        (unpark! task)))))
+
+(define (winding loop in thunk out)
+  "As `dynamic-wind', but IN and OUT are not called when a task of LOOP is
+suspended and resumed in THUNK."
+  (dynamic-wind
+    (lambda () (when (loop-inside? loop) (in)))
+    thunk
+    (lambda () (when (loop-inside? loop) (out)))))
+
+(define (call-in-scope task scope thunk)
+  "Call THUNK with SCOPE, whose parent is the present one, as TASK's innermost."
+  (define (enter scope)
+    (lambda ()
+      (set-task-scope! task scope)
+      (update-interrupt! task)))
+  (winding (task-loop task)
+           (enter scope) thunk (enter (scope-parent scope))))

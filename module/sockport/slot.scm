@@ -1,0 +1,155 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; What the tasks of a loop wait for on descriptors, and the turns of the loop
+;;; in which they are woken.
+
+(define-module (sockport slot)
+  #:use-module (ice-9 control)
+  #:use-module (ice-9 ports internal)
+  #:use-module (rnrs bytevectors)
+  #:use-module (sockport loop)
+  #:use-module (sockport primitive)
+  #:use-module (sockport timer)
+  #:export (wait-for
+            loop-forget!
+            loop-run-until!
+            loop-close!
+            loop-ours?))
+
+(define POLLIN 1)
+(define POLLOUT 4)
+(define event-size 8)
+
+(define (edge! loop slot)
+  (let* ((slots (loop-slots loop))
+         (entry (vector-ref slots slot)))
+    (cond ((task? entry)
+           (vector-set! slots slot #f)
+           (wake-entry! loop entry))
+          ((or (not entry) (eq? entry #t))
+           (vector-set! slots slot #t))
+          (else
+           (vector-set! slots slot #f)
+           (unless (wake-entry! loop entry)
+             (vector-set! slots slot #t))))))
+
+(define (grow-slots! loop size)
+  (let* ((old (loop-slots loop))
+         (new (make-vector (max size (* 2 (vector-length old))) #f)))
+    (vector-move-left! old 0 (vector-length old) new 0)
+    (set-loop-slots! loop new)))
+
+(define (wake-slots! loop fd)
+  "Wake whatever waits on FD; nothing is known about it any more."
+  (let ((slots (loop-slots loop)) (slot (* 2 fd)))
+    (when (< slot (vector-length slots))
+      (for-each (lambda (slot)
+                  (let ((entry (vector-ref slots slot)))
+                    (vector-set! slots slot #f)
+                    (when (and entry (not (eq? entry #t)))
+                      (wake-entry! loop entry))))
+                (list slot (+ slot 1))))))
+
+(define (loop-forget! loop port)
+  "Wake whatever waits on PORT, which is about to be closed.  From any thread."
+  (let ((fd (%poller-forget (loop-poller loop) port)))
+    (cond ((not fd) #f)
+          ((loop-here? loop) (wake-slots! loop fd))
+          (else (loop-post! loop (lambda () (wake-slots! loop fd)))))))
+
+(define (armed loop answer direction)
+  "Return the slot of a descriptor, from the ANSWER of its being watched."
+  (if (>= answer 0)
+      (+ answer answer direction)
+      (let* ((fd (- -1 answer)) (slot (* 2 fd)))
+        (when (<= (vector-length (loop-slots loop)) (+ slot 1))
+          (grow-slots! loop (* 2 (+ slot 2))))
+        (wake-slots! loop fd)
+        (+ slot direction))))
+
+(define (port-slot loop port direction)
+  "Watch PORT; return the slot for waiting on it, or #f if it is ready."
+  (let ((answer (%poller-arm (loop-poller loop) port)))
+    (cond ((eq? answer #t)
+           (armed loop
+                  (%poller-arm-fd (loop-poller loop)
+                                  (if (zero? direction)
+                                      (port-read-wait-fd port)
+                                      (port-write-wait-fd port))
+                                  port)
+                  direction))
+          (answer (armed loop answer direction))
+          (else #f))))
+
+(define (wait-for loop port direction)
+  "Suspend the task that runs until PORT can be read (DIRECTION 0) or written (1)."
+  (let ((task (loop-current loop)))
+    (if (and task (loop-here? loop) (suspendable-continuation? task-tag))
+        (let ((slot (begin
+                      (check-interrupt task)
+                      (port-slot loop port direction))))
+          (when slot
+            (if (eq? #t (vector-ref (loop-slots loop) slot))
+                (vector-set! (loop-slots loop) slot #f)
+                (begin
+                  (add-entry! loop slot task)
+                  (set-task-parked! task slot)
+                  (suspend! loop)
+                  (check-interrupt task)))))
+        ;; Another thread, a signal's handler, or below C code.
+        (%wait port (if (zero? direction) POLLIN POLLOUT) #f 'wait))))
+
+;;; The loop.
+
+(define (dispatch-events! loop count)
+  (let ((events (loop-events loop)))
+    (let next ((at 0) (left count))
+      (when (positive? left)
+        (let ((slot (* 2 (bytevector-s32-native-ref events at)))
+              (ready (bytevector-u32-native-ref events (+ at 4))))
+          (when (< slot (vector-length (loop-slots loop)))
+            (when (odd? ready) (edge! loop slot))
+            (when (> ready 1) (edge! loop (+ slot 1)))))
+        (next (+ at event-size) (- left 1))))))
+
+(define (timeout-ns loop)
+  (let ((next (timers-next (loop-timers loop))))
+    (cond ((positive? (loop-count loop)) 0)
+          (next (max 0 (- next (monotonic-ns))))
+          (else -1))))
+
+(define (turn! loop)
+  (run-batch! loop (loop-count loop))
+  (run-inbox! loop)
+  (when (loop-root loop)
+    (dispatch-events! loop
+                      (%poller-wait (loop-poller loop) (loop-events loop)
+                                    (timeout-ns loop)))
+    (when (timers-next (loop-timers loop))
+      (timers-expire! (loop-timers loop) (monotonic-ns)))))
+
+(define (turns! loop)
+  (when (loop-root loop)
+    (turn! loop)
+    (turns! loop)))
+
+(define (loop-run-until! loop)
+  "Run LOOP until its root is set to #f."
+  (define (caught exception)
+    (if (loop-inside? loop)
+        (abort-to-prompt task-tag exception)
+        (abort-to-prompt loop-tag exception)))
+  (with-fluids ((loop-fluid loop))
+    (let again ()
+      (call-with-prompt loop-tag
+        (lambda ()
+          (with-exception-handler caught (lambda () (turns! loop))))
+        (lambda (k exception)
+          ((loop-failed loop) exception)))
+      (when (loop-root loop) (again)))))
+
+(define (loop-close! loop)
+  (%poller-close (loop-poller loop)))
+
+(define (loop-ours? loop)
+  "Was LOOP made by this process, not by its parent?"
+  (%poller-ours? (loop-poller loop)))

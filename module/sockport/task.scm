@@ -1,0 +1,217 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Tasks, as programs use them: running loops, and what a task does to itself
+;;; and to another.
+
+(define-module (sockport task)
+  #:use-module (ice-9 atomic)
+  #:use-module (ice-9 suspendable-ports)
+  #:use-module (ice-9 threads)
+  #:use-module (sockport condition)
+  #:use-module (sockport deadline)
+  #:use-module (sockport group)
+  #:use-module (sockport loop)
+  #:use-module (sockport node)
+  #:use-module (sockport primitive)
+  #:use-module (sockport scope)
+  #:use-module (sockport slot)
+  #:use-module (sockport sync)
+  #:use-module (sockport timer)
+  #:use-module (sockport wait)
+  #:export (run-tasks
+            join
+            current-worker
+            call-with-cleanup)
+  #:re-export (spawn cancel! with-task-group
+               task? task-name task-state task-group?
+               current-task current-loop
+               &task-cancelled task-cancelled?
+               &task-errors task-errors? task-errors-others)
+  #:replace (sleep yield dynamic-wind))
+
+(define core-dynamic-wind (@ (guile) dynamic-wind))
+
+;;; Running.
+
+;;; The loops of the process, for those who close ports.
+(define loops (make-atomic-box '()))
+
+(define (update-loops! update)
+  (let* ((old (atomic-box-ref loops)) (new (update old)))
+    (unless (eq? old (atomic-box-compare-and-swap! loops old new))
+      (update-loops! update))))
+
+(define (forget-port port)
+  (for-each (lambda (loop) (loop-forget! loop port))
+            (atomic-box-ref loops)))
+
+(define watching?
+  (delay (begin (add-close-watcher! forget-port) #t)))
+
+(define (run-loop loop)
+  (parameterize ((current-read-waiter (lambda (port) (wait-for loop port 0)))
+                 (current-write-waiter (lambda (port) (wait-for loop port 1))))
+    (core-dynamic-wind
+      (lambda () (update-loops! (lambda (loops) (cons loop loops))))
+      (lambda () (loop-run-until! loop))
+      (lambda ()
+        (update-loops! (lambda (loops) (delq loop loops)))
+        (loop-close! loop)))))
+
+(define (run-worker thunk worker peers ready)
+  "Run THUNK as the first task of a loop; return its result, a list of values,
+and the exception the loop ended with, or #f."
+  (define group #f)
+  (define loop
+    (make-loop (lambda (exception) (group-fail! group exception))
+               group-ended #:worker worker #:peers peers))
+  (set! group (make-root-group loop (lambda () (set-loop-root! loop #f))))
+  (set-loop-root! loop group)
+  (ready loop)
+  (let ((main (spawn thunk #:loop loop #:name 'main)))
+    (run-loop loop)
+    (values (task-result main) (group-exception group))))
+
+(define (run-alone thunk)
+  (call-with-values
+      (lambda () (run-worker thunk 0 (vector #f) (const #t)))
+    (lambda (result exception)
+      (when exception
+        (raise-exception exception))
+      (apply values result))))
+
+;;; The loops are made one after the other, each in its thread, before any runs.
+(define (run-workers thunk count)
+  (define peers (make-vector count #f))
+  (define begun (make-mutex))
+  (define all-begun (make-condition-variable))
+  (define (begin! worker)
+    (lambda (loop)
+      (with-mutex begun
+        (vector-set! peers worker loop)
+        (broadcast-condition-variable all-begun)
+        (while (memq #f (vector->list peers))
+          (wait-condition-variable all-begun begun)))))
+  (define (fail-others! worker)
+    (for-each (lambda (loop)
+                (when (and loop (loop-root loop))
+                  (loop-post! loop
+                    (lambda ()
+                      (when (loop-root loop)
+                        (group-cancel! (loop-root loop)))))))
+              (vector->list peers)))
+  (define (work worker)
+    (call-with-values
+        (lambda ()
+          (run-worker (lambda ()
+                        (with-exception-handler
+                            (lambda (exception)
+                              (fail-others! worker)
+                              (raise-continuable exception))
+                          thunk))
+                      worker peers (begin! worker)))
+      (lambda (result exception)
+        (when exception (fail-others! worker))
+        (cons result exception))))
+  (let* ((threads (map (lambda (worker)
+                         (call-with-new-thread (lambda () (work worker))))
+                       (cdr (iota count))))
+         (results (cons (work 0) (map join-thread threads)))
+         (failures (filter identity (map cdr results))))
+    (when (pair? failures)
+      (raise-exception (with-others (car failures) (cdr failures))))
+    (apply values (caar results))))
+
+(define* (run-tasks thunk #:key (workers 1))
+  "Call THUNK in a task, run it and the tasks that it spawns until all have ended,
+and return THUNK's values.  An exception that leaves a task cancels the others
+and is raised here.  With WORKERS, that many threads each run THUNK and its tasks;
+the values are those of the first."
+  (unless (and (exact-integer? workers) (<= 1 workers 4096))
+    (scm-error 'out-of-range "run-tasks" "Value out of range: ~S"
+               (list workers) (list workers)))
+  (let ((loop (current-loop)))
+    (when (and loop (loop-ours? loop))
+      (error "run-tasks: tasks run here already; use spawn")))
+  (use-suspendable-ports!)
+  (force watching?)
+  (if (= workers 1)
+      (run-alone thunk)
+      (run-workers thunk workers)))
+
+(define (current-worker)
+  "Return the number of the loop that runs here, from 0; #f outside of loops."
+  (let ((loop (current-loop)))
+    (and loop (loop-worker loop))))
+
+;;; In a task.
+
+(define* (sleep seconds)
+  "Let SECONDS, a real number, pass; return 0.  Suspends the task, if one runs."
+  (let ((ns (seconds->ns seconds 1 "sleep")) (task (current-task)))
+    (cond ((not ns) (sleep 1000000000) (sleep seconds))
+          (task (sleep-in-task task ns))
+          (else (sleep-in-thread (max ns 1))))
+    0))
+
+(define (sleep-in-task task ns)
+  (let ((loop (task-loop task)))
+    (check-interrupt task)
+    (pause! loop task
+            (timer-add! (loop-timers loop) (+ (monotonic-ns) ns)
+                        (lambda () (task-ready! task))))
+    (check-interrupt task)))
+
+(define (sleep-in-thread ns)
+  (let ((timer (%timer-port ns)))
+    (call-with-cleanup (lambda () (wait-readable timer 'sleep))
+                       (lambda () (close-port timer)))))
+
+(define (yield)
+  "Let the other tasks that can run do so first."
+  (let ((task (current-task)))
+    (if task
+        (begin
+          (check-interrupt task)
+          (task-start! task)
+          (pause! (task-loop task) task #f)
+          (check-interrupt task))
+        ((@ (guile) yield)))))
+
+(define (join task)
+  "Wait until TASK has ended, and return its values.  Raises the exception it
+ended with."
+  (let* ((waiter (make-waiter))
+         (node (with-lock
+                (and (not (memq (task-state task) '(done failed cancelled)))
+                     (ring-add! (task-watchers task) waiter)))))
+    (when node
+      (call-with-cleanup (lambda () (await! waiter))
+                         (lambda () (with-lock (ring-remove! node)))))
+    (if (eq? (task-state task) 'done)
+        (apply values (task-result task))
+        (raise-exception (task-result task)))))
+
+;;; Cleaning up.
+
+(define (dynamic-wind in thunk out)
+  "As Guile's own, but in a task IN and OUT are not called when the task is
+suspended and resumed: only when THUNK is really entered and left."
+  (let ((loop (and (current-task) (current-loop))))
+    (if loop
+        (winding loop in thunk out)
+        (core-dynamic-wind in thunk out))))
+
+(define (call-with-cleanup thunk cleanup)
+  "Call THUNK, then CLEANUP, shielded, whether THUNK returns or raises an
+exception; return THUNK's values or raise its exception.  CLEANUP may wait."
+  (call-with-values
+      (lambda ()
+        (with-exception-handler
+            (lambda (exception)
+              (shielded cleanup)
+              (raise-exception exception))
+          thunk
+          #:unwind? #t))
+    (lambda results
+      (shielded cleanup)
+      (apply values results))))
