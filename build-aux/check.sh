@@ -58,8 +58,7 @@ build_and_test ()
   point "$what: configure" configured "$directory" -Dwerror=true "$@" || return
   point "$what: build without a warning" ninja -C "$directory" || return
   echo "==> $what: test"
-  # shellcheck disable=SC2086
-  meson test -C "$directory" --no-rebuild ${tests:-} 2>&1 |
+  meson test -C "$directory" --no-rebuild 2>&1 |
     grep -E '^ *[0-9]+/[0-9]+ '
   count "$directory/meson-logs/testlog.txt"
 }
@@ -82,8 +81,6 @@ CC=clang build_and_test 'the core with no guile, by clang' build-core \
 point 'the core asks for no guile' no_guile_asked
 build_and_test 'the core under address and undefined-behaviour sanitizers' \
   build-asan -Dguile=false -Db_sanitize=address,undefined -Doptimization=1
-tests=c-poller build_and_test 'the poller under the thread sanitizer' \
-  build-tsan -Dguile=false -Db_sanitize=thread -Doptimization=1
 if test -x build-core/examples/core-echo; then
   point 'the C example under valgrind' valgrind_example
 fi

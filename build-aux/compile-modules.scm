@@ -15,9 +15,10 @@
              (system base compile)
              (system base message))
 
-;; All but the one that every define-record-type sets off.
+;; All but those that what define-record-type and match leave behind sets off.
 (define warnings
-  (delete 'unused-toplevel (map warning-type-name %warning-types)))
+  (lset-difference eq? (map warning-type-name %warning-types)
+                   '(unused-toplevel unused-variable)))
 
 (define-record-type <unit>
   (make-unit name source object uses)
