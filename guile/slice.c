@@ -31,15 +31,19 @@ static void
 string_bytes (struct scm_skp__slice *slice, SCM string, int pos,
               const char *who)
 {
-  size_t length;
-  if (scm_to_int (scm_string_bytes_per_char (string)) > 1)
-    for (size_t i = 0; i < scm_c_string_length (string); i++)
-      if (SCM_CHAR (scm_c_string_ref (string, i)) > 255)
+  size_t length = scm_c_string_length (string);
+  SCM part = slice->size == length
+                 ? string
+                 : scm_c_substring_copy (string, slice->start,
+                                         slice->start + slice->size);
+  if (scm_to_int (scm_string_bytes_per_char (part)) > 1)
+    for (size_t i = 0; i < slice->size; i++)
+      if (SCM_CHAR (scm_c_string_ref (part, i)) > 255)
         scm_wrong_type_arg_msg (who, pos, string,
                                 "string of characters 0 to 255");
-  char *bytes = scm_to_latin1_stringn (string, &length);
   slice->bytes = copy_make (slice->size);
-  memcpy (slice->bytes, bytes + slice->start, slice->size);
+  char *bytes = scm_to_latin1_stringn (part, &length);
+  memcpy (slice->bytes, bytes, slice->size);
   free (bytes);
 }
 

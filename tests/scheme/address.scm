@@ -174,6 +174,7 @@
         (list (sockaddr:fam address) (sockaddr:protocol address)
               (sockaddr:ifindex address) (sockaddr:hatype address)
               (sockaddr:addr address)))
+      (test-equal "of nobody" 0 (sockaddr:pkttype address))
       (bind again address)
       (test-equal "binds again" address (getsockname again)))))
 
