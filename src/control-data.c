@@ -68,9 +68,9 @@ load_time (struct skp_part *part, const unsigned char *at,
   int64_t fraction = load_signed (at + half, half);
   int64_t time;
 
-  if (__builtin_mul_overflow (fraction, fraction_unit (field), &fraction)
+  if (fraction < 0 || fraction >= NANOSECONDS / fraction_unit (field)
       || __builtin_mul_overflow (seconds, (int64_t)NANOSECONDS, &time)
-      || __builtin_add_overflow (time, fraction, &time))
+      || __builtin_add_overflow (time, fraction * fraction_unit (field), &time))
     return -ERANGE;
   part->number = (uint64_t)time;
   return 0;

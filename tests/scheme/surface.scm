@@ -15,7 +15,7 @@
 
 ;; Modules that are there for the others.
 (define internal
-  '("condition" "fibers" "group" "loop" "node" "primitive" "scope" "slot"
+  '("condition" "fibers" "group" "loop" "node" "primitive" "retry" "scope" "slot"
     "sync" "timer" "wait"))
 
 (define (files-under directory suffixes)
