@@ -79,7 +79,7 @@ asked for; #f if that is more than a clock can tell."
                   (if (and (deadline-exceeded? exception)
                            (eq? (deadline-exceeded-scope exception) scope))
                       (abort-to-prompt tag)
-                      (raise-continuable exception)))
+                      (raise-exception exception #:continuable? #t)))
               thunk))
           (lambda (k) (on-expired))))))
 

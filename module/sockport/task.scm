@@ -106,7 +106,7 @@ and the exception the loop ended with, or #f."
                         (with-exception-handler
                             (lambda (exception)
                               (fail-others! worker)
-                              (raise-continuable exception))
+                              (raise-exception exception #:continuable? #t))
                           thunk))
                       worker peers (begin! worker)))
       (lambda (result exception)
