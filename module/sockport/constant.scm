@@ -1,22 +1,15 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Every constant of the core's list, defined and exported.
+;;; Every constant of the core's list, defined and exported.  By a loop when the
+;;; module is loaded: a thousand definitions take the compiler a minute.
 
 (define-module (sockport constant)
   #:use-module (sockport primitive))
 
-(define-syntax define-constants
-  (lambda (form)
-    (syntax-case form ()
-      ((define-constants)
-       (with-syntax ((((name . value) ...)
-                      (map (lambda (pair)
-                             (cons (datum->syntax form (car pair)) (cdr pair)))
-                           (%constants))))
-         #'(begin
-             (define name value) ...
-             (export! name) ...))))))
+(define (define-constants constants)
+  (for-each (lambda (constant)
+              (module-define! (current-module) (car constant) (cdr constant)))
+            constants)
+  ;; Replacing, because Guile has some of them.
+  (module-replace! (current-module) (map car constants)))
 
-(define-syntax-rule (export! name)
-  (module-export! (current-module) '(name) #:replace? #t))
-
-(define-constants)
+(define-constants (%constants))

@@ -11,7 +11,7 @@
 
 ;; Not module-ref: they are syntax, which the compiler opens.
 (define (procedure . parts)
-  (eval (apply symbol-append parts) module))
+  (eval (apply symbol-append parts) (resolve-module '(sockport structure))))
 
 ;; Zeros are a value of every field but those of addresses, where they are #f.
 (define (zeros name)
