@@ -5,6 +5,7 @@
 
 (use-modules (harness)
              (harness socket)
+             (harness waiting)
              (ice-9 atomic)
              (ice-9 control)
              (ice-9 match)
@@ -14,103 +15,6 @@
              (srfi srfi-1))
 
 (test-begin "wait")
-
-(define (fill! sock)
-  "Send until SOCK takes no more; return the number of bytes."
-  (let ((bytes (make-bytevector 65536 7)))
-    (let loop ((sum 0))
-      (match (catch 'system-error
-               (lambda () (send sock bytes MSG_DONTWAIT))
-               (const #f))
-        (#f sum)
-        (n (loop (+ sum n)))))))
-
-(define (drain! sock)
-  "Receive all that has come, without waiting."
-  (let ((bytes (make-bytevector 65536)))
-    (when (catch 'system-error
-            (lambda () (recv! sock bytes MSG_DONTWAIT))
-            (const #f))
-      (drain! sock))))
-
-;;; Everything that waits: a name, a thunk that makes what it needs, what waits,
-;;; and what ends it from outside.  The first port is the one it waits on.
-
-(define (call-waiting-accept server _)
-  (let ((accepted (accept server)))
-    (close-port (car accepted))
-    'done))
-
-(define (connected-later server)
-  "A client of a new connection to SERVER, which has room."
-  (let ((client (socket AF_UNIX SOCK_STREAM 0)))
-    (connect client (getsockname server))
-    client))
-
-(define (full-pair)
-  (let ((pair (unix-pair)))
-    (fill! (car pair))
-    pair))
-
-(define byte (make-bytevector 1 66))
-
-(define ways
-  (list
-   (list 'accept
-         (lambda () (cons (unix-listener) (socket AF_UNIX SOCK_STREAM 0)))
-         call-waiting-accept
-         (lambda (server client) (connect client (getsockname server))))
-   (list 'recv!
-         unix-pair
-         (lambda (a b)
-           (let ((buffer (make-bytevector 1)))
-             (and (= 1 (recv! a buffer)) (equal? buffer byte) 'done)))
-         (lambda (a b) (send b byte)))
-   (list 'recv!
-         unix-pair
-         (lambda (a b)
-           (let ((buffer (make-bytevector 1)))
-             (and (= 1 (recv! a buffer 0 0 1)) (equal? buffer byte) 'done)))
-         (lambda (a b) (send b byte)))
-   (list 'recvfrom!
-         (lambda () (unix-pair SOCK_DGRAM))
-         (lambda (a b)
-           (let ((buffer (make-bytevector 1)))
-             (and (= 1 (car (recvfrom! a buffer))) (equal? buffer byte) 'done)))
-         (lambda (a b) (send b byte)))
-   (list 'send
-         full-pair
-         (lambda (a b) (and (= 1 (send a byte)) 'done))
-         (lambda (a b) (drain! b)))
-   (list 'sendto
-         (lambda ()
-           (let ((server (socket AF_UNIX SOCK_DGRAM 0))
-                 (client (socket AF_UNIX SOCK_DGRAM 0)))
-             (bind server AF_UNIX "")
-             (false-if-exception
-              (let loop ()
-                (sendto client byte (getsockname server) MSG_DONTWAIT)
-                (loop)))
-             (cons client server)))
-         (lambda (client server)
-           (and (= 1 (sendto client byte (getsockname server))) 'done))
-         (lambda (client server) (recv! server (make-bytevector 1))))
-   (list 'connect
-         (lambda ()
-           (let ((server (unix-listener 0)))
-             (fill-queue! server)
-             (cons (socket AF_UNIX SOCK_STREAM 0) server)))
-         (lambda (client server)
-           (connect client (getsockname server))
-           (getpeername client)
-           'done)
-         (lambda (client server) (accept server)))))
-
-(define queued '())
-(define (fill-queue! server)
-  (let ((client (socket AF_UNIX SOCK_STREAM 0)))
-    (connect client (getsockname server))
-    (set! queued (cons client queued))))
 
 (define-syntax-rule (for-each-way (title name a b wait! end!) body ...)
   (for-each
@@ -123,8 +27,7 @@
                  (wait! (lambda () (waiting a b)))
                  (end! (lambda () (ending a b))))
             body ...))
-        (for-each close-port queued)
-        (set! queued '())
+        (close-queued!)
         (gc))))
    ways))
 
@@ -247,7 +150,7 @@
                            (connect client (getsockname server))
                            client))
                        (iota 4))))
-    (set! queued clients)
+    (close-later! clients)
     server))
 
 (test-case "connect to a TCP listener whose queue is full"
@@ -271,8 +174,7 @@
         (match (join-thread thread (+ 10 (current-time)) 'late)
           ((key errno who) (list key errno))
           (other other))))
-    (for-each close-port queued)
-    (set! queued '())))
+    (close-queued!)))
 
 (test-case "connect does not spin when somebody else has read its error"
   (let-ports ((server (full-tcp-listener))
@@ -286,8 +188,7 @@
         (match (join-thread thread (+ 10 (current-time)) 'late)
           (('system-error errno who) #t)
           (other (format #t "# ~s~%" other) #f))))
-    (for-each close-port queued)
-    (set! queued '())))
+    (close-queued!)))
 
 (test-case "several threads wait on one port"
   (let-ports ((pair (unix-pair)))
@@ -326,7 +227,8 @@
                           (loop))))))
                  (iota 8))))
       (do ((i 0 (+ i 1))) ((= i count))
-        (close-port (connected-later server)))
+        (let-ports ((client (socket AF_UNIX SOCK_STREAM 0)))
+          (connect client (getsockname server))))
       (wait-until (lambda () (= count (atomic-box-ref taken))))
       (test-equal "each connection once" count (atomic-box-ref taken))
       (usleep 20000)
@@ -351,8 +253,7 @@
               (lambda () (ending (car pair) (cdr pair)))
               (lambda () (waiting (car pair) (cdr pair))))))))
      ways)
-    (for-each close-port queued)
-    (set! queued '())
+    (close-queued!)
     (gc)
     (for-each close-port many)))
 
