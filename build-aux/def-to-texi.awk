@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-# Makes the manual's tables from src/constant.def, option.def and structure.def,
-# one of them at a time.
+# Makes the manual's tables from src/constant.def, control.def, option.def and
+# structure.def, one of them at a time.
 
 function scheme(name) {
   gsub(/_/, "-", name)
@@ -122,6 +122,47 @@ function known(table, key) {
   sub(/^SO_/, "", name)
   printf "@item %s\n@vindex %s\nThe same as @code{%s}.\n", scheme(name), \
     column[1], column[2]
+}
+
+# Control messages: a table; the words say what the data is.
+
+BEGIN {
+  layout_text["rights"] = "list of ports"
+  layout_text["descriptor"] = "list of a descriptor object"
+  layout_text["credentials"] = "@code{#(pid uid gid)}"
+  layout_text["pktinfo"] = "@code{#(interface local address)}"
+  layout_text["pktinfo6"] = "@code{#(interface address)}"
+  layout_text["timestamping_old"] = layout_text["timestamping_new"] = \
+    "@code{#(software legacy hardware)}, times"
+  layout_text["timestamping_pktinfo"] = "@code{#(interface length)}"
+  layout_text["error"] = \
+    "@code{#(errno origin type code info data offender)}"
+  layout_text["pathmtu"] = "@code{#(address mtu)}"
+  layout_text["auxdata"] = \
+    "@code{#(status length captured mac net vlan-tci vlan-tpid)}"
+  layout_text["address"] = "address object"
+  layout_text["bytes"] = "bytevector"
+  layout_text["signed32"] = layout_text["unsigned8"] = "integer"
+  layout_text["unsigned16"] = layout_text["unsigned32"] = "integer"
+  layout_text["unsigned64"] = "integer"
+  layout_text["timeval_old"] = layout_text["timeval_new"] = "time"
+  layout_text["timespec_old"] = layout_text["timespec_new"] = "time"
+}
+
+/^CONTROL \(/ {
+  while ($0 !~ /\)$/) {
+    row = $0
+    getline
+    $0 = row " " $0
+  }
+  row = $0
+  gsub(/^CONTROL \(|\)$|"/, "", row)
+  split(row, column, /, +/)
+  if (!open)
+    print "@table @code"
+  open = 1
+  printf "@item %s\n@code{%s}, @code{%s}: %s.\n", column[1], column[2], \
+    column[3], known(layout_text, column[4])
 }
 
 # Structures: a constructor, a predicate and the accessors of each.

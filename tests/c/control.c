@@ -25,6 +25,9 @@ a_buffer_is_walked_as_it_was_built (void **state)
       end = skp_control_append (buffer, sizeof buffer, (size_t)end, &item);
       assert_true (end > 0);
     }
+  assert_int_equal (end, skp_control_space (0) + 2 * skp_control_space (1)
+                             + skp_control_space (13));
+  assert_int_equal (skp_control_data_offset (), CMSG_LEN (0));
   size_t at = 0;
   struct skp_control_item item;
   for (size_t i = 0; i < 4; i++)

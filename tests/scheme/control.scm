@@ -122,6 +122,7 @@
 
 (test-case "unknown control messages stay whole"
   (let ((message (make-control-message 4711 17 #vu8(1 2 3))))
+    (test-assert "a control message" (control-message? message))
     (test-equal "name" #f (control-message-name message))
     (test-equal "data" #vu8(1 2 3) (control-message-data message))
     (test-equal "level" 4711 (control-message-level message))

@@ -46,7 +46,10 @@
         (test-equal "a bytevector's parts" #vu8(0 97 98 99 103 0) one)
         (test-equal "a string's part" "-def" text)
         (test-equal "no address" #f (message-address message))
-        (test-equal "no control messages" '() (message-control message))))))
+        (test-equal "no control messages" '() (message-control message))
+        (test-equal "no flags" 0 (message-flags message))
+        (test-assert "a message" (message? message))
+        (test-equal "not a message" #f (message? far))))))
 
 (test-case "a lone buffer is a slice"
   (with-pair (SOCK_DGRAM near far)
@@ -389,6 +392,11 @@
              (test-equal "origin" origin (queued-error-origin e))
              (test-equal "offender" address
                (sockaddr:addr (queued-error-offender e)))
+             (test-equal "type, code, info and data"
+               (if (= family AF_INET) '(3 3 0 0) '(1 4 0 0))
+               (list (queued-error-type e) (queued-error-code e)
+                     (queued-error-info e) (queued-error-data e)))
+             (test-equal "nothing else came" '() (queued-error-control e))
              (test-equal "where it was sent" to (queued-error-destination e))
              (test-equal "what was sent" (string->utf8 "hello")
                (queued-error-packet e))))
