@@ -1,0 +1,234 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; ICMP errors on UDP, read from the queue of errors, with who sent them: over
+;;; loopback, and through a router between network namespaces.
+
+(use-modules (harness) (harness namespace) (harness process) (harness socket)
+             (ice-9 format) (ice-9 match)
+             (rnrs bytevectors) (srfi srfi-1)
+             (sockport))
+
+(define (trace-path . arguments)
+  (call-with-values
+      (lambda ()
+        (apply run-program "guile" "--no-auto-compile" "-s"
+               (string-append (getenv "SOCKPORT_SOURCE")
+                              "/examples/trace-path.scm")
+               arguments))
+    (lambda (status output)
+      (list status output))))
+
+(define (udp family)
+  (let ((sock (socket family SOCK_DGRAM 0)))
+    (set-socket-option! sock
+                        (if (= family AF_INET) 'ip-recverr 'ipv6-recverr) #t)
+    (set-socket-option! sock 'rcvtimeo 10)
+    sock))
+
+(define (loopback family)
+  (if (= family AF_INET) INADDR_LOOPBACK 1))
+
+(define (free-port family)
+  "A port of UDP that was free a moment ago."
+  (let-ports ((sock (socket family SOCK_DGRAM 0)))
+    (bind sock family (loopback family) 0)
+    (sockaddr:port (getsockname sock))))
+
+(define (errno-of thunk)
+  (catch 'system-error
+    (lambda () (thunk) #f)
+    (lambda args (system-error-errno args))))
+
+(define (host-of address)
+  (and address (inet-ntop (sockaddr:fam address) (sockaddr:addr address))))
+
+(define (facts error)
+  (list (queued-error-errno error) (queued-error-origin error)
+        (queued-error-type error) (queued-error-code error)
+        (host-of (queued-error-offender error))))
+
+(define families
+  `((,AF_INET "127.0.0.1" icmp 3 3) (,AF_INET6 "::1" icmp6 1 4)))
+
+(test-begin "real-errors")
+
+(for-each
+ (match-lambda
+   ((family host origin type code)
+    (test-case (string-append "loopback " host)
+      (let-ports ((sock (udp family)))
+        (let ((port (free-port family)))
+          (test-equal "nothing yet" '() (receive-errors sock))
+          (connect sock family (inet-pton family host) port)
+          (send sock "to nobody")
+          (test-equal "the call fails" ECONNREFUSED
+            (errno-of (lambda () (recv! sock (make-string 9)))))
+          (match (receive-errors sock)
+            ((error)
+             (test-assert "a condition" (queued-error? error))
+             (test-equal "who and why" (list ECONNREFUSED origin type code host)
+               (facts error))
+             (test-equal "it was going to" (list host port)
+               (list (host-of (queued-error-destination error))
+                     (sockaddr:port (queued-error-destination error))))
+             (test-equal "what was sent" (string->utf8 "to nobody")
+               (queued-error-packet error))
+             (test-equal "nothing else" '(0 0)
+               (list (queued-error-info error) (queued-error-data error)))
+             (test-assert "raised and caught"
+               (catch #t
+                 (lambda () (raise-exception error))
+                 (lambda (key . args) (eq? error (car args))))))
+            (errors (test-equal "one error" 1 (length errors))))
+          (test-equal "drained" '() (receive-errors sock)))))
+    (test-case (string-append "which of several destinations " host)
+      (let-ports ((sock (udp family)))
+        (let ((ports (list (free-port family) (free-port family)
+                           (free-port family))))
+          (for-each
+           (lambda (port)
+             ;; The error of the one before makes sendto fail.
+             (wait-until
+              (lambda ()
+                (not (errno-of
+                      (lambda ()
+                        (sendto sock (number->string port) family
+                                (inet-pton family host) port)))))))
+           ports)
+          (let ((errors '()))
+            (define (enough?)
+              (set! errors (append errors (receive-errors sock 1)))
+              (= (length errors) 3))
+            (wait-until enough?)
+            (test-equal "each is told" ports
+              (map (lambda (error)
+                     (sockaddr:port (queued-error-destination error)))
+                   errors))
+            (test-equal "with its data" (map number->string ports)
+              (map (lambda (error) (utf8->string (queued-error-packet error)))
+                   errors))))))
+    (test-case (string-append "the packet is cut " host)
+      (let-ports ((sock (udp family)))
+        (connect sock family (inet-pton family host) (free-port family))
+        (send sock (make-string 500 #\x))
+        (errno-of (lambda () (recv! sock (make-string 1))))
+        (test-equal "to four bytes" '(4)
+          (map (lambda (error)
+                 (bytevector-length (queued-error-packet error)))
+               (receive-errors sock #f 4)))))
+    (test-case (string-append "trace-path.scm " host)
+      (test-equal "the host itself refuses"
+        (list 0 (format #f " 1  ~a  Connection refused (~a, type ~a, code ~a)~%"
+                        host origin type code))
+        (trace-path host)))))
+ families)
+
+;;; left -- router -- right
+
+(define (connect-namespaces a a-name a-addresses b b-name b-addresses)
+  (ip "link" "add" a-name "netns" a "type" "veth" "peer" "name" b-name
+      "netns" b)
+  (for-each (match-lambda
+              ((namespace name addresses)
+               (ip "-n" namespace "link" "set" name "up")
+               (for-each (lambda (address)
+                           (apply ip "-n" namespace "addr" "add" address
+                                  "dev" name
+                                  (if (string-index address #\:)
+                                      '("nodad")
+                                      '())))
+                         addresses)))
+            (list (list a a-name a-addresses) (list b b-name b-addresses))))
+
+(define (set-sysctl! name value)
+  (call-with-output-file (string-append "/proc/sys/" name)
+    (lambda (port) (display value port))))
+
+(define (make-route left router right)
+  (connect-namespaces left "left" '("10.7.1.2/24" "fd71::2/64")
+                      router "to-left" '("10.7.1.1/24" "fd71::1/64"))
+  (connect-namespaces router "to-right" '("10.7.2.1/24" "fd72::1/64")
+                      right "right" '("10.7.2.2/24" "fd72::2/64"))
+  (for-each (lambda (arguments) (apply ip arguments))
+            `(("-n" ,left "route" "add" "default" "via" "10.7.1.1")
+              ("-n" ,left "-6" "route" "add" "default" "via" "fd71::1")
+              ("-n" ,right "route" "add" "default" "via" "10.7.2.1")
+              ("-n" ,right "-6" "route" "add" "default" "via" "fd72::1")
+              ("-n" ,router "route" "add" "unreachable" "10.7.3.0/24")
+              ("-n" ,router "route" "add" "prohibit" "10.7.4.0/24")
+              ("-n" ,router "-6" "route" "add" "unreachable" "fd73::/64")
+              ("-n" ,router "link" "set" "to-right" "mtu" "1300")))
+  (in-namespace router
+    (lambda ()
+      ;; No limit of the rate of errors.
+      (set-sysctl! "net/ipv4/icmp_ratelimit" 0)
+      (set-sysctl! "net/ipv6/icmp/ratelimit" 0)
+      (set-sysctl! "net/ipv4/ip_forward" 1)
+      (set-sysctl! "net/ipv6/conf/all/forwarding" 1)))
+  (in-namespace right
+    (lambda ()
+      (set-sysctl! "net/ipv6/icmp/ratelimit" 0))))
+
+(define (with-route thunk)
+  (call-with-namespaces 3
+    (lambda (left router right)
+      (make-route left router right)
+      (in-namespace left thunk))))
+
+(define* (error-of-sending host #:key hops (size 5) discover?)
+  "The facts of the first error that a datagram to HOST meets, and its info."
+  (define family (if (string-index host #\:) AF_INET6 AF_INET))
+  (define inet? (= family AF_INET))
+  (let-ports ((sock (udp family)))
+    (connect sock family (inet-pton family host) 9)
+    (when hops
+      (set-socket-option! sock (if inet? 'ip-ttl 'ipv6-unicast-hops) hops))
+    (when discover?
+      (set-socket-option! sock
+                          (if inet? 'ip-mtu-discover 'ipv6-mtu-discover)
+                          IP_PMTUDISC_DO))
+    (unless (errno-of (lambda () (send sock (make-string size #\x))))
+      (errno-of (lambda () (recv! sock (make-string 1)))))
+    (match (receive-errors sock 1)
+      ((error) (append (facts error) (list (queued-error-info error))))
+      (() #f))))
+
+(test-case "through a router"
+  (with-route
+   (lambda ()
+     (test-equal "time exceeded" `(,EHOSTUNREACH icmp 11 0 "10.7.1.1" 0)
+       (error-of-sending "10.7.2.2" #:hops 1))
+     (test-equal "hop limit exceeded" `(,EHOSTUNREACH icmp6 3 0 "fd71::1" 0)
+       (error-of-sending "fd72::2" #:hops 1))
+     (test-equal "nobody listens" `(,ECONNREFUSED icmp 3 3 "10.7.2.2" 0)
+       (error-of-sending "10.7.2.2"))
+     (test-equal "nobody listens, IPv6" `(,ECONNREFUSED icmp6 1 4 "fd72::2" 0)
+       (error-of-sending "fd72::2"))
+     (test-equal "host unreachable" `(,EHOSTUNREACH icmp 3 1 "10.7.1.1" 0)
+       (error-of-sending "10.7.3.1"))
+     (test-equal "no route" `(,ENETUNREACH icmp6 1 0 "fd71::1" 0)
+       (error-of-sending "fd73::1"))
+     (test-equal "prohibited" `(,EHOSTUNREACH icmp 3 13 "10.7.1.1" 0)
+       (error-of-sending "10.7.4.1"))
+     (test-equal "too long, and how long it may be"
+       `(,EMSGSIZE icmp 3 4 "10.7.1.1" 1300)
+       (error-of-sending "10.7.2.2" #:size 1400 #:discover? #t))
+     (test-equal "too long, IPv6" `(,EMSGSIZE icmp6 2 0 "fd71::1" 1300)
+       (error-of-sending "fd72::2" #:size 1400 #:discover? #t))
+     (test-equal "now this machine knows" `(,EMSGSIZE local 0 0 #f 1300)
+       (error-of-sending "10.7.2.2" #:size 1400 #:discover? #t)))))
+
+(test-case "trace-path.scm through a router"
+  (with-route
+   (lambda ()
+     (test-equal "both hops"
+       (list 0 (string-append
+                " 1  10.7.1.1  No route to host (icmp, type 11, code 0)\n"
+                " 2  10.7.2.2  Connection refused (icmp, type 3, code 3)\n"))
+       (trace-path "10.7.2.2"))
+     (test-equal "both hops, IPv6"
+       (list 0 (string-append
+                " 1  fd71::1  No route to host (icmp6, type 3, code 0)\n"
+                " 2  fd72::2  Connection refused (icmp6, type 1, code 4)\n"))
+       (trace-path "fd72::2")))))
+
+(test-end "real-errors")
