@@ -2,26 +2,12 @@
 /* The kinds of option values: a function in, a function out and a size for
    each.  Nothing here knows an option.  */
 
-#include "option-value.h"
+#include "option-kind.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <string.h>
 
 #include "structure.h"
-
-/* The argument that a value is made from, for messages.  */
-struct source
-{
-  SCM value;
-  int pos;
-  const char *who;
-};
-
-typedef SCM from_function (const struct skp_option *, const unsigned char *,
-                           size_t);
-typedef void to_function (struct scm_skp__value *, const struct skp_option *,
-                          const struct source *);
 
 _Noreturn static void
 refuse (const struct source *s, const char *expected)
@@ -35,8 +21,8 @@ out_of_range (const struct source *s, SCM value)
   scm_out_of_range_pos (s->who, value, scm_from_int (s->pos));
 }
 
-static void
-give (struct scm_skp__value *to, const void *bytes, size_t length)
+void
+scm_skp__give (struct scm_skp__value *to, const void *bytes, size_t length)
 {
   memcpy (to->store, bytes, length);
   to->length = length;
@@ -62,7 +48,7 @@ int_to (struct scm_skp__value *to, const struct skp_option *option,
   (void)option;
   int value
       = (int)scm_skp__integer (s->value, INT_MIN, INT_MAX, s->pos, s->who);
-  give (to, &value, sizeof value);
+  scm_skp__give (to, &value, sizeof value);
 }
 
 static SCM
@@ -82,7 +68,7 @@ uint_to (struct scm_skp__value *to, const struct skp_option *option,
   (void)option;
   uint32_t value
       = (uint32_t)scm_skp__integer (s->value, 0, UINT32_MAX, s->pos, s->who);
-  give (to, &value, sizeof value);
+  scm_skp__give (to, &value, sizeof value);
 }
 
 static SCM
@@ -102,7 +88,7 @@ wide_to (struct scm_skp__value *to, const struct skp_option *option,
 {
   (void)option;
   uint64_t value = scm_skp__bits (s->value, 0, s->pos, s->who);
-  give (to, &value, sizeof value);
+  scm_skp__give (to, &value, sizeof value);
 }
 
 static SCM
@@ -137,9 +123,10 @@ pair_from (const struct skp_option *option, const unsigned char *bytes,
                    scm_from_int64 ((int64_t)part[1]));
 }
 
-static void
-structure_to (struct scm_skp__value *to, const struct skp_option *option,
-              const struct source *s)
+void
+scm_skp__structure_value (struct scm_skp__value *to,
+                          const struct skp_option *option,
+                          const struct source *s)
 {
   to->length = option->structure->size;
   memset (to->store, 0, to->length);
@@ -154,7 +141,7 @@ pair_to (struct scm_skp__value *to, const struct skp_option *option,
   const struct skp_field *fields = option->structure->fields;
   if (!scm_is_pair (s->value))
     {
-      structure_to (to, option, s);
+      scm_skp__structure_value (to, option, s);
       return;
     }
   to->length = option->structure->size;
@@ -185,96 +172,6 @@ structure_from (const struct skp_option *option, const unsigned char *bytes,
   return scm_skp__structure_from (option->structure, bytes, length);
 }
 
-static const struct skp_field *
-field_named (const struct skp_option *option, const char *name)
-{
-  const struct skp_structure *structure = option->structure;
-  for (size_t i = 0; i < structure->count; i++)
-    if (!strcmp (structure->fields[i].name, name))
-      return &structure->fields[i];
-  return NULL;
-}
-
-/* Every address below this one is of network 0, which no interface has.  */
-#define FIRST_ADDRESS (1 << 24)
-
-/* INTERFACE, a name or an integer, into a structure that holds an index or, for
-   IPv4, one of the interface's addresses.  */
-static void
-interface_into (struct scm_skp__value *to, const struct skp_option *option,
-                SCM interface, const struct source *s)
-{
-  const struct skp_field *address = field_named (option, "address");
-  if (address && SCM_I_INUMP (interface)
-      && SCM_I_INUM (interface) >= FIRST_ADDRESS)
-    scm_skp__field_to (address, to->store, interface, s->pos, s->who);
-  else
-    {
-      int index = scm_skp__interface (interface, s->pos, s->who);
-      skp_structure_store (field_named (option, "ifindex"), to->store,
-                           (uint64_t)index);
-    }
-}
-
-static void
-membership_to (struct scm_skp__value *to, const struct skp_option *option,
-               const struct source *s)
-{
-  if (!scm_is_pair (s->value))
-    {
-      structure_to (to, option, s);
-      return;
-    }
-  to->length = option->structure->size;
-  memset (to->store, 0, to->length);
-  scm_skp__field_to (field_named (option, "group"), to->store,
-                     SCM_CAR (s->value), s->pos, s->who);
-  interface_into (to, option, SCM_CDR (s->value), s);
-}
-
-static void
-interface_to (struct scm_skp__value *to, const struct skp_option *option,
-              const struct source *s)
-{
-  (void)option;
-  int index = scm_skp__interface (s->value, s->pos, s->who);
-  give (to, &index, sizeof index);
-}
-
-static SCM
-network_interface_from (const struct skp_option *option,
-                        const unsigned char *bytes, size_t length)
-{
-  uint32_t index = 0;
-  (void)option;
-  memcpy (&index, bytes, length < sizeof index ? length : sizeof index);
-  return scm_from_uint32 (ntohl (index));
-}
-
-static void
-network_interface_to (struct scm_skp__value *to,
-                      const struct skp_option *option, const struct source *s)
-{
-  (void)option;
-  uint32_t index
-      = htonl ((uint32_t)scm_skp__interface (s->value, s->pos, s->who));
-  give (to, &index, sizeof index);
-}
-
-static void
-address_interface_to (struct scm_skp__value *to,
-                      const struct skp_option *option, const struct source *s)
-{
-  if (scm_skp__is_structure (option->structure, s->value))
-    {
-      structure_to (to, option, s);
-      return;
-    }
-  to->length = option->structure->size;
-  memset (to->store, 0, to->length);
-  interface_into (to, option, s->value, s);
-}
-
 static SCM
 address_from (const struct skp_option *option, const unsigned char *bytes,
               size_t length)
@@ -295,7 +192,7 @@ descriptor_to (struct scm_skp__value *to, const struct skp_option *option,
   int fd = SCM_PORTP (s->value)
                ? scm_skp__fd (s->value, s->pos, s->who)
                : (int)scm_skp__integer (s->value, 0, INT_MAX, s->pos, s->who);
-  give (to, &fd, sizeof fd);
+  scm_skp__give (to, &fd, sizeof fd);
 }
 
 static SCM
@@ -365,14 +262,18 @@ static const struct
   [SKP_OPTION_STRING] = { "string", string_from, string_to, 0 },
   [SKP_OPTION_LINGER] = { "linger", pair_from, pair_to, 0 },
   [SKP_OPTION_TIMEVAL] = { "timeval", pair_from, timeval_to, 0 },
-  [SKP_OPTION_STRUCTURE] = { "structure", structure_from, structure_to, 0 },
-  [SKP_OPTION_MEMBERSHIP] = { "membership", bytes_from, membership_to, 0 },
+  [SKP_OPTION_STRUCTURE]
+  = { "structure", structure_from, scm_skp__structure_value, 0 },
+  [SKP_OPTION_MEMBERSHIP]
+  = { "membership", bytes_from, scm_skp__membership_to, 0 },
   [SKP_OPTION_INTERFACE]
-  = { "interface", int_from, interface_to, sizeof (int) },
-  [SKP_OPTION_NETWORK_INTERFACE] = { "interface", network_interface_from,
-                                     network_interface_to, sizeof (uint32_t) },
-  [SKP_OPTION_ADDRESS_INTERFACE] = { "interface", network_interface_from,
-                                     address_interface_to, sizeof (uint32_t) },
+  = { "interface", int_from, scm_skp__interface_to, sizeof (int) },
+  [SKP_OPTION_NETWORK_INTERFACE]
+  = { "interface", scm_skp__network_interface_from,
+      scm_skp__network_interface_to, sizeof (uint32_t) },
+  [SKP_OPTION_ADDRESS_INTERFACE]
+  = { "interface", scm_skp__network_interface_from,
+      scm_skp__address_interface_to, sizeof (uint32_t) },
   [SKP_OPTION_ADDRESS]
   = { "address", address_from, bytes_to, sizeof (struct sockaddr_storage) },
   [SKP_OPTION_DESCRIPTOR]

@@ -32,7 +32,8 @@
 #include <linux/tls.h>
 #include <linux/vm_sockets.h>
 
-/* <linux/tcp.h>, <linux/udp.h> and <linux/in.h>, whose structures clash with glibc's.  */
+/* <linux/tcp.h>, <linux/udp.h> and <linux/in.h>, whose structures clash with
+ * glibc's.  */
 #ifndef TCP_ENCAP_ESPINTCP
 #  define TCP_ENCAP_ESPINTCP 7
 #endif

@@ -2,7 +2,7 @@
 
 (use-modules (harness)
              (harness namespace)
-             (harness raw-option)
+             (harness option)
              (rnrs bytevectors)
              (sockport))
 
