@@ -9,8 +9,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define CALL_MAX 1024 /* UIO_MAXIOV: messages in one sendmmsg, slices in one   \
-                       */
+#define CALL_MAX                                                               \
+  1024 /* UIO_MAXIOV: messages in one sendmmsg, slices in one                  \
+        */
 #define JOINED_MAX 65536 /* room for the largest joined datagram */
 #define JOINED_SLOTS 64  /* that many of those are received at once */
 #define SEGMENTS_MAX 128 /* UDP_MAX_SEGMENTS since Linux 6.9; 64 before */

@@ -156,12 +156,13 @@ skp_structure_store (const struct skp_field *field, void *bytes,
                      uint64_t number)
 {
   unsigned char *at = (unsigned char *)bytes + field->offset;
-  uint64_t mask = bits_mask (field) << bits_shift (field);
+  uint64_t mask;
 
   if (!is_number (field))
     return -EINVAL;
   if (!fits (field, number))
     return -ERANGE;
+  mask = bits_mask (field) << bits_shift (field);
   number = number << bits_shift (field) & mask;
   for (int i = 0; i < field->size; i++, number >>= 8, mask >>= 8)
     {

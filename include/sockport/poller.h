@@ -56,8 +56,8 @@ SKP_API int skp_poller_wait (struct skp_poller *poller,
                              struct skp_poller_event *events, int count,
                              int64_t timeout_ns);
 
-/* End the wait that goes on, or else the next one that would sleep, at once.  From any thread;
-   costs a system call only while the owner sleeps.  */
+/* End the wait that goes on, or else the next one that would sleep, at once.
+   From any thread; costs a system call only while the owner sleeps.  */
 SKP_API int skp_poller_wake (struct skp_poller *poller);
 
 SKP_END_DECLS
