@@ -240,26 +240,38 @@ connect_result (SCM sock)
   return scm_from_bool (result);
 }
 
-/* A full queue has no event to wait for: look again after 1 ms, 2 ms, …  */
+/* A full queue has no event to wait for: look again after 1 ms, 2 ms, …  Not
+   after DEADLINE_NS.  */
 #define PAUSE_MAX_MS 64
+
+static SCM
+connect_patiently (SCM sock, SCM fam, SCM address, SCM args,
+                   int64_t deadline_ns)
+{
+  static const char who[] = "connect";
+  SCM result = SCM_INUM0;
+  for (int ms = 1; scm_is_eq (result, SCM_INUM0);
+       ms = ms < PAUSE_MAX_MS ? 2 * ms : ms)
+    {
+      int64_t now = scm_skp__monotonic_ns ();
+      if (deadline_ns >= 0 && now >= deadline_ns)
+        scm_skp__error (-EAGAIN, who);
+      scm_skp__wait (sock, 0, now + ms * INT64_C (1000000), who);
+      result = connect_try (sock, fam, address, args);
+    }
+  return result;
+}
 
 SCM
 scm_skp_connect (SCM sock, SCM fam, SCM address, SCM args)
 {
   static const char who[] = "connect";
-  SCM result;
   int mode = nonblocking (sock, who);
+  SCM result = connect_try (sock, fam, address, args);
 
-  for (int ms = 1;; ms = ms < PAUSE_MAX_MS ? 2 * ms : ms)
-    {
-      result = connect_try (sock, fam, address, args);
-      if (!scm_is_eq (result, SCM_INUM0))
-        break;
-      if (mode)
-        scm_skp__error (-EAGAIN, who);
-      scm_skp__wait (sock, 0, scm_skp__monotonic_ns () + ms * INT64_C (1000000),
-                     who);
-    }
+  if (scm_is_eq (result, SCM_INUM0))
+    result = connect_patiently (sock, fam, address, args,
+                                scm_skp__block_deadline (sock, POLLOUT, who));
   while (scm_is_false (result) && !mode)
     {
       scm_skp__block (sock, POLLOUT, who);

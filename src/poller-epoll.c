@@ -43,7 +43,7 @@ to_milliseconds (int64_t timeout_ns)
 {
   if (timeout_ns < 0)
     return -1;
-  int64_t ms = (timeout_ns + NS_PER_MS - 1) / NS_PER_MS;
+  int64_t ms = timeout_ns / NS_PER_MS + (timeout_ns % NS_PER_MS != 0);
   return ms < INT32_MAX ? (int)ms : INT32_MAX;
 }
 
