@@ -68,11 +68,25 @@ no_guile_asked ()
   ! grep -E 'libguile|guile-3|guild' build-core/build.ninja
 }
 
-# The C example under valgrind, which sees also what the tests do not free.
+# The C example under valgrind, talking to an echo.
 valgrind_example ()
 {
-  valgrind -q --error-exitcode=99 --leak-check=full --track-fds=yes \
-    build-core/examples/core-echo
+  name=$steps/echo
+  rm -f "$name"
+  socat "UNIX-LISTEN:$name" PIPE &
+  peer=$!
+  tries=0
+  until test -S "$name" || test $tries = 200; do
+    sleep 0.05
+    tries=$((tries + 1))
+  done
+  said=$(valgrind -q --error-exitcode=99 --leak-check=full --track-fds=yes \
+           build-core/examples/core-client "unix:$name" good morning)
+  status=$?
+  kill $peer
+  wait $peer
+  echo "$said"
+  test $status = 0 && test "$said" = 'good morning'
 }
 
 build_and_test 'all' build-check
@@ -81,7 +95,7 @@ CC=clang build_and_test 'the core with no guile, by clang' build-core \
 point 'the core asks for no guile' no_guile_asked
 build_and_test 'the core under address and undefined-behaviour sanitizers' \
   build-asan -Dguile=false -Db_sanitize=address,undefined -Doptimization=1
-if test -x build-core/examples/core-echo; then
+if test -x build-core/examples/core-client; then
   point 'the C example under valgrind' valgrind_example
 fi
 echo '==> lints'
