@@ -176,8 +176,8 @@ scm_skp__address_to (struct skp_address *address, SCM vector, int pos,
 }
 
 int
-scm_skp__address_args (struct skp_address *address, SCM family, SCM *args,
-                       int pos, const char *who)
+scm_skp__address_args (struct skp_address *address, SCM family, SCM *first,
+                       SCM *args, int pos, const char *who)
 {
   SCM values[SKP_ADDRESS_PARTS];
   int count = 0;
@@ -189,6 +189,11 @@ scm_skp__address_args (struct skp_address *address, SCM family, SCM *args,
     }
   int number = (int)scm_skp__integer (family, 0, (sa_family_t)-1, pos, who);
   const struct skp_family *rules = skp_address_family (number);
+  if (!SCM_UNBNDP (*first))
+    {
+      values[count++] = *first;
+      *first = SCM_UNDEFINED;
+    }
   for (; count < rules->count && scm_is_pair (*args); *args = SCM_CDR (*args))
     values[count++] = SCM_CAR (*args);
   if (count < rules->required)
@@ -197,51 +202,72 @@ scm_skp__address_args (struct skp_address *address, SCM family, SCM *args,
   return count;
 }
 
-static SCM
-part_from (const struct skp_part *part, const struct skp_part_rule *rule)
+void
+scm_skp__address_whole (struct skp_address *address, SCM family, SCM first,
+                        SCM args, int pos, const char *who)
 {
-  switch (rule->kind)
-    {
-    case SKP_PART_NUMBER:
-      return SCM_POSFIXABLE (part->number) ? SCM_I_MAKINUM (part->number)
-                                           : scm_from_uint64 (part->number);
-    case SKP_PART_WIDE:
-      return scm_skp__wide_from (part->bytes);
-    case SKP_PART_NAME:
-      return part->bytes ? scm_skp__name_from (part->bytes, part->length)
-                         : SCM_BOOL_F;
-    default:
-      break;
-    }
+  SCM left = SCM_UNBNDP (args) ? SCM_EOL : args;
+  scm_skp__address_args (address, family, &first, &left, pos, who);
+  if (!SCM_UNBNDP (first) || !scm_is_null (left))
+    scm_error_num_args_subr (who);
+}
+
+static SCM
+bytes_from (const struct skp_part *part, const struct skp_part_rule *rule)
+{
+  if (rule->kind == SKP_PART_WIDE)
+    return scm_skp__wide_from (part->bytes);
+  if (rule->kind == SKP_PART_NAME)
+    return part->bytes ? scm_skp__name_from (part->bytes, part->length)
+                       : SCM_BOOL_F;
   SCM bytes = scm_c_make_bytevector (part->length);
   memcpy (SCM_BYTEVECTOR_CONTENTS (bytes), part->bytes, part->length);
   return bytes;
 }
 
+static SCM
+part_from (const struct skp_address *address, const struct skp_family *rules,
+           int i)
+{
+  const struct skp_part_rule *rule = &rules->parts[i];
+  struct skp_part parts[SKP_ADDRESS_PARTS];
+  if (rule->kind != SKP_PART_NUMBER)
+    {
+      skp_address_decode (address, parts);
+      return bytes_from (&parts[i], rule);
+    }
+  uint64_t number = skp_address_part_number (address, rule);
+  return SCM_POSFIXABLE (number) ? SCM_I_MAKINUM (number)
+                                 : scm_from_uint64 (number);
+}
+
+SCM
+scm_skp__address_into (SCM spare, const struct skp_address *address)
+{
+  if (address->length < sizeof (sa_family_t))
+    return SCM_BOOL_F;
+  const struct skp_family *rules = skp_address_rules (address);
+  size_t length = rules->count + 1U;
+  if (!scm_is_vector (spare) || SCM_SIMPLE_VECTOR_LENGTH (spare) != length)
+    spare = scm_c_make_vector (length, SCM_BOOL_F);
+  SCM_SIMPLE_VECTOR_SET (spare, 0, SCM_I_MAKINUM (address->storage.ss_family));
+  for (int i = 0; i < rules->count; i++)
+    SCM_SIMPLE_VECTOR_SET (spare, i + 1, part_from (address, rules, i));
+  return spare;
+}
+
 SCM
 scm_skp__address_from (const struct skp_address *address)
 {
-  struct skp_part parts[SKP_ADDRESS_PARTS];
-  if (address->length < sizeof (sa_family_t))
-    return SCM_BOOL_F;
-  const struct skp_family *rules = skp_address_decode (address, parts);
-  SCM vector = scm_c_make_vector (rules->count + 1U,
-                                  SCM_I_MAKINUM (address->storage.ss_family));
-  for (int i = 0; i < rules->count; i++)
-    SCM_SIMPLE_VECTOR_SET (vector, i + 1,
-                           part_from (&parts[i], &rules->parts[i]));
-  return vector;
+  return scm_skp__address_into (SCM_BOOL_F, address);
 }
 
 SCM
 scm_skp_make_socket_address (SCM family, SCM address, SCM args)
 {
-  static const char who[] = "make-socket-address";
   struct skp_address made;
-  SCM left = SCM_UNBNDP (address) ? SCM_EOL : scm_cons (address, args);
-  scm_skp__address_args (&made, family, &left, 1, who);
-  if (!scm_is_null (left))
-    scm_error_num_args_subr (who);
+  scm_skp__address_whole (&made, family, address, args, 1,
+                          "make-socket-address");
   return scm_skp__address_from (&made);
 }
 

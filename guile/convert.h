@@ -73,17 +73,24 @@ SCM scm_skp__wide_from (const unsigned char *bytes);
 void scm_skp__wide_to (unsigned char *bytes, SCM value, int pos,
                        const char *who);
 
-/* An address from its vector, and from a procedure's arguments: FAMILY, which
-   may be such a vector, and the list ARGS of what follows it, which starts at
-   position POS + 1.  ARGS becomes what is left of it; the number of arguments
-   that were taken is answered.  */
+/* An address from its vector, and from a procedure's arguments: FAMILY at
+   position POS, which may be such a vector, then *FIRST, if bound, then the
+   list *ARGS.  *FIRST becomes unbound when it is taken, *ARGS what is left; the
+   number of arguments that were taken after FAMILY is answered.  */
 void scm_skp__address_to (struct skp_address *address, SCM vector, int pos,
                           const char *who);
-int scm_skp__address_args (struct skp_address *address, SCM family, SCM *args,
-                           int pos, const char *who);
+int scm_skp__address_args (struct skp_address *address, SCM family, SCM *first,
+                           SCM *args, int pos, const char *who);
+
+/* The same when nothing may follow the address.  */
+void scm_skp__address_whole (struct skp_address *address, SCM family, SCM first,
+                             SCM args, int pos, const char *who);
 
 /* The vector of ADDRESS; #f if it is empty.  */
 SCM scm_skp__address_from (const struct skp_address *address);
+
+/* The same, in SPARE if that is a vector of the right length.  */
+SCM scm_skp__address_into (SCM spare, const struct skp_address *address);
 
 /* A UNIX name or another string of the system: BYTES as a string in the
    locale's encoding, or as a bytevector when no string would give them back. */

@@ -93,26 +93,13 @@ scm_skp_shutdown (SCM sock, SCM how)
   return done (skp_socket_shutdown (fd, direction), who);
 }
 
-/* The address that FAM, ADDRESS and ARGS give, and nothing after it.  */
-static void
-whole_address (struct skp_address *made, SCM fam, SCM address, SCM args,
-               const char *who)
-{
-  SCM all = SCM_UNBNDP (address)
-                ? SCM_EOL
-                : scm_cons (address, SCM_UNBNDP (args) ? SCM_EOL : args);
-  scm_skp__address_args (made, fam, &all, 2, who);
-  if (!scm_is_null (all))
-    scm_error_num_args_subr (who);
-}
-
 SCM
 scm_skp_bind (SCM sock, SCM fam, SCM address, SCM args)
 {
   static const char who[] = "bind";
   struct skp_address made;
   int fd = scm_skp__fd (sock, 1, who);
-  whole_address (&made, fam, address, args, who);
+  scm_skp__address_whole (&made, fam, address, args, 2, who);
   return done (skp_socket_bind (fd, &made), who);
 }
 
@@ -165,7 +152,8 @@ accept_alone (int fd, int flags, struct skp_address *peer)
   return made;
 }
 
-/* PAIR, which is new, with port and address; #f if no connection is pending. */
+/* PAIR, which is new and may hold a spare address, with port and address; #f if
+   no connection is pending.  */
 static SCM
 accept_try (SCM pair, SCM sock, SCM flags)
 {
@@ -177,7 +165,7 @@ accept_try (SCM pair, SCM sock, SCM flags)
   if (made < 0)
     scm_skp__error (made, "accept");
   SCM_SETCAR (pair, scm_skp__port (made));
-  SCM_SETCDR (pair, scm_skp__address_from (&peer));
+  SCM_SETCDR (pair, scm_skp__address_into (SCM_CDR (pair), &peer));
   return pair;
 }
 
@@ -217,7 +205,7 @@ connect_try (SCM sock, SCM fam, SCM address, SCM args)
   static const char who[] = "connect";
   struct skp_address made;
   int fd = scm_skp__fd (sock, 1, who);
-  whole_address (&made, fam, address, args, who);
+  scm_skp__address_whole (&made, fam, address, args, 2, who);
   int result = skp_socket_connect (fd, &made);
   if (result == -EINPROGRESS)
     return SCM_BOOL_F;

@@ -193,14 +193,16 @@ send_begin (struct transfer *t, SCM sock, SCM message, SCM flags, SCM start,
 /* [flags [start [end]]] at the end of sendto's arguments.  */
 static void
 sendto_begin (struct transfer *t, struct skp_address *to, SCM sock, SCM message,
-              SCM fam, SCM left)
+              SCM fam, SCM first, SCM left)
 {
   SCM rest[3] = { SCM_UNDEFINED, SCM_UNDEFINED, SCM_UNDEFINED };
   int count = 0;
 
   *t = (struct transfer){ .who = "sendto", .sock = sock, .buffer = message };
   scm_skp__fd (sock, 1, t->who);
-  int pos = 4 + scm_skp__address_args (to, fam, &left, 3, t->who);
+  int pos = 4 + scm_skp__address_args (to, fam, &first, &left, 3, t->who);
+  if (!SCM_UNBNDP (first))
+    rest[count++] = first;
   for (; scm_is_pair (left) && count < 3; left = SCM_CDR (left))
     rest[count++] = SCM_CAR (left);
   if (!scm_is_null (left))
@@ -218,8 +220,7 @@ recv_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
   return receive_try (&t);
 }
 
-/* The answer goes into PAIR, which is new: Scheme makes one in a tenth of the
-   time that C needs.  */
+/* The answer goes into PAIR, which is new and may hold a spare address.  */
 static SCM
 recvfrom_try (SCM pair, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 {
@@ -231,7 +232,7 @@ recvfrom_try (SCM pair, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
   if (scm_is_false (n))
     return n;
   SCM_SETCAR (pair, n);
-  SCM_SETCDR (pair, scm_skp__address_from (&from));
+  SCM_SETCDR (pair, scm_skp__address_into (SCM_CDR (pair), &from));
   return pair;
 }
 
@@ -245,11 +246,11 @@ send_once (SCM sock, SCM message, SCM flags, SCM start, SCM end)
 
 /* MOVED bytes of the message have gone already.  */
 static SCM
-sendto_try (SCM moved, SCM sock, SCM message, SCM fam, SCM args)
+sendto_try (SCM moved, SCM sock, SCM message, SCM fam, SCM address, SCM args)
 {
   struct transfer t;
   struct skp_address to;
-  sendto_begin (&t, &to, sock, message, fam, args);
+  sendto_begin (&t, &to, sock, message, fam, address, args);
   t.slice.bytes += SCM_I_INUM (moved);
   t.slice.size -= (size_t)SCM_I_INUM (moved);
   return send_try (&t);
@@ -288,8 +289,7 @@ scm_skp_sendto (SCM sock, SCM message, SCM fam, SCM address, SCM args_and_flags)
   struct transfer t;
   struct skp_address to;
   SCM rest = SCM_UNBNDP (args_and_flags) ? SCM_EOL : args_and_flags;
-  sendto_begin (&t, &to, sock, message, fam,
-                SCM_UNBNDP (address) ? SCM_EOL : scm_cons (address, rest));
+  sendto_begin (&t, &to, sock, message, fam, address, rest);
   return send_all (&t);
 }
 
@@ -300,7 +300,7 @@ scm_skp__init_transfer (void)
     { "%recv!", 2, 3, 0, recv_try },
     { "%send", 2, 3, 0, send_once },
     { "%recvfrom!", 3, 3, 0, recvfrom_try },
-    { "%sendto", 4, 0, 1, sendto_try },
+    { "%sendto", 4, 1, 1, sendto_try },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

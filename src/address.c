@@ -109,24 +109,6 @@ number_store (unsigned char *at, uint64_t number, const struct skp_part_rule *r)
     *at = (unsigned char)number;
 }
 
-static uint64_t
-number_load (const unsigned char *at, const struct skp_part_rule *r)
-{
-  uint32_t wide;
-  uint16_t narrow;
-  if (r->size == 4)
-    {
-      memcpy (&wide, at, 4);
-      return r->network ? be32toh (wide) : wide;
-    }
-  if (r->size == 2)
-    {
-      memcpy (&narrow, at, 2);
-      return r->network ? be16toh (narrow) : narrow;
-    }
-  return *at;
-}
-
 /* A NUL inside a pathname would make the kernel use another, shorter name.  */
 static int
 bytes_check (const struct skp_part *part, const struct skp_part_rule *r)
@@ -225,25 +207,36 @@ least_length (const struct skp_family *rules)
   return last->length_offset ? last->offset : rules->length;
 }
 
+static inline const struct skp_family *
+rules_of (const struct skp_address *address)
+{
+  const struct skp_family *rules = family_find (
+      address->length < sizeof (sa_family_t) ? AF_UNSPEC
+                                             : address->storage.ss_family);
+  return address->length < least_length (rules) ? &families[0] : rules;
+}
+
+const struct skp_family *
+skp_address_rules (const struct skp_address *address)
+{
+  return rules_of (address);
+}
+
 const struct skp_family *
 skp_address_decode (const struct skp_address *address, struct skp_part *parts)
 {
   const unsigned char *base = (const unsigned char *)&address->storage;
-  const struct skp_family *rules = family_find (
-      address->length < sizeof (sa_family_t) ? AF_UNSPEC
-                                             : address->storage.ss_family);
+  const struct skp_family *rules = rules_of (address);
   size_t length = address->length;
 
   if (length > sizeof address->storage)
     length = sizeof address->storage;
-  if (length < least_length (rules))
-    rules = &families[0];
   for (int i = 0; i < rules->count; i++)
     {
       const struct skp_part_rule *r = &rules->parts[i];
       parts[i] = (struct skp_part){ 0 };
       if (r->kind == SKP_PART_NUMBER)
-        parts[i].number = number_load (base + r->offset, r);
+        parts[i].number = skp_address_part_number (address, r);
       else if (r->kind == SKP_PART_WIDE)
         parts[i]
             = (struct skp_part){ .bytes = base + r->offset, .length = r->size };

@@ -9,8 +9,10 @@
 #ifndef SKP_ADDRESS_H
 #define SKP_ADDRESS_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sockport/api.h>
 
@@ -77,8 +79,35 @@ SKP_API int skp_address_number (const struct skp_address *address);
 SKP_API int skp_address_encode (struct skp_address *address, int family,
                                 const struct skp_part *parts, int count);
 
+/* The rules that apply to ADDRESS: its family's, or those of raw bytes if it is
+   too short for them.  */
+SKP_API const struct skp_family *
+skp_address_rules (const struct skp_address *address);
+
+/* The number at the place in ADDRESS that RULE, an SKP_PART_NUMBER, tells.  */
+static inline uint64_t
+skp_address_part_number (const struct skp_address *address,
+                         const struct skp_part_rule *rule)
+{
+  const unsigned char *at
+      = (const unsigned char *)&address->storage + rule->offset;
+  uint32_t wide;
+  uint16_t narrow;
+  if (rule->size == 4)
+    {
+      memcpy (&wide, at, 4);
+      return rule->network ? be32toh (wide) : wide;
+    }
+  if (rule->size == 2)
+    {
+      memcpy (&narrow, at, 2);
+      return rule->network ? be16toh (narrow) : narrow;
+    }
+  return *at;
+}
+
 /* Take ADDRESS apart: PARTS has room for SKP_ADDRESS_PARTS.  Answers the rules
-   that apply, those of raw bytes if ADDRESS is too short for its family.  */
+   that apply.  */
 SKP_API const struct skp_family *
 skp_address_decode (const struct skp_address *address, struct skp_part *parts);
 

@@ -3,6 +3,7 @@
 
 (define-module (sockport socket)
   #:use-module (ice-9 ports internal)
+  #:use-module (sockport answer)
   #:use-module (sockport primitive)
   #:use-module (sockport transfer)
   #:use-module (sockport wait)
@@ -26,6 +27,8 @@ close-on-exec."
   "Return a pair of connected socket ports."
   (%socketpair family style proto (scheduler?)))
 
+(define address-length 3)
+
 (define accept
   (case-lambda
     "Accept a connection on SOCK: a pair of a new socket port and the peer's
@@ -33,10 +36,10 @@ address.  FLAGS may hold SOCK_NONBLOCK for the new socket.  #f if SOCK is in
 non-blocking mode, no scheduler is running and no connection is pending."
     ((sock) (accept sock 0))
     ((sock flags)
-     (let ((flags (if (and (eqv? flags 0) (scheduler?)) SOCK_NONBLOCK flags))
-           (pair (cons #f #f)))
-       (or (%accept pair sock flags)
-           (accept-later pair sock flags))))))
+     (let ((flags (if (and (eqv? flags 0) (scheduler?)) SOCK_NONBLOCK flags)))
+       (answering address-length pair
+         (or (%accept pair sock flags)
+             (accept-later pair sock flags)))))))
 
 (define (accept-later pair sock flags)
   (and (not (plain-nonblocking? sock))

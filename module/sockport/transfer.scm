@@ -5,6 +5,7 @@
 
 (define-module (sockport transfer)
   #:use-module (rnrs bytevectors)
+  #:use-module (sockport answer)
   #:use-module (sockport primitive)
   #:use-module (sockport retry)
   #:use-module (sockport wait)
@@ -84,26 +85,28 @@ constants."
         pair
         (more pair))))
 
+(define address-length 3)
+
 (define recvfrom!
   (case-lambda
     "Receive as @code{recv!}, and return a pair of the number of bytes and the
 sender's address; #f as address if the kernel names no sender, as on a stream."
     ((sock buf)
-     (let ((pair (cons #f #f)))
+     (answering address-length pair
        (or (%recvfrom! pair sock buf)
            (recvfrom-later pair sock buf))))
     ((sock buf flags)
-     (let ((pair (cons #f #f)))
+     (answering address-length pair
        (done-or-pair (%recvfrom! pair sock buf flags)
                      (recvfrom-more pair sock buf flags 0
                                     (buffer-length buf)))))
     ((sock buf flags start)
-     (let ((pair (cons #f #f)))
+     (answering address-length pair
        (done-or-pair (%recvfrom! pair sock buf flags start)
                      (recvfrom-more pair sock buf flags start
                                     (buffer-length buf)))))
     ((sock buf flags start end)
-     (let ((pair (cons #f #f)))
+     (answering address-length pair
        (done-or-pair (%recvfrom! pair sock buf flags start end)
                      (recvfrom-more pair sock buf flags start end))))))
 
