@@ -35,6 +35,7 @@ were moved before an error are answered; the next call meets the error."
                                   (unless result
                                     (wait sock who)
                                     (when pause (pause)))
+                                  (check-open sock who)
                                   (try moved)))
                        (and (not result)
                             (or pause (stall-waiter wait sock who))))))))))

@@ -141,6 +141,8 @@ EAGAIN when PORT must not wait or its SO_SNDTIMEO has passed."
 (define (plain-nonblocking? port)
   "Must a procedure return instead of waiting for PORT?"
   (and (eq? (fluid-ref read-waiter) plain-read-waiter)
+       ;; One that was closed meanwhile is refused by what would wait.
+       (not (port-closed? port))
        (nonblocking? port)))
 
 ;;; Those who have to know that a port is being closed.
