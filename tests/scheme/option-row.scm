@@ -98,6 +98,91 @@
        (test-equal "error and peerpidfd" '()
          (lset-intersection eq? names '(error peerpidfd)))))))
 
+;;; What only shows in some state.
+
+(define (skip-when errnos thunk)
+  (catch 'system-error thunk
+    (lambda args
+      (if (memv (system-error-errno (cons 'system-error (cdr args))) errnos)
+          (skip "the kernel or the rights of the tests do not allow it")
+          (apply throw args)))))
+
+(define-syntax-rule (where-allowed body ...)
+  (skip-when (list EPERM EACCES ENOPROTOOPT EOPNOTSUPP)
+             (lambda () body ...)))
+
+(test-case "the pending error is taken"
+  (with-udp s
+    (with-udp nobody
+      (bind nobody AF_INET INADDR_LOOPBACK 0)
+      (connect s (getsockname nobody)))
+    (send s #vu8(1))
+    (test-equal "refused" ECONNREFUSED
+      (wait-until (lambda ()
+                    (let ((n (socket-option s 'error)))
+                      (and (positive? n) n)))))
+    (test-equal "and gone" 0 (socket-option s 'error))))
+
+(test-case "the process of the peer"
+  (call-with-pair
+   (lambda (a b)
+     (where-allowed
+      (let ((fd (socket-option a 'peerpidfd)))
+        (test-assert "is a descriptor of it"
+          (string-contains (readlink (format #f "/proc/self/fd/~a" fd))
+                           "pidfd"))
+        (close-fdes fd))))))
+
+(test-case "the headers of the first segment"
+  (with-tcp listener
+    (bind listener AF_INET INADDR_LOOPBACK 0)
+    (set-socket-option! listener 'tcp-save-syn 1)
+    (listen listener 1)
+    (with-tcp client
+      (connect client (getsockname listener))
+      (match (accept listener)
+        ((server . _)
+         (let ((headers (socket-option server 'tcp-saved-syn)))
+           (test-equal "IPv4" #x45 (bytevector-u8-ref headers 0))
+           (test-equal "from the client"
+             (sockaddr:port (getsockname client))
+             (bytevector-u16-ref headers 20 (endianness big))))
+         (test-equal "taken" #vu8() (socket-option server 'tcp-saved-syn))
+         (close-port server))))))
+
+(test-case "the packet size of a path"
+  (with-udp6 s
+    (connect s AF_INET6 IN6ADDR_LOOPBACK 9)
+    (let ((size (socket-option s 'ipv6-mtu)))
+      (test-assert "size" (< 1280 size))
+      (test-equal "as a structure" size
+        (ip6-mtuinfo-mtu (socket-option s 'ipv6-pathmtu))))))
+
+(test-case "a connection in repair"
+  (with-tcp s
+    (where-allowed (set-socket-option! s 'tcp-repair 1))
+    (set-socket-option! s 'tcp-repair-queue TCP_SEND_QUEUE)
+    (test-equal "queue" TCP_SEND_QUEUE (socket-option s 'tcp-repair-queue))
+    (set-socket-option! s 'tcp-queue-seq 4294967295)
+    (test-equal "sequence number" 4294967295 (socket-option s 'tcp-queue-seq))
+    (test-assert "windows"
+      (tcp-repair-window? (socket-option s 'tcp-repair-window)))))
+
+(test-case "a packet socket"
+  (let ((s (where-allowed (socket AF_PACKET SOCK_RAW (htons ETH_P_IP)))))
+    (set-socket-option! s 'packet-add-membership
+                        (make-packet-mreq (if-nametoindex "lo")
+                                          PACKET_MR_PROMISC 0 #vu8()))
+    (test-assert "statistics"
+      (exact-integer?
+       (tpacket-stats-packets (socket-option s 'packet-statistics))))
+    (set-socket-option! s 'packet-fanout
+                        (logior (logand (getpid) #xffff)
+                                (ash PACKET_FANOUT_ROLLOVER 16)))
+    (test-equal "rollover" 0
+      (tpacket-rollover-stats-all (socket-option s 'packet-rollover-stats)))
+    (close-port s)))
+
 (test-case "a table for people"
   (with-tcp s
     (set-socket-option! s 'tcp-nodelay #t)
