@@ -45,21 +45,36 @@
         (error "ip" arguments output))
       output)))
 
-(define (make-namespace name)
-  (ip "netns" "add" name)
-  (ip "-n" name "link" "set" "lo" "up")
-  name)
+(define (make-namespace)
+  "Return the name of a new network namespace, or #f where that is not allowed."
+  (let ((name (format #f "skp-~a-~a" (getpid) (next-number))))
+    (define (quietly . arguments)
+      (call-with-values (lambda () (apply run-program "ip" arguments))
+        (lambda (status output) (eqv? status 0))))
+    (and (quietly "netns" "add" name)
+         (or (and (quietly "-n" name "link" "set" "lo" "up") name)
+             (begin (ip "netns" "del" name) #f)))))
+
+(define next-number
+  (let ((number 0))
+    (lambda ()
+      (set! number (+ number 1))
+      number)))
 
 (define (call-with-namespaces count proc)
   "Call PROC with the names of COUNT new network namespaces, whose loopback is
-up; they are deleted afterwards.  Skip the case where that is not allowed."
+up; they are deleted afterwards.  Skip the case where there can be none."
   (require-program "ip")
-  (unless (zero? (geteuid))
-    (skip "needs root for a network namespace"))
-  (let ((names (map (lambda (i) (format #f "skp-~a-~a" (getpid) i))
-                    (iota count))))
+  (let ((names '()))
     (dynamic-wind
-      (lambda () (for-each make-namespace names))
-      (lambda () (apply proc names))
+      (const #t)
       (lambda ()
-        (for-each (lambda (name) (ip "netns" "del" name)) names)))))
+        (for-each (lambda (i)
+                    (set! names (cons (or (make-namespace)
+                                          (skip "no network namespaces here"))
+                                      names)))
+                  (iota count))
+        (apply proc (reverse names)))
+      (lambda ()
+        (for-each (lambda (name) (ip "netns" "del" name)) names)
+        (set! names '())))))
