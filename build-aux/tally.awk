@@ -6,14 +6,14 @@
 
 function close_test() {
   if (name == "") return
-  if (bad || planned && planned != points) {
+  if (bad || planned != "" && planned != points) {
     if (!failed_here) {
       failed++
       print "not ok " name ": " result \
-        (points ? " after " points " of " planned " points" : "")
+        (points ? " after " points " of " (planned + 0) " points" : "")
       printf "%s", output
     }
-  } else if (!points)
+  } else if (!points && planned == "")
     passed++
   name = ""
 }
@@ -23,7 +23,8 @@ function close_test() {
   name = $0
   sub(/^test: */, "", name)
   output = ""
-  points = planned = failed_here = bad = 0
+  points = failed_here = bad = 0
+  planned = ""
   next
 }
 /^result: / {
