@@ -169,11 +169,13 @@ skp_address_encode (struct skp_address *address, int family,
       if (r->kind != SKP_PART_NUMBER && r->offset + parts[i].length > end)
         end = r->offset + parts[i].length;
     }
-  memset (&made, 0, end);
+  /* A NUL after a UNIX name is none of it, but valgrind reads that far.  */
+  size_t size = end < sizeof made ? end + 1 : end;
+  memset (&made, 0, size);
   made.ss_family = (sa_family_t)family;
   for (int i = 0; i < count; i++)
     part_store ((unsigned char *)&made, &parts[i], &rules->parts[i]);
-  memcpy (&address->storage, &made, end);
+  memcpy (&address->storage, &made, size);
   address->length = (socklen_t)end;
   return 0;
 }

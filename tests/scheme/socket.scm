@@ -244,11 +244,12 @@
             (close-port (car pair))
             (close-port (cdr pair))))))
 
-(soak "arguments that are refused"
-      (let ((sock (socket AF_UNIX SOCK_STREAM 0)))
+(let ((sock (socket AF_UNIX SOCK_STREAM 0)))
+  (soak "arguments that are refused"
         (lambda ()
           (catch #t (lambda () (bind sock AF_INET 1 65536)) (const #f))
-          (catch #t (lambda () (send sock "\u0100")) (const #f)))))
+          (catch #t (lambda () (send sock "\u0100")) (const #f))))
+  (close-port sock))
 
 ;;; Guile's own (web client) on a port of ours, against a real server.
 
