@@ -10,9 +10,11 @@
   #:use-module (sockport control)
   #:use-module (sockport deadline)
   #:use-module (sockport interface)
+  #:use-module (sockport listener)
   #:use-module (sockport message)
   #:use-module (sockport multicast)
   #:use-module (sockport option)
+  #:use-module (sockport server)
   #:use-module (sockport socket)
   #:use-module (sockport structure)
   #:use-module (sockport task)
@@ -31,9 +33,11 @@
    control
    deadline
    interface
+   listener
    message
    multicast
    option
+   server
    socket
    structure
    task

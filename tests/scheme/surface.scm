@@ -15,8 +15,8 @@
 
 ;; Modules that are there for the others.
 (define internal
-  '("condition" "fibers" "group" "loop" "node" "primitive" "retry" "scope" "slot"
-    "sync" "timer" "wait"))
+  '("condition" "fibers" "group" "loop" "node" "primitive" "retry" "scope"
+    "server-listeners" "slot" "sync" "timer" "unix-name" "wait"))
 
 (define (files-under directory suffixes)
   (let ((found '()))

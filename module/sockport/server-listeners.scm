@@ -1,0 +1,84 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; The listeners of a server: those it makes, one set for each worker, and those
+;;; it was given.
+
+(define-module (sockport server-listeners)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 threads)
+  #:use-module (srfi srfi-1)
+  #:use-module (sockport address)
+  #:use-module (sockport constant)
+  #:use-module (sockport listener)
+  #:use-module (sockport socket)
+  #:use-module (sockport unix-name)
+  #:export (open-listeners
+            close-listener
+            address->text))
+
+;;; From listeners to the name that has to go with them, and its identity.
+(define names (make-weak-key-hash-table))
+(define names-lock (make-mutex))
+
+(define (remember-name! listener)
+  (let ((path (bound-file (getsockname listener))))
+    (when path
+      (with-mutex names-lock
+        (hashq-set! names listener (cons path (file-identity path)))))))
+
+(define (close-listener listener)
+  "Close LISTENER, and delete the name it had in the file system if it was made
+here and is still its own."
+  (match (with-mutex names-lock
+           (let ((found (hashq-ref names listener)))
+             (hashq-remove! names listener)
+             found))
+    ((path . identity)
+     (when (equal? identity (file-identity path))
+       (delete-file path)))
+    (#f #f))
+  (close-port listener))
+
+(define (internet? listener)
+  (memv (sockaddr:fam (getsockname listener)) (list AF_INET AF_INET6)))
+
+(define (open-set where options)
+  (append-map (lambda (where)
+                (if (port? where)
+                    (list where)
+                    (let ((made (apply listen-on where options)))
+                      (for-each remember-name! made)
+                      made)))
+              (if (list? where) where (list where))))
+
+(define (open-again listener options)
+  "Return a listener for another worker, at the address of LISTENER."
+  (match (apply listen-on (getsockname listener) options)
+    ((made) made)))
+
+(define (open-listeners where workers . options)
+  "Return a list of WORKERS lists of sockets that listen at WHERE: what `listen-on'
+takes, a socket that listens already, or a list of them.  The workers share what
+cannot be opened twice."
+  (define all-options
+    (cons* #:reuse-port? (> workers 1) options))
+  (define given
+    (filter port? (if (list? where) where (list where))))
+  (let* ((first-set (open-set where all-options))
+         (sets (cons first-set
+                     (map (lambda (worker)
+                            (map (lambda (listener)
+                                   (if (and (internet? listener)
+                                            (not (memq listener given)))
+                                       (open-again listener all-options)
+                                       listener))
+                                 first-set))
+                          (iota (- workers 1))))))
+    ;; Another worker or process may take what was pending.
+    (for-each (lambda (listener) (set-nonblocking! listener #t))
+              (concatenate sets))
+    sets))
+
+(define (address->text address)
+  (match (socket-address->string address)
+    ("unix:" "a UNIX socket")
+    (text text)))

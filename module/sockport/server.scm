@@ -1,0 +1,320 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Servers: a task for each connection, how many there may be and for how long,
+;;; what to do when the system has no more to give, and how to end.  What a
+;;; connection is for is the handler's matter.
+
+(define-module (sockport server)
+  #:use-module (ice-9 atomic)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 ports internal)
+  #:use-module (ice-9 suspendable-ports)
+  #:use-module (srfi srfi-1)
+  #:use-module (srfi srfi-9)
+  #:use-module (srfi srfi-9 gnu)
+  #:use-module (sockport condition)
+  #:use-module (sockport constant)
+  #:use-module (sockport deadline)
+  #:use-module (sockport listener)
+  #:use-module (sockport loop)
+  #:use-module (sockport server-listeners)
+  #:use-module (sockport socket)
+  #:use-module (sockport sync)
+  #:use-module (sockport task)
+  #:export (serve
+            stop-server!
+            server?
+            server-addresses
+            server-connections))
+
+;;; STOPPING is #f, `draining', or `now'.  SITES has one for each worker.
+(define-record-type <server>
+  (make-server handler addresses limit idle-seconds connection-seconds
+               grace-seconds log stopping sites)
+  server?
+  (handler server-handler)
+  (addresses server-addresses)
+  (limit server-limit)
+  (idle-seconds server-idle-seconds)
+  (connection-seconds server-connection-seconds)
+  (grace-seconds server-grace-seconds)
+  (log server-log)
+  (stopping server-stopping)
+  (sites server-sites))
+
+(set-record-type-printer! <server>
+  (lambda (server port)
+    (format port "#<server ~a>" (server-addresses server))))
+
+;;; The part of a server in one thread.  WAITERS wait for its connections to
+;;; become fewer, or for the server's end.
+(define-record-type <site>
+  (make-site server group count waiters short?)
+  site?
+  (server site-server)
+  (group site-group)
+  (count site-count set-site-count!)
+  (waiters site-waiters set-site-waiters!)
+  (short? site-short? set-site-short!))
+
+(define (stopping server)
+  (atomic-box-ref (server-stopping server)))
+
+(define (server-connections server)
+  "Return how many connections SERVER has."
+  (fold (lambda (site sum) (+ sum (site-count site)))
+        0
+        (atomic-box-ref (server-sites server))))
+
+(define (add-site! server site)
+  (let* ((box (server-sites server)) (old (atomic-box-ref box)))
+    (unless (eq? old (atomic-box-compare-and-swap! box old (cons site old)))
+      (add-site! server site))))
+
+;;; Waiting for a site to change.
+
+(define (changed! site)
+  (with-lock
+   (let ((waiters (site-waiters site)))
+     (set-site-waiters! site '())
+     (for-each (lambda (waiter) (claim! waiter #t)) waiters))))
+
+(define (await-site site ready?)
+  "Wait until READY?, which is asked when SITE has changed, is true."
+  (unless (ready?)
+    (let ((waiter (make-waiter)))
+      (when (with-lock
+             (and (not (ready?))
+                  (begin
+                    (set-site-waiters! site (cons waiter (site-waiters site)))
+                    #t)))
+        (await! waiter)
+        (await-site site ready?)))))
+
+(define* (stop-server! server #:optional now?)
+  "Have SERVER stop listening and, when its connections have ended or its grace
+period has, return; with NOW?, or when called again, cancel them at once.  From
+any thread, and from handlers of signals."
+  (let ((box (server-stopping server)))
+    (atomic-box-set! box
+                     (if (or now? (atomic-box-ref box)) 'now 'draining))
+    (for-each changed! (atomic-box-ref (server-sites server)))))
+
+;;; Connections.
+
+;;; What says no more than that the peer has gone.
+(define peer-gone
+  (list ECONNRESET EPIPE ETIMEDOUT ENOTCONN ECONNABORTED EHOSTUNREACH
+        ENETUNREACH ENETDOWN))
+
+(define (errno-of exception)
+  (and (eq? 'system-error (exception-kind exception))
+       (system-error-errno (cons 'system-error (exception-args exception)))))
+
+(define (judge server peer exception)
+  "EXCEPTION ended a connection: raise it again, log it, or let it be."
+  (cond ((or (task-cancelled? exception)
+             (eq? 'quit (exception-kind exception)))
+         (raise-exception exception))
+        ((or (deadline-exceeded? exception)
+             (memv (errno-of exception) peer-gone)))
+        (else
+         ((server-log server)
+          (format #f "connection from ~a: ~a" (address->text peer)
+                  (exception->text exception))))))
+
+(define (exception->text exception)
+  (string-trim-right
+   (call-with-output-string
+     (lambda (port)
+       (print-exception port #f (exception-kind exception)
+                        (exception-args exception))))))
+
+(define (limited waiter sock seconds)
+  (lambda (port)
+    (if (eq? port sock)
+        (with-deadline seconds (lambda () (waiter port)))
+        (waiter port))))
+
+(define (in-time server sock thunk)
+  (define (never-idle)
+    (let ((seconds (server-idle-seconds server)))
+      (if seconds
+          (parameterize ((current-read-waiter
+                          (limited (current-read-waiter) sock seconds))
+                         (current-write-waiter
+                          (limited (current-write-waiter) sock seconds)))
+            (thunk))
+          (thunk))))
+  (with-deadline (server-connection-seconds server) never-idle))
+
+;;; What a peer does not take must not keep the socket from being closed.
+(define (discard-output! sock)
+  (let ((buffer (port-write-buffer sock)))
+    (set-port-buffer-cur! buffer (port-buffer-end buffer))))
+
+(define (converse site sock peer)
+  (let* ((server (site-server site))
+         (failure (with-exception-handler identity
+                    (lambda ()
+                      (in-time server sock
+                               (lambda ()
+                                 ((server-handler server) sock peer)
+                                 (unless (port-closed? sock)
+                                   (force-output sock))))
+                      #f)
+                    #:unwind? #t)))
+    (unless (port-closed? sock)
+      (discard-output! sock)
+      (close-port sock))
+    (set-site-count! site (- (site-count site) 1))
+    ;; Only tasks of this thread add waiters.
+    (unless (null? (site-waiters site))
+      (changed! site))
+    (when failure
+      (judge server peer failure))))
+
+;;; Accepting.
+
+;;; accept(2): errors of the connection that was pending, not of the listener.
+(define of-the-connection
+  (list ECONNABORTED EPROTO EINTR ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET
+        EHOSTUNREACH ENETUNREACH ETIMEDOUT EPERM))
+
+(define of-the-system
+  (list EMFILE ENFILE ENOBUFS ENOMEM))
+
+(define (try-accept listener)
+  "Return a pair of a socket and an address, or the number of an error."
+  (catch 'system-error
+    (lambda () (accept listener))
+    (lambda args
+      (let ((errno (system-error-errno args)))
+        (if (or (memv errno of-the-connection) (memv errno of-the-system)
+                (port-closed? listener))
+            errno
+            (apply throw args))))))
+
+(define first-pause 1/100)
+(define longest-pause 1)
+
+(define (rest! site pause)
+  "Let PAUSE seconds pass, or fewer if a connection ends."
+  (let* ((count (site-count site))
+         (server (site-server site)))
+    (with-deadline pause
+      (lambda ()
+        (await-site site (lambda ()
+                           (or (stopping server) (< (site-count site) count)))))
+      (const #f))))
+
+(define (say-short! site errno)
+  (unless (site-short? site)
+    (set-site-short! site #t)
+    ((server-log (site-server site))
+     (format #f "cannot accept: ~a; trying again" (strerror errno)))))
+
+(define (say-enough! site)
+  (when (site-short? site)
+    (set-site-short! site #f)
+    ((server-log (site-server site)) "accepting again")))
+
+(define (await-room site)
+  (let* ((server (site-server site)) (limit (server-limit server)))
+    (when (and limit (>= (site-count site) limit))
+      (await-site site
+                  (lambda ()
+                    (or (stopping server) (< (site-count site) limit)))))))
+
+;;; One listener must not keep the connections it has from running.
+(define burst 32)
+
+(define (accept-connections site listener)
+  (let next ((pause first-pause) (left burst))
+    (await-room site)
+    (unless (or (stopping (site-server site)) (port-closed? listener))
+      (match (try-accept listener)
+        ((sock . peer)
+         (say-enough! site)
+         (set-site-count! site (+ (site-count site) 1))
+         (spawn (lambda () (converse site sock peer))
+                #:group (site-group site) #:name peer)
+         (when (zero? left) (yield))
+         (next first-pause (if (zero? left) burst (- left 1))))
+        (errno
+         (when (memv errno of-the-system)
+           (say-short! site errno))
+         (rest! site pause)
+         (next (min longest-pause (* 2 pause)) burst))))))
+
+;;; From the beginning to the end.
+
+(define (run-site server listeners)
+  (with-task-group
+   (lambda (group)
+     (define site (make-site server group 0 '() #f))
+     (add-site! server site)
+     (call-with-cleanup
+      (lambda ()
+        (for-each (lambda (listener)
+                    (spawn (lambda () (accept-connections site listener))
+                           #:group group #:name listener))
+                  listeners)
+        (await-site site (lambda () (stopping server))))
+      (lambda () (for-each close-listener listeners)))
+     (with-deadline (server-grace-seconds server)
+       (lambda ()
+         (await-site site (lambda ()
+                            (or (zero? (site-count site))
+                                (eq? 'now (stopping server))))))
+       (const #f))
+     (cancel! group))))
+
+(define (call-with-signals server signals thunk)
+  (let ((before (map (lambda (signal)
+                       (cons signal
+                             (sigaction signal
+                               (lambda (signal) (stop-server! server)))))
+                     signals)))
+    (call-with-cleanup
+     thunk
+     (lambda ()
+       (for-each (match-lambda
+                   ((signal handler . flags)
+                    (sigaction signal handler flags)))
+                 before)))))
+
+(define (log-line text)
+  (let ((port (current-error-port)))
+    (display (string-append text "\n") port)
+    (force-output port)))
+
+(define* (serve where handler #:key connections idle-seconds connection-seconds
+                (grace-seconds 10) (signals (list SIGTERM)) (workers 1)
+                (on-listen (const #t)) (log log-line)
+                (backlog SOMAXCONN) v6-only? mode owner group)
+  "Listen at WHERE, and call (HANDLER socket address) in a task for each
+connection; the socket is closed when it returns.  Return when the server has been
+stopped, by one of SIGNALS or @code{stop-server!}."
+  (when (and (in-task?) (> workers 1))
+    (error "serve: more than one worker is for callers outside of tasks"))
+  (let* ((sets (open-listeners where workers #:backlog backlog
+                               #:v6-only? v6-only? #:mode mode
+                               #:owner owner #:group group))
+         (server (make-server handler (map getsockname (car sets))
+                              (and connections (ceiling (/ connections workers)))
+                              idle-seconds connection-seconds grace-seconds log
+                              (make-atomic-box #f) (make-atomic-box '()))))
+    (define (work)
+      (run-site server (list-ref sets (if (> workers 1) (current-worker) 0))))
+    (call-with-cleanup
+     (lambda ()
+       (call-with-signals server signals
+         (lambda ()
+           (on-listen server)
+           (if (in-task?)
+               (work)
+               (run-tasks work #:workers workers)))))
+     (lambda ()
+       (for-each (lambda (listeners) (for-each close-listener listeners))
+                 sets)))
+    *unspecified*))
