@@ -11,8 +11,6 @@ static const struct skp_constant constants[] = {
 #define C(name) { #name, (int64_t)(name) },
 #define V(name, value) { #name, value },
 #include "constant.def"
-#undef C
-#undef V
 };
 
 const struct skp_constant *

@@ -222,6 +222,12 @@
 #define SOF_TIMESTAMPING_OPT_RX_FILTER (1 << 17)
 #define SOF_TIMESTAMPING_TX_COMPLETION (1 << 18)
 
+/* Where time_t has 64 bits and long has not, SO_TIMESTAMP is SO_TIMESTAMP_NEW
+   (asm-generic/socket.h).  */
+#if __WORDSIZE == 64 || (__TIMESIZE == 32 && !defined __USE_TIME_BITS64)
+#  define SKP__NEWER_TIMES_DIFFER 1
+#endif
+
 /* What <linux/tcp.h> has, up to Linux 6.7; glibc's own ends at total_retrans.
    The kernel only ever adds to its end.  */
 struct skp__tcp_info

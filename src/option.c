@@ -48,10 +48,7 @@ static const struct skp_option options[] = {
     (uint32_t)TYPES_##types,                                                   \
     ROW_OR_NULL (structure),                                                   \
     purpose },
-#define A(level, alias, name)
 #include "option.def"
-#undef O
-#undef A
 };
 
 /* The place of each row, named by its level as well: a name can occur on two
@@ -60,10 +57,7 @@ enum
 {
 #define O(level, name, kind, access, families, types, structure, purpose)      \
   AT_##level##_##name,
-#define A(level, alias, name)
 #include "option.def"
-#undef O
-#undef A
 };
 
 #define KEY(level, number)                                                     \
@@ -79,10 +73,7 @@ skp_option_find (int level, int number)
 #define O(level, name, kind, access, families, types, structure, purpose)      \
   case KEY (level, name):                                                      \
     return &options[AT_##level##_##name];
-#define A(level, alias, name)
 #include "option.def"
-#undef O
-#undef A
     default:
       return NULL;
     }
@@ -93,11 +84,8 @@ static const struct
   const char *name;
   const struct skp_option *option;
 } aliases[] = {
-#define O(level, name, kind, access, families, types, structure, purpose)
 #define A(level, alias, name) { #alias, &options[AT_##level##_##name] },
 #include "option.def"
-#undef O
-#undef A
 };
 
 #define LENGTH(array) (sizeof (array) / sizeof *(array))

@@ -12,14 +12,7 @@
 #include "structure.h"
 
 #define STRUCTURE(name, type) typedef type type_##name;
-#define FIELD(structure, name, kind, member)
-#define BITS(structure, name, member, shift, width)
-#define END(name)
 #include "structure.def"
-#undef STRUCTURE
-#undef FIELD
-#undef BITS
-#undef END
 
 /* Where each structure's fields start and stop in the table of all fields.  */
 enum
@@ -29,40 +22,23 @@ enum
 #define BITS(structure, name, member, shift, width) AT_##structure##_##name,
 #define END(name) STOP_##name, LAST_##name = STOP_##name - 1,
 #include "structure.def"
-#undef STRUCTURE
-#undef FIELD
-#undef BITS
-#undef END
 };
 
 #define PLACE(structure, member)                                               \
   offsetof (type_##structure, member), sizeof ((type_##structure *)0)->member
 
 static const struct skp_field fields[] = {
-#define STRUCTURE(name, type)
 #define FIELD(structure, name, kind, member)                                   \
   { #name, PLACE (structure, member), SKP_FIELD_##kind, 0, 0 },
 #define BITS(structure, name, member, shift, width)                            \
   { #name, PLACE (structure, member), SKP_FIELD_UNSIGNED, shift, width },
-#define END(name)
 #include "structure.def"
-#undef STRUCTURE
-#undef FIELD
-#undef BITS
-#undef END
 };
 
 const struct skp_structure skp__structures[SKP__STRUCTURES] = {
 #define STRUCTURE(name, type)                                                  \
   { #name, sizeof (type), STOP_##name - START_##name, &fields[START_##name] },
-#define FIELD(structure, name, kind, member)
-#define BITS(structure, name, member, shift, width)
-#define END(name)
 #include "structure.def"
-#undef STRUCTURE
-#undef FIELD
-#undef BITS
-#undef END
 };
 
 const struct skp_structure *

@@ -9,14 +9,7 @@
 enum
 {
 #define STRUCTURE(name, type) SKP__AT_##name,
-#define FIELD(structure, name, kind, member)
-#define BITS(structure, name, member, shift, width)
-#define END(name)
 #include "structure.def"
-#undef STRUCTURE
-#undef FIELD
-#undef BITS
-#undef END
   SKP__STRUCTURES
 };
 
