@@ -191,6 +191,7 @@ void scm_skp__init_descriptor (void);
 void scm_skp__init_message (void);
 void scm_skp__init_option (void);
 void scm_skp__init_poller (void);
+void scm_skp__init_process (void);
 void scm_skp__init_socket (void);
 void scm_skp__init_stream (void);
 void scm_skp__init_structure (void);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gc/gc.h>
 #include <unistd.h>
 #include <sockport/poller.h>
 
@@ -247,6 +248,21 @@ poller_ours (SCM poller)
   return scm_from_bool (p->core && skp_poller_forget (p->core, -1) != -ECHILD);
 }
 
+/* Let the heap have BYTES at least.  A collection marks everything that lives,
+   Guile's own modules included, so its cost is spread over what is allocated
+   until the next: with the few megabytes that a small program has, collecting
+   costs more than taking the continuations that fill them.  */
+static SCM
+reserve_heap (SCM bytes)
+{
+  size_t wanted
+      = (size_t)scm_skp__integer (bytes, 0, INT32_MAX, 1, "run-tasks");
+  size_t size = GC_get_heap_size ();
+  if (size < wanted)
+    GC_expand_hp (wanted - size);
+  return SCM_UNSPECIFIED;
+}
+
 void
 scm_skp__init_poller (void)
 {
@@ -259,6 +275,7 @@ scm_skp__init_poller (void)
     { "%poller-wait", 3, 0, 0, poller_wait },
     { "%poller-wake", 1, 0, 0, poller_wake },
     { "%poller-ours?", 1, 0, 0, poller_ours },
+    { "%reserve-heap", 1, 0, 0, reserve_heap },
   };
   poller_type = scm_make_foreign_object_type (
       scm_from_utf8_symbol ("poller"),

@@ -6,6 +6,7 @@
   #:use-module (sockport address)
   #:use-module (sockport batch)
   #:use-module (sockport byte-order)
+  #:use-module (sockport channel)
   #:use-module (sockport constant)
   #:use-module (sockport control)
   #:use-module (sockport deadline)
@@ -13,8 +14,11 @@
   #:use-module (sockport listener)
   #:use-module (sockport message)
   #:use-module (sockport multicast)
+  #:use-module (sockport operation)
   #:use-module (sockport option)
   #:use-module (sockport server)
+  #:use-module (sockport process)
+  #:use-module (sockport signal)
   #:use-module (sockport socket)
   #:use-module (sockport structure)
   #:use-module (sockport task)
@@ -29,6 +33,7 @@
  '(address
    batch
    byte-order
+   channel
    constant
    control
    deadline
@@ -36,8 +41,11 @@
    listener
    message
    multicast
+   operation
    option
    server
+   process
+   signal
    socket
    structure
    task

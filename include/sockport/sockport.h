@@ -12,6 +12,7 @@
 #include <sockport/interface.h>
 #include <sockport/option.h>
 #include <sockport/poller.h>
+#include <sockport/process.h>
 #include <sockport/socket.h>
 #include <sockport/structure.h>
 #include <sockport/stream.h>

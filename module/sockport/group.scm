@@ -92,8 +92,7 @@ an exception."
     (with-lock
      (set-task-result! task result)
      (set-task-state! task (if cancelled? 'cancelled state))
-     (ring-fold (lambda (waiter _) (claim! waiter #t)) #f
-                (task-watchers task)))
+     (claim-watchers! (task-watchers task)))
     (ring-remove! (task-node task))
     (when (and (eq? state 'failed) (not cancelled?))
       (group-fail! group result))
@@ -102,6 +101,14 @@ an exception."
              (set-group-waiting! group #f)
              (task-ready! (group-host group)))
             ((group-empty group) => (lambda (empty) (empty)))))))
+
+;;; A watcher is a waiter, or an operation's way to claim one.
+(define (claim-watchers! ring)
+  (ring-fold (lambda (watcher _)
+               (if (waiter? watcher)
+                   (claim! watcher #t)
+                   (watcher)))
+             #f ring))
 
 ;;; Beginning.
 

@@ -19,7 +19,7 @@
             current-loop current-task in-task?
             make-task task? task-name task-loop task-interrupt
             set-task-interrupt! task-scope set-task-scope! task-state
-            set-task-state! task-result set-task-result! task-group task-node
+            set-task-state! task-ended? task-result set-task-result! task-group task-node
             set-task-node! task-watchers task-parked
             task-start! task-ready! suspend! check-interrupt pause!
             set-task-parked! wake-entry! add-entry! remove-entry!
@@ -174,6 +174,9 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
 (define (check-same task)
   (unless (eq? task (current-task))
     (error "a continuation captured in one task was called in another:" task)))
+
+(define (task-ended? task)
+  (and (memq (task-state task) '(done failed cancelled)) #t))
 
 (define (task-start! task)
   (enqueue! (task-loop task) task))

@@ -65,7 +65,7 @@ within the nearest shield, or FOUND."
 thread."
   (unless (scope-trigger scope)
     (set-scope-trigger! scope exception)
-    (unless (memq (task-state task) '(done failed cancelled))
+    (unless (task-ended? task)
       (update-interrupt! task)
       (when (task-interrupt task)
         (unpark! task)))))

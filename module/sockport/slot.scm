@@ -10,6 +10,7 @@
   #:use-module (sockport primitive)
   #:use-module (sockport timer)
   #:export (wait-for
+            port-slot
             loop-forget!
             loop-run-until!
             loop-close!

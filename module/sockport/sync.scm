@@ -70,7 +70,7 @@ held."
 (define SOCK_STREAM 1)
 
 (define (await-in-thread! waiter)
-  (let* ((ends (%socketpair AF_UNIX SOCK_STREAM 0 #t))
+  (let* ((ends (%socketpair AF_UNIX SOCK_STREAM 0 #f))
          (close-ends (lambda ()
                        (close-port (car ends))
                        (close-port (cdr ends)))))
@@ -89,13 +89,15 @@ held."
         (close-ends))
       #:unwind? #t)))
 
+;;; Who claims the waiter makes the task ready, even before it is suspended: then
+;;; it has to be, or it would run twice.
 (define (await-in-task! waiter task)
-  (let ((loop (task-loop task)))
-    (when (eq? (waiter-state waiter) 'waiting)
-      (pause! loop task waiter))
-    (unless (eq? (waiter-state waiter) 'done)
+  (if (and (task-interrupt task) (withdraw! waiter))
       (check-interrupt task)
-      (await-in-task! waiter task))))
+      (begin
+        (pause! (task-loop task) task waiter)
+        (unless (eq? (waiter-state waiter) 'done)
+          (check-interrupt task)))))
 
 (define (await! waiter)
   "Wait until WAITER is claimed, and return the value.  Raises what interrupts it,
@@ -105,5 +107,3 @@ unless it was claimed before that."
         (await-in-task! waiter task)
         (await-in-thread! waiter))
     (waiter-value waiter)))
-
-(set-entry-methods! (lambda (waiter) (with-lock (claim! waiter #t))))

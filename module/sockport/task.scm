@@ -18,6 +18,7 @@
   #:use-module (sockport timer)
   #:use-module (sockport wait)
   #:export (run-tasks
+            task-values
             join
             current-worker
             call-with-cleanup)
@@ -31,6 +32,8 @@
 (define core-dynamic-wind (@ (guile) dynamic-wind))
 
 ;;; Running.
+
+(define heap-reserve (ash 64 20))
 
 ;;; The loops of the process, for those who close ports.
 (define loops (make-atomic-box '()))
@@ -133,6 +136,7 @@ the values are those of the first."
     (when (and loop (loop-ours? loop))
       (error "run-tasks: tasks run here already; use spawn")))
   (use-suspendable-ports!)
+  (%reserve-heap heap-reserve)
   (force watching?)
   (if (= workers 1)
       (run-alone thunk)
@@ -180,16 +184,20 @@ the values are those of the first."
 (define (join task)
   "Wait until TASK has ended, and return its values.  Raises the exception it
 ended with."
-  (let* ((waiter (make-waiter))
-         (node (with-lock
-                (and (not (memq (task-state task) '(done failed cancelled)))
-                     (ring-add! (task-watchers task) waiter)))))
-    (when node
-      (call-with-cleanup (lambda () (await! waiter))
-                         (lambda () (with-lock (ring-remove! node)))))
-    (if (eq? (task-state task) 'done)
-        (apply values (task-result task))
-        (raise-exception (task-result task)))))
+  (unless (task-ended? task)
+    (let* ((waiter (make-waiter))
+           (node (with-lock
+                  (and (not (task-ended? task))
+                       (ring-add! (task-watchers task) waiter)))))
+      (when node
+        (call-with-cleanup (lambda () (await! waiter))
+                           (lambda () (with-lock (ring-remove! node)))))))
+  (task-values task))
+
+(define (task-values task)
+  (if (eq? (task-state task) 'done)
+      (apply values (task-result task))
+      (raise-exception (task-result task))))
 
 ;;; Cleaning up.
 

@@ -1,0 +1,56 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; An echo server: one task per connection, in direct style.
+;;;
+;;;   ./dev run examples/echo-server.scm PORT
+;;;
+;;; serves on 127.0.0.1:PORT until SIGTERM, 10,000 connections at a time and more
+;;; if the limit of descriptors (ulimit -n) allows.
+
+(use-modules (ice-9 exceptions)
+             (rnrs bytevectors)
+             (sockport))
+
+(define (echo sock)
+  (let ((buffer (make-bytevector 4096)))
+    (let loop ()
+      (let ((n (recv! sock buffer)))
+        (when (positive? n)
+          (send sock buffer 0 0 n)
+          (loop))))))
+
+(define (serve-connection sock)
+  (call-with-cleanup
+   (lambda ()
+     (setsockopt sock IPPROTO_TCP TCP_NODELAY 1)
+     ;; A peer that goes away in the middle is no error of the server's.
+     (guard (e ((eq? (exception-kind e) 'system-error) #f))
+       (echo sock)))
+   (lambda () (close-port sock))))
+
+(define (accept-all listener)
+  (let ((sock (car (accept listener))))
+    (spawn (lambda () (serve-connection sock)))
+    (accept-all listener)))
+
+(define (listen-on port)
+  (let ((listener (socket AF_INET SOCK_STREAM 0)))
+    (setsockopt listener SOL_SOCKET SO_REUSEADDR 1)
+    (bind listener AF_INET INADDR_LOOPBACK port)
+    (listen listener SOMAXCONN)
+    listener))
+
+(define (raise-descriptor-limit)
+  (call-with-values (lambda () (getrlimit 'nofile))
+    (lambda (soft hard) (setrlimit 'nofile hard hard))))
+
+(define (main port)
+  (raise-descriptor-limit)
+  (let ((listener (listen-on port)))
+    (format #t "serving on ~a~%" (sockaddr:port (getsockname listener)))
+    (force-output)
+    (let ((server (spawn (lambda () (accept-all listener)))))
+      (wait-signal SIGTERM)
+      (close-port listener)
+      (exit 0))))
+
+(run-tasks (lambda () (main (string->number (cadr (command-line))))))

@@ -1,0 +1,82 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Signals as values to wait for.
+
+(define-module (sockport signal)
+  #:use-module (ice-9 match)
+  #:use-module (srfi srfi-1)
+  #:use-module (srfi srfi-9)
+  #:use-module (sockport node)
+  #:use-module (sockport operation)
+  #:use-module (sockport sync)
+  #:export (wait-signal
+            signal-operation
+            watch-signal!
+            unwatch-signal!))
+
+;;; PENDING? tells of a signal that arrived while nobody waited.  BEFORE is the
+;;; handler and the flags that the signal had.
+(define-record-type <watched>
+  (make-watched waiters pending? before)
+  watched?
+  (waiters watched-waiters)
+  (pending? watched-pending? set-watched-pending!)
+  (before watched-before set-watched-before!))
+
+;;; By number.  Changed in any thread, under the lock.
+(define watched-signals (make-vector 65 #f))
+
+(define (arrived watched)
+  (lambda (signum)
+    (unless (with-lock (claim-all! (watched-waiters watched) signum))
+      (with-lock (set-watched-pending! watched #t)))
+    (match (watched-before watched)
+      (((? procedure? handler) . _) (handler signum))
+      (_ #f))))
+
+(define (claim-all! ring value)
+  "Claim all entries of RING; #f if there are none."
+  (and (ring-claim! ring value)
+       (begin
+         (claim-all! ring value)
+         #t)))
+
+(define (watch-signal! signum)
+  "From now on let signal SIGNUM be waited for instead of having its effect.  One
+that arrives while nobody waits is kept; a handler in Scheme is still called.
+Signals are seen by the thread that has watched them first."
+  (unless (and (exact-integer? signum) (<= 1 signum 64))
+    (scm-error 'out-of-range "watch-signal!"
+               "Value out of range in position ~A: ~S"
+               (list 1 signum) (list signum)))
+  (or (vector-ref watched-signals signum)
+      (let ((watched (make-watched (make-ring) #f #f)))
+        (set-watched-before! watched (sigaction signum))
+        (sigaction signum (arrived watched))
+        (with-lock (vector-set! watched-signals signum watched))
+        watched)))
+
+(define (unwatch-signal! signum)
+  "Give signal SIGNUM back the handler that it had before."
+  (let ((watched (vector-ref watched-signals signum)))
+    (when watched
+      (match (watched-before watched)
+        ((handler . flags) (sigaction signum handler flags)))
+      (with-lock (vector-set! watched-signals signum #f)))))
+
+(define (signal-operation signum)
+  "An operation that waits for signal SIGNUM, watches it, and returns SIGNUM."
+  (let ((watched (watch-signal! signum)))
+    (make-operation
+     #:try (lambda ()
+             (and (watched-pending? watched)
+                  (begin
+                    (set-watched-pending! watched #f)
+                    (list signum))))
+     #:start (lambda (entry)
+               (let ((node (ring-add! (watched-waiters watched)
+                                      (cons entry #f))))
+                 (lambda () (ring-remove! node)))))))
+
+(define (wait-signal signum . more)
+  "Wait until one of the given signals arrives, and return its number."
+  (perform (map signal-operation (cons signum more))))
