@@ -101,8 +101,11 @@
             (addresses-of "left"))
           (example "up" "left")
           (test-assert "half up: the other end is not"
-            (member "NO-CARRIER"
-                    (assoc-ref (find-link "left" (ip-json "link")) "flags")))
+            (wait-until
+             (lambda ()
+               (member "NO-CARRIER"
+                       (assoc-ref (find-link "left" (ip-json "link"))
+                                  "flags")))))
           (example "up" "right")
           (test-assert "up"
             (wait-until

@@ -241,7 +241,11 @@
              threads)))))
 
 (test-case "descriptors beyond 1024"
-  (setrlimit 'nofile 8192 8192)
+  (call-with-values (lambda () (getrlimit 'nofile))
+    (lambda (soft hard)
+      (when (and hard (< hard 6000))
+        (skip "needs a limit of 6000 descriptors"))
+      (setrlimit 'nofile (or hard 8192) hard)))
   (let ((many (map (lambda (i) (socket AF_UNIX SOCK_DGRAM 0)) (iota 5000))))
     (for-each
      (match-lambda

@@ -4,6 +4,7 @@
 
 (define-module (harness socket)
   #:use-module (harness)
+  #:use-module (ice-9 atomic)
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
   #:use-module (sockport)
@@ -57,12 +58,16 @@
       (cons client (car (accept server))))))
 
 (define (in-thread thunk)
-  "Run THUNK in a new thread; join-thread returns its value, or the description
-of its error."
-  (call-with-new-thread
-   (lambda ()
-     (catch #t thunk
-       (lambda (key . args) (describe-error key args))))))
+  "Run THUNK in a new thread, which has started when this returns; join-thread
+returns its value, or the description of its error."
+  (let* ((started (make-atomic-box #f))
+         (thread (call-with-new-thread
+                  (lambda ()
+                    (atomic-box-set! started #t)
+                    (catch #t thunk
+                      (lambda (key . args) (describe-error key args)))))))
+    (wait-until (lambda () (atomic-box-ref started)))
+    thread))
 
 (define (interrupted-after seconds handler thunk)
   "Call THUNK; after SECONDS, a signal runs HANDLER, which may throw."
