@@ -71,22 +71,8 @@ no_guile_asked ()
 # The C example under valgrind, talking to an echo.
 valgrind_example ()
 {
-  name=$steps/echo
-  rm -f "$name"
-  socat "UNIX-LISTEN:$name" PIPE &
-  peer=$!
-  tries=0
-  until test -S "$name" || test $tries = 200; do
-    sleep 0.05
-    tries=$((tries + 1))
-  done
-  said=$(valgrind -q --error-exitcode=99 --leak-check=full --track-fds=yes \
-           build-core/examples/core-client "unix:$name" good morning)
-  status=$?
-  kill $peer
-  wait $peer
-  echo "$said"
-  test $status = 0 && test "$said" = 'good morning'
+  sh tests/examples/core-client.sh valgrind -q --error-exitcode=99 \
+    --leak-check=full --track-fds=yes build-core/examples/core-client
 }
 
 build_and_test 'all' build-check

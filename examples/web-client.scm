@@ -1,0 +1,49 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; web-client.scm HOST PORT PATH: reads a page from an HTTP server and writes it,
+;;; its headers first.  HOST is a name or an address; when it has several
+;;; addresses, the next one is tried if one does not answer.  Exits with 1 if
+;;; none does.
+
+(use-modules (sockport) (ice-9 binary-ports) (ice-9 match) (rnrs bytevectors))
+
+(define (connect-to address)
+  "Return a socket that is connected to ADDRESS, or #f."
+  (let ((sock (socket (sockaddr:fam address) SOCK_STREAM 0)))
+    (catch 'system-error
+      (lambda ()
+        (connect sock address)
+        sock)
+      (lambda error
+        (close-port sock)
+        (format (current-error-port) "~a: ~a~%"
+                (socket-address->string address)
+                (strerror (system-error-errno error)))
+        #f))))
+
+(define (addresses host port)
+  (map addrinfo:addr (getaddrinfo host port 0 AF_UNSPEC SOCK_STREAM)))
+
+(define (ask sock host path)
+  ;; A server of HTTP 1.0 closes the connection after the page, so that the end
+  ;; of the stream is the end of the page.
+  (send sock (string->utf8 (string-append "GET " path " HTTP/1.0\r\n"
+                                          "Host: " host "\r\n\r\n"))))
+
+(define (copy-all sock port)
+  (let ((buffer (make-bytevector 65536)))
+    (let loop ((size (recv! sock buffer)))
+      (unless (zero? size)
+        (put-bytevector port buffer 0 size)
+        (loop (recv! sock buffer))))))
+
+(match (command-line)
+  ((_ host port path)
+   (let ((sock (or-map connect-to (addresses host port))))
+     (unless sock
+       (exit 1))
+     (ask sock host path)
+     (copy-all sock (current-output-port))
+     (close-port sock)))
+  (_
+   (display "usage: web-client.scm HOST PORT PATH\n" (current-error-port))
+   (exit 2)))
