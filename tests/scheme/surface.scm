@@ -15,7 +15,7 @@
 
 ;; Modules that are there for the others.
 (define internal
-  '("condition" "fibers" "group" "loop" "node" "primitive" "retry" "scope"
+  '("answer" "condition" "fibers" "group" "loop" "node" "primitive" "retry" "scope"
     "server-listeners" "slot" "sync" "timer" "unix-name" "wait"))
 
 (define (files-under directory suffixes)
