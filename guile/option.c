@@ -35,7 +35,8 @@ read_varying (int fd, int level, int number, unsigned char **bytes,
 }
 
 static SCM
-get_by_table (int fd, int level, int number, const struct skp_option *option)
+get_by_table (int fd, int level, int number, const struct skp_option *option,
+              const char *who)
 {
   unsigned char store[VALUE_ROOM] = { 0 };
   unsigned char *bytes = store;
@@ -44,7 +45,7 @@ get_by_table (int fd, int level, int number, const struct skp_option *option)
   int result = room ? skp_option_get (fd, level, number, bytes, &length)
                     : read_varying (fd, level, number, &bytes, &length);
   if (result < 0)
-    scm_skp__error (result, "getsockopt");
+    scm_skp__error (result, who);
   return scm_skp__option_from (option, bytes, length);
 }
 
@@ -67,7 +68,7 @@ scm_skp_getsockopt (SCM sock, SCM level, SCM optname)
   socklen_t length = sizeof value;
 
   if (!is_plain (option))
-    return get_by_table (fd, l, number, option);
+    return get_by_table (fd, l, number, option, who);
   int result = skp_option_get (fd, l, number, &value, &length);
   if (result < 0)
     scm_skp__error (result, who);
@@ -75,17 +76,18 @@ scm_skp_getsockopt (SCM sock, SCM level, SCM optname)
                                 : scm_skp__option_from (option, &value, length);
 }
 
-SCM
-scm_skp_setsockopt (SCM sock, SCM level, SCM optname, SCM value)
+/* VALUE is the argument POS of WHO.  */
+static SCM
+set_option (SCM sock, SCM level, SCM optname, SCM value, int pos,
+            const char *who)
 {
-  static const char who[] = "setsockopt";
   int fd = scm_skp__fd (sock, 1, who);
   int l = (int)scm_skp__integer (level, INT_MIN, INT_MAX, 2, who);
   int number = (int)scm_skp__integer (optname, INT_MIN, INT_MAX, 3, who);
   const struct skp_option *option = skp_option_find (l, number);
   struct scm_skp__value bytes;
 
-  scm_skp__option_to (&bytes, option, value, 4, who);
+  scm_skp__option_to (&bytes, option, value, pos, who);
   int result
       = option && option->kind == SKP_OPTION_FILTER
             ? skp_option_set_filter (fd, l, number, bytes.bytes, bytes.length)
@@ -95,6 +97,29 @@ scm_skp_setsockopt (SCM sock, SCM level, SCM optname, SCM value)
   if (result < 0)
     scm_skp__error (result, who);
   return SCM_UNSPECIFIED;
+}
+
+SCM
+scm_skp_setsockopt (SCM sock, SCM level, SCM optname, SCM value)
+{
+  return set_option (sock, level, optname, value, 4, "setsockopt");
+}
+
+/* The same for the procedures that take a name, whose errors are theirs.  */
+static SCM
+named_set (SCM sock, SCM level, SCM number, SCM value)
+{
+  return set_option (sock, level, number, value, 3, "set-socket-option!");
+}
+
+static SCM
+named_get (SCM sock, SCM level, SCM number)
+{
+  static const char who[] = "socket-option";
+  int l = (int)scm_skp__integer (level, INT_MIN, INT_MAX, 2, who);
+  int n = (int)scm_skp__integer (number, INT_MIN, INT_MAX, 2, who);
+  return get_by_table (scm_skp__fd (sock, 1, who), l, n, skp_option_find (l, n),
+                       who);
 }
 
 /* The families or types of a mask as a list of numbers, #t for all.  */
@@ -176,6 +201,8 @@ scm_skp__init_option (void)
   static const struct scm_skp__primitive primitives[]
       = { { "getsockopt", 3, 0, 0, scm_skp_getsockopt },
           { "setsockopt", 4, 0, 0, scm_skp_setsockopt },
+          { "%socket-option", 3, 0, 0, named_get },
+          { "%set-socket-option!", 4, 0, 0, named_set },
           { "%option-count", 0, 0, 0, option_count },
           { "%option-row", 1, 0, 0, option_row },
           { "%option-named", 2, 0, 0, option_named } };

@@ -141,7 +141,7 @@ is tcp-nodelay."
     (_ value)))
 
 (define (row-value sock row)
-  (value-from row (getsockopt sock (vector-ref row 1) (vector-ref row 2))))
+  (value-from row (%socket-option sock (vector-ref row 1) (vector-ref row 2))))
 
 (define (socket-option sock name)
   "Return the value of the option NAME, a symbol, of SOCK: tcp-nodelay, ip-ttl,
@@ -154,8 +154,8 @@ and without their SO_ those of the socket level: keepalive, rcvbuf.  Booleans ar
 times take seconds or #f for ever, interfaces a name or an index; a bytevector is
 taken by every option."
   (let ((row (find-row "set-socket-option!" sock name access-write)))
-    (setsockopt sock (vector-ref row 1) (vector-ref row 2)
-                (value-to row value))))
+    (%set-socket-option! sock (vector-ref row 1) (vector-ref row 2)
+                         (value-to row value))))
 
 ;;; All of them.
 
