@@ -179,8 +179,8 @@ option_row (SCM index)
   return row (option_at (index, "%option-row"));
 }
 
-/* The row of the option called NAME, a string, for FAMILY; #f if there is none.
- */
+/* The number of the row of the option called NAME, a string, for FAMILY; #f if
+   there is none.  */
 static SCM
 option_named (SCM name, SCM family)
 {
@@ -192,7 +192,7 @@ option_named (SCM name, SCM family)
   scm_dynwind_free (text);
   const struct skp_option *option = skp_option_named (text, number);
   scm_dynwind_end ();
-  return option ? row (option) : SCM_BOOL_F;
+  return option ? scm_from_ptrdiff_t (option - skp_option_at (0)) : SCM_BOOL_F;
 }
 
 void

@@ -6,6 +6,7 @@
   #:use-module (ice-9 format)
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
+  #:use-module (srfi srfi-26)
   #:use-module (sockport constant)
   #:use-module (sockport primitive)
   #:use-module (sockport structure)
@@ -32,6 +33,31 @@ is tcp-nodelay."
      (string-map (lambda (char)
                    (if (char=? char #\_) #\- (char-downcase char)))
                  (if (string-prefix? "SO_" name) (substring name 3) name)))))
+
+;;; All rows, and those of a symbol; nothing is changed after loading.
+(define all-rows
+  (map %option-row (iota (%option-count))))
+
+(define rows-by-symbol
+  (let ((table (make-hash-table)))
+    (for-each (lambda (row)
+                (let ((symbol (row-symbol row)))
+                  (hashq-set! table symbol
+                              (append (hashq-ref table symbol '())
+                                      (list row)))))
+              all-rows)
+    table))
+
+(define (named-row name family)
+  "The row of the option NAME, the one for FAMILY if several have the name; #f if
+none has it."
+  (match (hashq-ref rows-by-symbol name)
+    (#f (and=> (%option-named (symbol->string name) family)
+               (cut list-ref all-rows <>)))
+    ((row) row)
+    ((row . _) (or (find (lambda (row) (within? family (vector-ref row 5)))
+                         (hashq-ref rows-by-symbol name))
+                   row))))
 
 (define (family-of sock) (getsockopt sock SOL_SOCKET SO_DOMAIN))
 (define (type-of sock) (getsockopt sock SOL_SOCKET SO_TYPE))
@@ -88,7 +114,7 @@ is tcp-nodelay."
                (list name) (list name)))
   (let* ((family (family-of sock))
          (type (type-of sock))
-         (row (%option-named (symbol->string name) family)))
+         (row (named-row name family)))
     (unless row
       (refuse-name who "no socket option has this name" name))
     (unless (applies? row family type)
@@ -164,7 +190,7 @@ taken by every option."
             (and (applies? row family type)
                  (access? row access-read)
                  (not (access? row access-effect))))
-          (map %option-row (iota (%option-count)))))
+          all-rows))
 
 (define (row-value/false sock row)
   "A pair of the row and the option's value; #f if the kernel does not know it
