@@ -100,17 +100,6 @@
 
 ;;; What only shows in some state.
 
-(define (skip-when errnos thunk)
-  (catch 'system-error thunk
-    (lambda args
-      (if (memv (system-error-errno (cons 'system-error (cdr args))) errnos)
-          (skip "the kernel or the rights of the tests do not allow it")
-          (apply throw args)))))
-
-(define-syntax-rule (where-allowed body ...)
-  (skip-when (list EPERM EACCES ENOPROTOOPT EOPNOTSUPP)
-             (lambda () body ...)))
-
 (test-case "the pending error is taken"
   (with-udp s
     (with-udp nobody

@@ -74,16 +74,9 @@
     (test-assert "cookie" (positive? (socket-option s 'cookie)))
     (test-assert "a namespace's" (positive? (socket-option s 'netns-cookie)))))
 
-(define (skip-unless-permitted thunk)
-  (catch 'system-error thunk
-    (lambda args
-      (if (= EPERM (system-error-errno (cons 'system-error (cdr args))))
-          (skip "needs the right to administer the network")
-          (apply throw args)))))
-
 (test-case "unsigned integers"
   (with-tcp s
-    (skip-unless-permitted (lambda () (set-socket-option! s 'mark 4294967295)))
+    (where-allowed (set-socket-option! s 'mark 4294967295))
     (test-equal "read" 4294967295 (socket-option s 'mark))
     (test-equal "raw" -1 (raw-get-int s SOL_SOCKET SO_MARK))))
 
@@ -168,8 +161,7 @@
     (test-equal "interface" "lo" (socket-option s 'bindtodevice))
     (test-equal "and its index" (if-nametoindex "lo")
       (socket-option s 'bindtoifindex))
-    (skip-unless-permitted
-     (lambda () (set-socket-option! s 'bindtodevice "")))
+    (where-allowed (set-socket-option! s 'bindtodevice ""))
     (set-socket-option! s 'bindtoifindex "lo")
     (test-equal "by name" (if-nametoindex "lo")
       (raw-get-int s SOL_SOCKET SO_BINDTOIFINDEX))))

@@ -3,12 +3,14 @@
 ;;; bytevectors, so that the kernel is asked past Sockport.
 
 (define-module (harness option)
+  #:use-module (harness)
   #:use-module (ice-9 match)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport)
   #:use-module (system foreign)
   #:export (call-with-connection
             call-with-pair
+            where-allowed
             with-socket
             with-tcp
             with-udp
@@ -87,3 +89,15 @@
         ((server . _)
          (proc client server)
          (close-port server))))))
+
+(define (skip-if-refused thunk)
+  (catch 'system-error thunk
+    (lambda args
+      (if (memv (system-error-errno args)
+                (list EPERM EACCES ENOPROTOOPT EOPNOTSUPP))
+          (skip "the kernel or the rights of the tests do not allow it")
+          (apply throw args)))))
+
+;; What follows a refusal of the kernel in the case that is running is skipped.
+(define-syntax-rule (where-allowed body ...)
+  (skip-if-refused (lambda () body ...)))
