@@ -45,10 +45,10 @@ misused ()
 listening ()
 {
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$1")
-    grep -q 'listening on' "$1" && break
+    grep -q 'listening on .*[^ ]$' "$1" && break
     sleep 0.1
   done
+  port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$1")
 }
 
 echo 1..4
