@@ -81,6 +81,7 @@ static inline SCM
 receive_try (struct transfer *t)
 {
   ssize_t n = receive_now (t, 0);
+  scm_remember_upto_here_2 (t->sock, t->buffer);
   if (n > 0 && !SCM_BYTEVECTOR_P (t->buffer))
     scm_skp__in_done (&t->slice, t->buffer, (size_t)n);
   return answer (t, n, n > 0 && receive_unfinished (t, (size_t)n));
@@ -90,6 +91,7 @@ static inline SCM
 send_try (struct transfer *t)
 {
   ssize_t n = send_now (t, 0);
+  scm_remember_upto_here_2 (t->sock, t->buffer);
   return answer (t, n, n > 0 && (size_t)n < t->slice.size);
 }
 

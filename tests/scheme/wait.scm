@@ -240,6 +240,65 @@
                  (other other)))
              threads)))))
 
+;; A thread has a pipe to be woken by; without a descriptor for it, the thread
+;; looks up now and then.
+(define (with-full-table thunk)
+  "Call THUNK while no descriptor is left."
+  (call-with-values (lambda () (getrlimit 'nofile))
+    (lambda (soft hard)
+      (dynamic-wind
+        (lambda ()
+          (setrlimit 'nofile (+ 1 (apply max (map car (descriptors)))) hard))
+        (lambda ()
+          (let fill ((fillers '()))
+            (match (false-if-exception (socket AF_UNIX SOCK_STREAM 0))
+              (#f
+               (thunk)
+               (for-each close-port fillers))
+              (filler (fill (cons filler fillers))))))
+        (lambda () (setrlimit 'nofile soft hard))))))
+
+(test-case "without a descriptor left"
+  (let-ports ((pair (unix-pair))
+              (idle (unix-pair))
+              (server (unix-listener))
+              (client (socket AF_UNIX SOCK_STREAM 0)))
+    (define full? (make-atomic-box #f))
+    ;; Guile itself cannot start a thread by then.
+    (define (receiver sock)
+      (in-thread
+       (lambda ()
+         (wait-until (lambda () (atomic-box-ref full?)))
+         (recv! sock (make-bytevector 1)))))
+    (define (end-of thread)
+      (match (join-thread thread (+ 10 (current-time)) 'late)
+        ((key errno who) (list key errno))
+        (other other)))
+    (define first (receiver (car pair)))
+    (define second (receiver (car idle)))
+    (define third (receiver (cdr idle)))
+    (connect client (getsockname server))
+    (with-full-table
+     (lambda ()
+       (test-error* "socket" (list 'system-error EMFILE "socket")
+         (socket AF_UNIX SOCK_STREAM 0))
+       (test-error* "socketpair" (list 'system-error EMFILE "socketpair")
+         (socketpair AF_UNIX SOCK_STREAM 0))
+       (test-error* "accept" (list 'system-error EMFILE "accept")
+         (accept server))
+       (atomic-box-set! full? #t)
+       (usleep 50000)
+       (send (cdr pair) "x")
+       (test-equal "data wakes a thread" 1 (end-of first))
+       (cancel-thread third 'cancelled)
+       (test-equal "so does cancelling it" 'cancelled (end-of third))
+       (close-port (car idle))
+       (test-equal "so does a close" (list 'system-error EBADF)
+         (end-of second))))
+    (let ((accepted (accept server)))
+      (test-assert "the connection was kept" (port? (car accepted)))
+      (close-port (car accepted)))))
+
 (test-case "descriptors beyond 1024"
   (call-with-values (lambda () (getrlimit 'nofile))
     (lambda (soft hard)
