@@ -154,6 +154,10 @@ void scm_skp__in_keep (const struct scm_skp__slice *slice, SCM buffer);
 void scm_skp__in_done (const struct scm_skp__slice *slice, SCM buffer,
                        size_t count);
 
+/* The flags with which receiving never waits, in blocking mode either: the
+   error queue (recv(2)) and urgent data (tcp_recv_urg in Linux).  */
+#define SCM_SKP__RECEIVE_INSTANT (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)
+
 /* Wait until PORT is readable (POLLIN) or writable (POLLOUT), as a blocking
    call of WHO would: outside Guile mode, woken by asyncs and by a close, at
    most for the socket's SO_RCVTIMEO or SO_SNDTIMEO.  Throws EAGAIN if PORT is

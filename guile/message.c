@@ -46,6 +46,7 @@ struct call
   struct skp_address address;
   struct skp_message message;
   int flags;
+  int instant; /* it never waits */
   size_t skip;
 };
 
@@ -184,6 +185,7 @@ send_begin (struct call *call, SCM sock, SCM buffers, SCM address, SCM control,
 {
   static const char who[] = "sendmsg";
   begin (call, who, sock, buffers, flags, 5, skip, scm_skp__out_slice);
+  call->instant = call->flags & MSG_DONTWAIT;
   if (!absent (address))
     {
       scm_skp__address_to (&call->address, address, 3, who);
@@ -208,7 +210,7 @@ send_now (struct call *call)
 static int
 would_block (const struct call *call, ssize_t n)
 {
-  return n == -EAGAIN && !(call->flags & MSG_DONTWAIT);
+  return n == -EAGAIN && !call->instant;
 }
 
 /* Try until NOW is done: the result of the last try, SKIP the bytes of those
@@ -279,6 +281,7 @@ receive_begin (struct call *call, SCM sock, SCM buffers, SCM flags,
                      ? CONTROL_DEFAULT
                      : scm_skp__integer (control_size, 0, CONTROL_MAX, 4, who);
   begin (call, who, sock, buffers, flags, 3, skip, scm_skp__in_slice);
+  call->instant = call->flags & SCM_SKP__RECEIVE_INSTANT;
   scm_skp__control_room (&call->control, (size_t)room);
   call->address.length = 0;
   call->message.address = &call->address;

@@ -124,7 +124,7 @@ accept_flags (SCM flags)
 /* Accepting looks at the queue and then takes from it.  Of the threads that
    share a listener only one may be between the two, or another would wait in
    the kernel, where neither a signal's handler nor a close reaches it.  */
-#define ACCEPT_LOCKS 16
+#define ACCEPT_LOCKS 256
 static pthread_mutex_t accept_locks[ACCEPT_LOCKS];
 
 static void

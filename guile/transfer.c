@@ -23,6 +23,7 @@ struct transfer
   SCM sock, buffer;
   struct scm_skp__slice slice;
   int flags;
+  int instant; /* it never waits */
   const struct skp_address *to;
   struct skp_address *from;
 };
@@ -72,7 +73,7 @@ answer (const struct transfer *t, ssize_t n, int unfinished)
         n = -n;
       return SCM_I_MAKINUM (n);
     }
-  if (n == -EAGAIN && !(t->flags & MSG_DONTWAIT))
+  if (n == -EAGAIN && !t->instant)
     return SCM_BOOL_F;
   scm_skp__error (n, t->who);
 }
@@ -129,7 +130,7 @@ complete (struct transfer *t, ssize_t (*now) (const struct transfer *, size_t),
   for (int stalls = 0;; stalls++)
     {
       ssize_t n = now (t, moved);
-      if (n == -EAGAIN && !(t->flags & MSG_DONTWAIT))
+      if (n == -EAGAIN && !t->instant)
         {
           if (!scm_skp__complete_wait (t->sock, t->who, events, moved, stalls,
                                        &deadline_ns))
@@ -177,6 +178,7 @@ receive_begin (struct transfer *t, const char *who, SCM sock, SCM buffer,
   *t = (struct transfer){ .who = who, .sock = sock, .buffer = buffer };
   scm_skp__fd (sock, 1, who);
   t->flags = scm_skp__flags (flags, 0, 3, who);
+  t->instant = t->flags & SCM_SKP__RECEIVE_INSTANT;
   scm_skp__in_slice (&t->slice, buffer, start, end, 2, 4, who);
   if (t->flags & MSG_TRUNC)
     scm_skp__in_keep (&t->slice, buffer);
@@ -189,6 +191,7 @@ send_begin (struct transfer *t, SCM sock, SCM message, SCM flags, SCM start,
   *t = (struct transfer){ .who = "send", .sock = sock, .buffer = message };
   scm_skp__fd (sock, 1, t->who);
   t->flags = scm_skp__flags (flags, 0, 3, t->who);
+  t->instant = t->flags & MSG_DONTWAIT;
   scm_skp__out_slice (&t->slice, message, start, end, 2, 4, t->who);
 }
 
@@ -210,6 +213,7 @@ sendto_begin (struct transfer *t, struct skp_address *to, SCM sock, SCM message,
   if (!scm_is_null (left))
     scm_error_num_args_subr (t->who);
   t->flags = scm_skp__flags (rest[0], 0, pos, t->who);
+  t->instant = t->flags & MSG_DONTWAIT;
   t->to = to;
   scm_skp__out_slice (&t->slice, message, rest[1], rest[2], 2, pos + 1, t->who);
 }

@@ -122,6 +122,20 @@
       (recvfrom! (car pair) (make-bytevector 1) MSG_DONTWAIT))
     (test-assert "the socket still would" (not (nonblocking? (car pair))))))
 
+(test-case "urgent data and the error queue are never waited for"
+  (let-ports ((pair (tcp-pair))
+              (datagrams (socket AF_INET SOCK_DGRAM 0)))
+    (bind datagrams AF_INET INADDR_LOOPBACK 0)
+    (sendto datagrams byte (getsockname datagrams))
+    (for-each
+     (lambda (receive! name)
+       (test-error* (list name 'errors) (list 'system-error EAGAIN name)
+         (receive! datagrams (make-bytevector 1) MSG_ERRQUEUE))
+       (test-error* (list name 'urgent) (list 'system-error EINVAL name)
+         (receive! (car pair) (make-bytevector 1) MSG_OOB)))
+     (list recv! recvfrom! recvmsg!)
+     '("recv!" "recvfrom!" "recvmsg!"))))
+
 (test-case "connect tells how it ended"
   (let-ports ((server (tcp-listener)))
     (let ((address (getsockname server)))
