@@ -52,7 +52,8 @@ is tcp-nodelay."
   "The row of the option NAME, the one for FAMILY if several have the name; #f if
 none has it."
   (match (hashq-ref rows-by-symbol name)
-    (#f (and=> (%option-named (symbol->string name) family)
+    (#f (and=> (and (not (string-index (symbol->string name) #\nul))
+                    (%option-named (symbol->string name) family))
                (cut list-ref all-rows <>)))
     ((row) row)
     ((row . _) (or (find (lambda (row) (within? family (vector-ref row 5)))
