@@ -115,7 +115,7 @@ exported ()
 
 one_place_waits ()
 {
-  files 'module/*' | grep -vE '/(wait|deadline|slot).scm$' |
+  files 'module/*' | grep -vE '/(wait|deadline|slot|operation).scm$' |
     xargs grep -nE '\(%(wait|block) |\(select |usleep'
 }
 

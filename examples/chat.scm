@@ -31,7 +31,6 @@
     (const (eof-object))))
 
 (define (converse sock name)
-  (tell-others sock (string-append name " has come"))
   (let loop ((line (hear sock)))
     (unless (eof-object? line)
       (tell-others sock (string-append name ": " line))
@@ -48,7 +47,9 @@
      (setvbuf sock 'block)
      (with-mutex lock
        (set! clients (cons sock clients)))
-     (begin-thread (converse sock (format #f "guest ~a" number)))
+     (let ((name (format #f "guest ~a" number)))
+       (tell-others sock (string-append name " has come"))
+       (begin-thread (converse sock name)))
      (serve server (+ number 1)))))
 
 (define (remove-stale path)
