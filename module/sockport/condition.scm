@@ -1,9 +1,11 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; The exceptions of tasks and deadlines.  Each is also a throw to a key, for
-;;; programs that use `catch'.
+;;; programs that use `catch', and stays what it is when they throw it again: its
+;;; scope is in the arguments too.
 
 (define-module (sockport condition)
   #:use-module (ice-9 exceptions)
+  #:use-module (ice-9 match)
   #:export (&deadline-exceeded
             deadline-exceeded?
             deadline-exceeded-scope
@@ -18,28 +20,59 @@
             with-others))
 
 (define-exception-type &deadline-exceeded &error
-  %make-deadline-exceeded deadline-exceeded?
-  (scope deadline-exceeded-scope))
+  %make-deadline-exceeded %deadline-exceeded?
+  (scope %deadline-exceeded-scope))
 
 (define-exception-type &task-cancelled &exception
-  %make-task-cancelled task-cancelled?
-  (scope task-cancelled-scope))
+  %make-task-cancelled %task-cancelled?
+  (scope %task-cancelled-scope))
 
 (define-exception-type &task-errors &exception
   make-task-errors task-errors?
   (others task-errors-others))
 
-(define (thrown key message . irritants)
+(define (thrown scope key message . irritants)
   "Return the exception that (throw KEY …) raises, for Guile's `catch'."
-  (make-exception-from-throw key (list #f message irritants #f)))
+  (make-exception-from-throw key (list #f message irritants (list scope))))
+
+(define (thrown-again? exception key)
+  (and (exception? exception)
+       (eq? (exception-kind exception) key)
+       (match (exception-args exception)
+         ((_ _ _ (scope)) #t)
+         (_ #f))))
+
+(define (thrown-scope exception)
+  (car (list-ref (exception-args exception) 3)))
 
 (define (make-deadline-exceeded scope)
   (make-exception (%make-deadline-exceeded scope)
-                  (thrown 'deadline-exceeded "the deadline has passed")))
+                  (thrown scope 'deadline-exceeded
+                          "the deadline has passed")))
+
+(define (deadline-exceeded? object)
+  "Is OBJECT the exception of a deadline that has passed?"
+  (or (%deadline-exceeded? object)
+      (thrown-again? object 'deadline-exceeded)))
+
+(define (deadline-exceeded-scope exception)
+  (if (%deadline-exceeded? exception)
+      (%deadline-exceeded-scope exception)
+      (thrown-scope exception)))
 
 (define (make-task-cancelled scope who)
   (make-exception (%make-task-cancelled scope)
-                  (thrown 'task-cancelled "cancelled: ~A" who)))
+                  (thrown scope 'task-cancelled "cancelled: ~A" who)))
+
+(define (task-cancelled? object)
+  "Is OBJECT the exception of a task that was cancelled?"
+  (or (%task-cancelled? object)
+      (thrown-again? object 'task-cancelled)))
+
+(define (task-cancelled-scope exception)
+  (if (%task-cancelled? exception)
+      (%task-cancelled-scope exception)
+      (thrown-scope exception)))
 
 (define (with-others exception others)
   "Return EXCEPTION with the exceptions OTHERS attached, if there are any."

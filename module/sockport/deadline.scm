@@ -6,6 +6,7 @@
   #:use-module (ice-9 suspendable-ports)
   #:use-module (sockport condition)
   #:use-module (sockport loop)
+  #:use-module (sockport prefill)
   #:use-module (sockport primitive)
   #:use-module (sockport scope)
   #:use-module (sockport timer)
@@ -14,7 +15,8 @@
             deadline-left
             shielded
             seconds->ns
-            use-suspendable-ports!)
+            prepare-ports!
+            raise-deadline)
   #:re-export (&deadline-exceeded
                deadline-exceeded?))
 
@@ -38,15 +40,6 @@ asked for; #f if that is more than a clock can tell."
                     (list position seconds) (list seconds)))
         ((>= (* seconds ns-per-second) longest) #f)
         (else (inexact->exact (ceiling (* seconds ns-per-second))))))
-
-(define suspendable? #f)
-
-(define (use-suspendable-ports!)
-  "Make Guile's own port procedures wait where tasks and deadlines can see it."
-  (unless suspendable?
-    (install-suspendable-ports!)
-    (%hook-file-ports!)
-    (set! suspendable? #t)))
 
 ;;; In a task.
 
@@ -106,6 +99,10 @@ asked for; #f if that is more than a clock can tell."
   (make-thread-waiter (@@ (ice-9 suspendable-ports) default-write-waiter)
                       POLLOUT))
 
+(define (raise-deadline)
+  "Raise the exception of the thread's own deadline, which has passed."
+  (expired (fluid-ref thread-scope)))
+
 ;;; A scheduler that is not ours cannot be told to give up; a deadline that has
 ;;; passed is noticed before and after each wait.
 (define (checking waiter)
@@ -148,10 +145,23 @@ instead and its values are returned.  0 lets nothing wait, #f sets no deadline.
 Whatever is waited for in an outer deadline ends with that one at the latest."
   (let ((ns (and seconds (seconds->ns seconds 1 "with-deadline")))
         (task (current-task)))
-    (use-suspendable-ports!)
+    (prepare-ports!)
     (cond ((not ns) (thunk))
           (task (task-deadline task ns thunk on-expired))
           (else (thread-deadline ns thunk on-expired)))))
+
+(define (deadline?)
+  "Is there a deadline around here?"
+  (let ((task (current-task)))
+    (if task
+        (let find ((scope (task-scope task)))
+          (and scope
+               (or (scope-deadline scope)
+                   (find (scope-parent scope)))))
+        (fluid-ref thread-scope))))
+
+(define (prepare-ports!)
+  (use-suspendable-ports! deadline?))
 
 (define (deadline-left)
   "Return the seconds until the nearest deadline around here, 0 if it has passed,

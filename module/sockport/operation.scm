@@ -123,9 +123,13 @@ with VALUE; return a list of that something, or #f.  The lock is held."
 if they had not been tried.  Of several that are ready, the first is done."
   (if (in-task?)
       (perform operations)
-      (run-tasks
-       (lambda ()
-         (with-deadline (deadline-left) (lambda () (perform operations)))))))
+      ;; The deadline is the thread's, not that of the task that waits for it.
+      (let ((left (deadline-left)))
+        (run-tasks
+         (lambda ()
+           (with-deadline left
+                          (lambda () (perform operations))
+                          raise-deadline))))))
 
 ;;; Operations on what the loop itself knows.
 

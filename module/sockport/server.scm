@@ -238,7 +238,7 @@ any thread, and from handlers of signals."
          (set-site-count! site (+ (site-count site) 1))
          (spawn (lambda () (converse site sock peer))
                 #:group (site-group site) #:name peer)
-         (when (zero? left) (yield))
+         (when (zero? left) (task-yield))
          (next first-pause (if (zero? left) burst (- left 1))))
         (errno
          (when (memv errno of-the-system)

@@ -20,6 +20,7 @@
   #:export (run-tasks
             task-values
             join
+            task-yield
             current-worker
             call-with-cleanup)
   #:re-export (spawn cancel! with-task-group
@@ -27,7 +28,7 @@
                current-task current-loop
                &task-cancelled task-cancelled?
                &task-errors task-errors? task-errors-others)
-  #:replace (sleep yield dynamic-wind))
+  #:replace (sleep dynamic-wind))
 
 (define core-dynamic-wind (@ (guile) dynamic-wind))
 
@@ -135,7 +136,7 @@ the values are those of the first."
   (let ((loop (current-loop)))
     (when (and loop (loop-ours? loop))
       (error "run-tasks: tasks run here already; use spawn")))
-  (use-suspendable-ports!)
+  (prepare-ports!)
   (%reserve-heap heap-reserve)
   (force watching?)
   (if (= workers 1)
@@ -170,7 +171,7 @@ the values are those of the first."
     (call-with-cleanup (lambda () (wait-readable timer 'sleep))
                        (lambda () (close-port timer)))))
 
-(define (yield)
+(define (task-yield)
   "Let the other tasks that can run do so first."
   (let ((task (current-task)))
     (if task
@@ -179,7 +180,7 @@ the values are those of the first."
           (task-start! task)
           (pause! (task-loop task) task #f)
           (check-interrupt task))
-        ((@ (guile) yield)))))
+        ((@ (ice-9 threads) yield)))))
 
 (define (join task)
   "Wait until TASK has ended, and return its values.  Raises the exception it

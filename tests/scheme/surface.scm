@@ -15,8 +15,8 @@
 
 ;; Modules that are there for the others.
 (define internal
-  '("answer" "condition" "fibers" "group" "loop" "node" "primitive" "retry" "scope"
-    "server-listeners" "slot" "sync" "timer" "unix-name" "wait"))
+  '("answer" "condition" "fibers" "group" "loop" "node" "prefill" "primitive"
+    "retry" "scope" "server-listeners" "slot" "sync" "timer" "unix-name" "wait"))
 
 (define (files-under directory suffixes)
   (let ((found '()))

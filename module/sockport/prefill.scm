@@ -1,0 +1,136 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Guile's own port procedures, made to suspend and to lose nothing.  Those that
+;;; take several bytes keep what they have in variables while they wait for more,
+;;; and a deadline that passes then would lose it.  So, where there is a deadline,
+;;; what such a procedure is going to take is first gathered in the port's buffer.
+
+(define-module (sockport prefill)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 ports internal)
+  #:use-module (ice-9 suspendable-ports)
+  #:use-module (rnrs bytevectors)
+  #:use-module (sockport primitive)
+  #:export (use-suspendable-ports!))
+
+(define read-bytes (@@ (ice-9 suspendable-ports) read-bytes))
+
+(define (buffered port)
+  (let ((buffer (port-read-buffer port)))
+    (- (port-buffer-end buffer) (port-buffer-cur buffer))))
+
+(define (gather-more! port)
+  "Add what comes next to PORT's buffer; #f at the end of file.  From an unbuffered
+port one byte is taken, because what follows may be for somebody else."
+  (let* ((buffer (port-read-buffer port))
+         (bytes (port-buffer-bytevector buffer))
+         (size (bytevector-length bytes))
+         (end (port-buffer-end buffer)))
+    (cond ((port-buffer-has-eof? buffer) #f)
+          ((= end size)
+           (expand-port-read-buffer! port (* 2 size))
+           (gather-more! port))
+          (else
+           (let ((count (read-bytes port bytes end
+                                    (if (= 1 (port-read-buffering port))
+                                        1
+                                        (- size end)))))
+             (if (zero? count)
+                 (set-port-buffer-has-eof?! buffer #t)
+                 (set-port-buffer-end! buffer (+ end count)))
+             (positive? count))))))
+
+(define (gather-count! port count)
+  (when (and (< (buffered port) count) (gather-more! port))
+    (gather-count! port count)))
+
+(define (gather-all! port)
+  (when (gather-more! port)
+    (gather-all! port)))
+
+(define (find-byte port bytes start)
+  "Return whether one of BYTES, a list, is in PORT's buffer, START bytes on or
+later."
+  (let* ((buffer (port-read-buffer port))
+         (data (port-buffer-bytevector buffer))
+         (end (port-buffer-end buffer)))
+    (let search ((at (+ start (port-buffer-cur buffer))))
+      (and (< at end)
+           (or (memv (bytevector-u8-ref data at) bytes)
+               (search (+ at 1)))))))
+
+;;; In the encodings where it could be otherwise, what is gathered is up to the
+;;; first byte that looks like the delimiter.
+(define (gather-line! port delimiters)
+  (let ((bytes (map char->integer delimiters)))
+    (let gather ((start 0))
+      (let ((count (buffered port)))
+        (unless (find-byte port bytes start)
+          (when (gather-more! port)
+            (gather count)))))))
+
+;;; What each procedure gathers, given its arguments.
+
+(define (input? port)
+  (and (input-port? port) (not (port-closed? port))))
+
+(define line-gatherer
+  (case-lambda
+    (() (line-gatherer (current-input-port)))
+    ((port . _) (when (input? port) (gather-line! port '(#\newline))))))
+
+(define delimited-gatherer
+  (case-lambda
+    ((delimiters) (delimited-gatherer delimiters (current-input-port)))
+    ((delimiters port . _)
+     (when (and (input? port) (string? delimiters))
+       (gather-line! port (string->list delimiters))))))
+
+(define (count-gatherer port count)
+  (when (and (input? port) (exact-integer? count))
+    (gather-count! port count)))
+
+(define (slice-gatherer port bytes start count)
+  (count-gatherer port count))
+
+(define (all-gatherer port)
+  (when (input? port)
+    (gather-all! port)))
+
+(define (sometimes guarded? gather proc)
+  (lambda args
+    (when (guarded?)
+      (apply gather args))
+    (apply proc args)))
+
+;;; The last is in C, and waits in C when it is not spared all waiting.
+(define (wrappers guarded? waiting-elsewhere?)
+  `(((ice-9 rdelim) %read-line ,guarded? ,line-gatherer)
+    ((ice-9 rdelim) read-line ,guarded? ,line-gatherer)
+    ((ice-9 rdelim) read-delimited ,guarded? ,delimited-gatherer)
+    ((ice-9 binary-ports) get-bytevector-n ,guarded? ,count-gatherer)
+    ((ice-9 binary-ports) get-bytevector-n! ,guarded? ,slice-gatherer)
+    ((ice-9 binary-ports) get-bytevector-all ,waiting-elsewhere?
+     ,all-gatherer)))
+
+(define default-read-waiter
+  (@@ (ice-9 suspendable-ports) default-read-waiter))
+
+(define (waiting-elsewhere?)
+  (not (eq? (current-read-waiter) default-read-waiter)))
+
+(define installed? #f)
+
+(define (use-suspendable-ports! guarded?)
+  "Make Guile's own port procedures wait where tasks and deadlines can see it.
+(GUARDED?) tells whether a deadline is set."
+  (unless installed?
+    (set! installed? #t)
+    (install-suspendable-ports!)
+    (%hook-file-ports!)
+    (for-each
+     (match-lambda
+       ((module name when? gather)
+        (let ((module (resolve-module module)))
+          (module-set! module name
+                       (sometimes when? gather (module-ref module name))))))
+     (wrappers guarded? waiting-elsewhere?))))

@@ -1,0 +1,60 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Child processes: waiting for them, and what a fork leaves to them of a loop.
+;;; Not cases: Guile itself closes descriptors of its own to fork.
+
+(use-modules (harness)
+             (harness socket)
+             (rnrs bytevectors)
+             (sockport))
+
+(test-begin "process")
+(alarm 60)
+
+(define bytes (make-bytevector 16))
+
+(define-syntax-rule (in-tasks body ...)
+  (run-tasks (lambda () body ...)))
+
+(define (child seconds status)
+  (let ((pid (primitive-fork)))
+    (when (zero? pid)
+      (usleep (inexact->exact (round (* seconds 1000000))))
+      (primitive-_exit status))
+    pid))
+
+(test-equal "in a thread" 4 (status:exit-val (wait-process (child 0.01 4))))
+(in-tasks
+ (test-equal "several" '(1 2 3)
+   (map (lambda (task) (status:exit-val (join task)))
+        (map (lambda (i)
+               (let ((pid (child 0.02 i)))
+                 (spawn (lambda () (wait-process pid)))))
+             '(1 2 3))))
+ (test-equal "as an operation" 5
+   (status:exit-val (wait-first (process-operation (child 0.01 5))
+                                (sleep-operation 5)))))
+(test-error* "none" '(system-error 3 "wait-process") (wait-process 99999999))
+(test-error* "no process" '(out-of-range 1 "wait-process") (wait-process 0))
+
+;;; The child of a task.
+
+(define (child-status thunk)
+  (let ((pid (primitive-fork)))
+    (if (zero? pid)
+        (catch #t
+          (lambda () (thunk) (primitive-_exit 0))
+          (lambda args (primitive-_exit 1)))
+        (status:exit-val (wait-process pid)))))
+
+(let-ports ((s (unix-pair)))
+  (in-tasks
+   (let ((task (spawn (lambda () (recv! (car s) bytes)))))
+     (task-yield)
+     (test-equal "a child has loops of its own" 0
+       (child-status (lambda () (in-tasks (sleep 0.01)))))
+     (test-equal "not its parent's" 1
+       (child-status (lambda () (sleep 0.01) (sleep 0.01))))
+     (send (cdr s) "x")
+     (test-equal "the parent goes on" 1 (join task)))))
+
+(test-end "process")
