@@ -60,13 +60,13 @@
 
 (define (command-number . command)
   "Run COMMAND and return the first number that it prints, or #f."
-  (match (pipeline (list command))
-    ((from to (pid))
-     (close-port to)
-     (let ((output (get-string-all from)))
-       (close-port from)
-       (and (eqv? 0 (status:exit-val (cdr (waitpid pid))))
-            (any string->number (string-tokenize output)))))))
+  (call-with-values (lambda () (pipeline (list command)))
+    (lambda (from to pids)
+      (close-port to)
+      (let ((output (get-string-all from)))
+        (close-port from)
+        (and (eqv? 0 (status:exit-val (cdr (waitpid (car pids)))))
+             (any string->number (string-tokenize output)))))))
 
 ;;; A result: case, peer, and the numbers of its rounds.
 

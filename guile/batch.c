@@ -14,9 +14,17 @@ struct holder
 {
   struct skp_batch *batch;
   SCM bytes;
+  size_t shift; /* of the batch's memory in BYTES */
   size_t slots, size;
-  int error; /* of the last %batch-send */
+  int error;                     /* of the last %batch-send */
+  SCM to[SKP_ADDRESS_PARTS + 1]; /* the last destination given, if numbers */
+  size_t to_length;
+  struct skp_address address; /* which is this */
 };
+
+/* The kernel copies into aligned memory twice as fast as into what follows a
+   bytevector's header.  */
+#define ALIGNMENT 4096
 
 static scm_t_bits batch_type;
 
@@ -62,9 +70,11 @@ make_batch (SCM slots, SCM size, SCM offload)
     scm_out_of_range_pos (who, slots, scm_from_int (1));
   struct holder *holder = scm_gc_malloc (sizeof *holder, "batch");
   *holder = (struct holder){ .slots = count, .size = bytes };
-  holder->bytes = scm_c_make_bytevector (memory);
+  holder->bytes = scm_c_make_bytevector (memory + ALIGNMENT);
+  char *start = (char *)SCM_BYTEVECTOR_CONTENTS (holder->bytes);
+  holder->shift = ALIGNMENT - (uintptr_t)start % ALIGNMENT;
   int err = skp_batch_open (&holder->batch, count, bytes, scm_is_true (offload),
-                            SCM_BYTEVECTOR_CONTENTS (holder->bytes));
+                            start + holder->shift);
   if (err < 0)
     scm_skp__error (err, who);
   return scm_new_smob (batch_type, (scm_t_bits)holder);
@@ -119,11 +129,18 @@ datagram_of (const struct holder *holder, SCM index, int pos, const char *who)
         = datagram_of (holder_of (batch, name), index, 2, name);               \
     return expression;                                                         \
   }
-FIELD_OF (batch_start, "batch-start", SCM_I_MAKINUM (datagram->start))
 FIELD_OF (batch_length, "batch-length", SCM_I_MAKINUM (datagram->length))
 FIELD_OF (batch_segment, "batch-segment-size",
           SCM_I_MAKINUM (datagram->segment))
 FIELD_OF (batch_cut, "batch-cut?", scm_from_bool (datagram->cut))
+
+static SCM
+batch_start (SCM batch, SCM index)
+{
+  const struct holder *holder = holder_of (batch, "batch-start");
+  return SCM_I_MAKINUM (datagram_of (holder, index, 2, "batch-start")->start
+                        + holder->shift);
+}
 
 static SCM
 batch_address (SCM batch, SCM index)
@@ -167,19 +184,42 @@ add (const struct holder *holder, const struct scm_skp__slice *slice,
   return SCM_I_MAKINUM (index);
 }
 
+/* The address that TO stands for.  Datagrams to one destination come in a row,
+   and comparing its parts is far cheaper than reading them; what is not a
+   number could have changed inside.  */
+static const struct skp_address *
+destination (struct holder *holder, SCM to, const char *who)
+{
+  size_t length
+      = SCM_HAS_TYP7 (to, scm_tc7_vector) ? SCM_SIMPLE_VECTOR_LENGTH (to) : 0;
+  size_t i = 0;
+
+  if (length > 0 && length == holder->to_length)
+    while (i < length
+           && scm_is_eq (SCM_SIMPLE_VECTOR_REF (to, i), holder->to[i]))
+      i++;
+  if (length > 0 && i == length)
+    return &holder->address;
+  holder->to_length = 0;
+  scm_skp__address_to (&holder->address, to, 3, who);
+  for (i = 0; i < length && SCM_NUMBERP (SCM_SIMPLE_VECTOR_REF (to, i)); i++)
+    holder->to[i] = SCM_SIMPLE_VECTOR_REF (to, i);
+  holder->to_length = i == length ? length : 0;
+  return &holder->address;
+}
+
 static SCM
 batch_add (SCM batch, SCM buffer, SCM to, SCM start, SCM end)
 {
   static const char who[] = "batch-add!";
-  const struct holder *holder = holder_of (batch, who);
+  struct holder *holder = holder_of (batch, who);
   struct scm_skp__slice slice;
-  struct skp_address address;
-  int given = !SCM_UNBNDP (to) && scm_is_true (to);
+  const struct skp_address *address = NULL;
 
   scm_skp__out_slice (&slice, buffer, start, end, 2, 4, who);
-  if (given)
-    scm_skp__address_to (&address, to, 3, who);
-  return add (holder, &slice, given ? &address : NULL, who);
+  if (!SCM_UNBNDP (to) && scm_is_true (to))
+    address = destination (holder, to, who);
+  return add (holder, &slice, address, who);
 }
 
 /* Add to BATCH an answer to the sender of datagram INDEX of RECEIVED.  */

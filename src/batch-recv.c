@@ -31,22 +31,38 @@ prepare_socket (struct skp_batch *batch, int fd)
 }
 
 static void
-prepare_headers (struct skp_batch *batch, size_t from, size_t count)
+prepare_header (struct skp_batch *batch, size_t i, size_t number)
 {
-  for (size_t i = 0; i < count; i++)
-    {
-      struct msghdr *header = &batch->headers[i].msg_hdr;
-      batch->slices[i]
-          = (struct iovec){ batch->bytes + (from + i) * batch->stride,
-                            batch->stride };
-      header->msg_name = &batch->addresses[from + i].storage;
-      header->msg_namelen = sizeof batch->addresses->storage;
-      header->msg_iov = &batch->slices[i];
-      header->msg_iovlen = 1;
-      header->msg_control = &batch->controls[i];
-      header->msg_controllen = CONTROL_ROOM;
-      header->msg_flags = 0;
-    }
+  struct msghdr *header = &batch->in.headers[i].msg_hdr;
+  batch->in.slices[i]
+      = (struct iovec){ batch->bytes + number * batch->stride, batch->stride };
+  header->msg_name = &batch->addresses[number].storage;
+  header->msg_namelen = sizeof batch->addresses->storage;
+  header->msg_iov = &batch->in.slices[i];
+  header->msg_iovlen = 1;
+  header->msg_control = &batch->in.controls[i];
+  header->msg_controllen = CONTROL_ROOM;
+}
+
+/* One call, for messages from number FROM on.  The kernel writes only the
+   headers that it fills, so those that the last call left as they were need not
+   be written again.  */
+static long
+receive_some (struct skp_batch *batch, int fd, size_t from, size_t want,
+              int flags)
+{
+  if (from > 0 || batch->ready_stride != batch->stride)
+    batch->ready_from = batch->ready_to = 0;
+  for (size_t i = 0; i < batch->ready_from; i++)
+    prepare_header (batch, i, from + i);
+  for (size_t i = batch->ready_to; i < want; i++)
+    prepare_header (batch, i, from + i);
+  long n = skp__recvmmsg (fd, batch->in.headers, (unsigned)want,
+                          flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  batch->ready_from = n > 0 ? (size_t)n : 0;
+  batch->ready_to = from == 0 ? want : 0;
+  batch->ready_stride = batch->stride;
+  return n;
 }
 
 /* The size of the segments in a joined datagram, 0 if it is not one.  */
@@ -74,26 +90,29 @@ static void
 split (struct skp_batch *batch, size_t number, size_t length, size_t segment,
        int cut)
 {
-  size_t start = number * batch->stride, end = start + length;
-  size_t step = segment ? segment : length;
-  size_t most = batch->count_max - (batch->messages - number - 1);
+  size_t start = number * batch->stride, size = batch->size;
+  size_t room = batch->count_max - (batch->messages - number);
+  size_t before = segment && length ? (length - 1) / segment : 0;
+  struct skp_datagram *next = &batch->datagrams[batch->count];
+  struct skp_datagram datagram
+      = { .start = (uint32_t)start,
+          .length = (uint32_t)(segment < size ? segment : size),
+          .address = (uint32_t)number,
+          .segment = (uint16_t)segment,
+          .cut = segment > size };
 
-  do
+  if (before > room - batch->count)
+    before = room - batch->count;
+  for (size_t i = 0; i < before; i++)
     {
-      size_t rest = end - start;
-      int last = rest <= step || batch->count + 1 == most;
-      size_t piece = last ? rest : step;
-      int long_one = piece > batch->size;
-      batch->datagrams[batch->count++]
-          = (struct skp_datagram){ .start = (uint32_t)start,
-                                   .length
-                                   = (uint32_t)(long_one ? batch->size : piece),
-                                   .address = (uint32_t)number,
-                                   .segment = (uint16_t)segment,
-                                   .cut = long_one || (cut && last) };
-      start += piece;
+      *next++ = datagram;
+      datagram.start += (uint32_t)segment;
     }
-  while (start < end);
+  length -= before * segment;
+  datagram.length = (uint32_t)(length < size ? length : size);
+  datagram.cut = cut || length > size;
+  *next = datagram;
+  batch->count += before + 1;
 }
 
 static void
@@ -101,8 +120,8 @@ take (struct skp_batch *batch, size_t from, size_t count)
 {
   for (size_t i = 0; i < count; i++)
     {
-      struct msghdr *header = &batch->headers[i].msg_hdr;
-      size_t length = batch->headers[i].msg_len;
+      struct msghdr *header = &batch->in.headers[i].msg_hdr;
+      size_t length = batch->in.headers[i].msg_len;
       size_t segment = header->msg_controllen > 0 ? segment_size (header) : 0;
 
       batch->addresses[from + i].length = header->msg_namelen;
@@ -125,9 +144,7 @@ skp_batch_recv (struct skp_batch *batch, int fd, int flags)
       size_t want = batch->messages - from;
       if (want > batch->calls)
         want = batch->calls;
-      prepare_headers (batch, from, want);
-      long n = skp__recvmmsg (fd, batch->headers, (unsigned)want,
-                              flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+      long n = receive_some (batch, fd, from, want, flags);
       if (n < 0 && from == 0)
         return (int)n;
       if (n <= 0)

@@ -39,28 +39,38 @@ join_limit (struct skp_batch *batch, int fd, size_t start)
   return batch->join_limit;
 }
 
-/* How many datagrams from I on can go as one: to one address, all as long as
-   the first, but the last, which can be shorter.  */
+/* Point SLICES, of which there is ROOM, at the datagrams from I on that can go
+   as one: to one address, all as long as the first, but the last, which can be
+   shorter.  One slice does for those that lie in a row; *USED is their number.
+   How many datagrams that are.  */
 static size_t
-run_length (const struct skp_batch *batch, size_t i, size_t limit)
+run (const struct skp_batch *batch, size_t i, size_t limit,
+     struct iovec *slices, size_t room, size_t *used)
 {
-  const struct skp_datagram *first = &batch->datagrams[i];
-  size_t most = batch->count - i, total = first->length, n = 1;
+  const struct skp_datagram *first = &batch->datagrams[i], *next = first + 1;
+  const struct skp_datagram *end = &batch->datagrams[batch->count];
+  size_t length = first->length, total = length;
+  size_t most = room < SEGMENTS_JOINED ? room : SEGMENTS_JOINED;
+  struct iovec *slice = slices;
 
-  if (first->length == 0 || first->length >= limit)
-    return 1;
-  if (most > SEGMENTS_JOINED)
-    most = SEGMENTS_JOINED;
-  for (; n < most; n++)
+  *slice = (struct iovec){ batch->bytes + first->start, length };
+  if (length == 0 || length >= limit)
+    end = next;
+  if (end > first + most)
+    end = first + most;
+  for (; next < end && next->address == first->address && next->length <= length
+         && next->length > 0 && next[-1].length == length
+         && total + next->length <= PAYLOAD_MAX;
+       next++)
     {
-      const struct skp_datagram *next = first + n;
-      if (next->address != first->address || next->length == 0
-          || next->length > first->length || total + next->length > PAYLOAD_MAX
-          || next[-1].length < first->length)
-        break;
+      if (next->start == next[-1].start + next[-1].length)
+        slice->iov_len += next->length;
+      else
+        *++slice = (struct iovec){ batch->bytes + next->start, next->length };
       total += next->length;
     }
-  return n;
+  *used = (size_t)(slice - slices) + 1;
+  return (size_t)(next - first);
 }
 
 static void
@@ -73,50 +83,31 @@ set_segment (struct msghdr *header, union control *control, uint16_t size)
   header->msg_controllen = CMSG_SPACE (sizeof size);
 }
 
-/* Point slices at COUNT datagrams from I on, one for those that lie in a row;
-   their number.  */
-static size_t
-point (const struct skp_batch *batch, size_t i, size_t count,
-       struct iovec *slices)
-{
-  size_t n = 0;
-  for (; count > 0; i++, count--)
-    {
-      const struct skp_datagram *datagram = &batch->datagrams[i];
-      unsigned char *at = batch->bytes + datagram->start;
-      struct iovec *last = &slices[n - 1];
-      if (n > 0 && (unsigned char *)last->iov_base + last->iov_len == at)
-        last->iov_len += datagram->length;
-      else
-        slices[n++] = (struct iovec){ at, datagram->length };
-    }
-  return n;
-}
-
 /* Fill the headers with the datagrams from START on; the number of headers.  */
 static size_t
 fill (struct skp_batch *batch, size_t start, size_t limit)
 {
   size_t headers = 0, slices = 0;
 
-  while (start < batch->count && headers < batch->calls)
+  while (start < batch->count && headers < batch->calls
+         && slices < batch->calls)
     {
-      struct msghdr *header = &batch->headers[headers].msg_hdr;
-      size_t run = run_length (batch, start, limit);
+      struct msghdr *header = &batch->out.headers[headers].msg_hdr;
       struct skp_address *to
           = &batch->addresses[batch->datagrams[start].address];
-      if (slices + run > batch->calls)
-        break;
+      struct iovec *slice = &batch->out.slices[slices];
+      size_t used, count = run (batch, start, limit, slice,
+                                batch->calls - slices, &used);
       *header = (struct msghdr){ .msg_name = to->length ? &to->storage : NULL,
                                  .msg_namelen = to->length,
-                                 .msg_iov = &batch->slices[slices] };
-      header->msg_iovlen = point (batch, start, run, header->msg_iov);
-      slices += header->msg_iovlen;
-      if (run > 1)
-        set_segment (header, &batch->controls[headers],
+                                 .msg_iov = slice,
+                                 .msg_iovlen = used };
+      if (count > 1)
+        set_segment (header, &batch->out.controls[headers],
                      (uint16_t)batch->datagrams[start].length);
-      batch->covers[headers++] = (uint16_t)run;
-      start += run;
+      batch->covers[headers++] = (uint16_t)count;
+      slices += used;
+      start += count;
     }
   return headers;
 }
@@ -153,7 +144,7 @@ skp_batch_send (struct skp_batch *batch, int fd, size_t start, int flags,
   while (at < batch->count && *error == 0)
     {
       size_t headers = fill (batch, at, limit), next;
-      long n = skp__sendmmsg (fd, batch->headers, (unsigned)headers,
+      long n = skp__sendmmsg (fd, batch->out.headers, (unsigned)headers,
                               flags | MSG_DONTWAIT | MSG_NOSIGNAL);
       for (long i = 0; i < n; i++)
         at += batch->covers[i];

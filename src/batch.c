@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,22 @@ zeros (size_t count, size_t size, int *missing)
   return memory;
 }
 
+static void
+call_slots_open (struct call_slots *slots, size_t calls, int *missing)
+{
+  slots->headers = zeros (calls, sizeof *slots->headers, missing);
+  slots->slices = zeros (calls, sizeof *slots->slices, missing);
+  slots->controls = zeros (calls, sizeof *slots->controls, missing);
+}
+
+static void
+call_slots_close (struct call_slots *slots)
+{
+  free (slots->headers);
+  free (slots->slices);
+  free (slots->controls);
+}
+
 static int
 allocate (struct skp_batch *batch)
 {
@@ -51,9 +68,8 @@ allocate (struct skp_batch *batch)
   batch->datagrams
       = zeros (batch->count_max, sizeof *batch->datagrams, &missing);
   batch->addresses = zeros (batch->slots, sizeof *batch->addresses, &missing);
-  batch->headers = zeros (calls, sizeof *batch->headers, &missing);
-  batch->slices = zeros (calls, sizeof *batch->slices, &missing);
-  batch->controls = zeros (calls, sizeof *batch->controls, &missing);
+  call_slots_open (&batch->in, calls, &missing);
+  call_slots_open (&batch->out, calls, &missing);
   batch->covers = zeros (calls, sizeof *batch->covers, &missing);
   return missing ? -ENOMEM : 0;
 }
@@ -91,9 +107,8 @@ skp_batch_close (struct skp_batch *batch)
     free (batch->bytes);
   free (batch->datagrams);
   free (batch->addresses);
-  free (batch->headers);
-  free (batch->slices);
-  free (batch->controls);
+  call_slots_close (&batch->in);
+  call_slots_close (&batch->out);
   free (batch->covers);
   free (batch);
 }
@@ -126,8 +141,12 @@ skp_batch_clear (struct skp_batch *batch)
 static int
 same_address (const struct skp_address *a, const struct skp_address *b)
 {
-  return a->length == b->length
-         && memcmp (&a->storage, &b->storage, a->length) == 0;
+  if (a->length != b->length)
+    return 0;
+  /* The commonest length; compared without a call.  */
+  if (a->length == sizeof (struct sockaddr_in))
+    return memcmp (&a->storage, &b->storage, sizeof (struct sockaddr_in)) == 0;
+  return memcmp (&a->storage, &b->storage, a->length) == 0;
 }
 
 /* Datagrams to one destination in a row share its copy, so that joining them

@@ -36,11 +36,17 @@ struct skp_batch
   size_t count, count_max, addresses_used;
   struct skp_datagram *datagrams;
   struct skp_address *addresses;
-  size_t calls; /* entries of the four below */
-  struct mmsghdr *headers;
-  struct iovec *slices;
-  union control *controls;
-  uint16_t *covers;  /* the datagrams that each header stands for */
+  size_t calls; /* entries of each of the following */
+  struct call_slots
+  {
+    struct mmsghdr *headers;
+    struct iovec *slices;
+    union control *controls;
+  } in, out;
+  /* Entries of IN that are still as the first receiving call needs them, in
+     slots of this stride: from READY_FROM up to READY_TO.  */
+  size_t ready_from, ready_to, ready_stride;
+  uint16_t *covers;  /* the datagrams that each header of OUT stands for */
   int gro_fd;        /* the socket on which UDP_GRO was tried last */
   int gro;           /* and whether it was set */
   int join_fd;       /* the socket that JOIN_LIMIT is about */
