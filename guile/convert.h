@@ -161,14 +161,19 @@ void scm_skp__in_done (const struct scm_skp__slice *slice, SCM buffer,
 /* Wait until PORT is readable (POLLIN) or writable (POLLOUT), as a blocking
    call of WHO would: outside Guile mode, woken by asyncs and by a close, at
    most for the socket's SO_RCVTIMEO or SO_SNDTIMEO.  Throws EAGAIN if PORT is
-   in non-blocking mode or that time has passed, EBADF if it was closed.  */
-void scm_skp__block (SCM port, int events, const char *who);
+   in non-blocking mode or that time has passed, EBADF if it was closed.
+   Returns as scm_skp__wait.  */
+int scm_skp__block (SCM port, int events, const char *who);
 
 /* When such a wait has to end; -1: never.  */
 int64_t scm_skp__block_deadline (SCM port, int events, const char *who);
 
 /* The same without regard to mode and options: 1 when ready, 0 when the
-   monotonic clock has reached DEADLINE_NS (-1: never).  */
+   monotonic clock has reached DEADLINE_NS (-1: never).  SCM_SKP__ERRORS tells
+   that there is an error and nothing else: if the call does not meet it then,
+   it is in the queue of errors, which ends every wait as long as it is not
+   empty.  */
+#define SCM_SKP__ERRORS 2
 int scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who);
 
 /* Is SOCK's type SOCK_STREAM?  */
@@ -178,7 +183,8 @@ int scm_skp__is_stream (SCM sock);
    when those have to do, because the socket does not wait or has waited for
    long enough.  *DEADLINE_NS is 0 at first.  STALLS counts the waits in a row
    that led to nothing: a datagram socket is writable while the queue of the
-   UNIX socket it sends to is full, and nothing tells when there is room.  */
+   UNIX socket it sends to is full, and nothing tells when there is room; and
+   nothing but the time keeps a queue of errors from ending every wait.  */
 int scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
                             int stalls, int64_t *deadline_ns);
 

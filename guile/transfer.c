@@ -96,6 +96,14 @@ send_try (struct transfer *t)
   return answer (t, n, n > 0 && (size_t)n < t->slice.size);
 }
 
+/* Let some time pass, more each time.  */
+static void
+pause_awhile (SCM sock, int stalls, const char *who)
+{
+  int64_t pause_ns = INT64_C (1000000) << (stalls < 6 ? stalls : 6);
+  scm_skp__wait (sock, 0, scm_skp__monotonic_ns () + pause_ns, who);
+}
+
 int
 scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
                         int stalls, int64_t *deadline_ns)
@@ -105,12 +113,11 @@ scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
   if (*deadline_ns == 0)
     *deadline_ns = scm_skp__block_deadline (sock, events, who);
   if (stalls > 0 && events == POLLOUT)
-    {
-      int64_t pause_ns = INT64_C (1000000) << (stalls < 6 ? stalls : 6);
-      int64_t until = scm_skp__monotonic_ns () + pause_ns;
-      scm_skp__wait (sock, 0, until, who);
-    }
-  if (scm_skp__wait (sock, events, *deadline_ns, who)
+    pause_awhile (sock, stalls, who);
+  int ready = scm_skp__wait (sock, events, *deadline_ns, who);
+  if (stalls > 0 && events == POLLIN && ready == SCM_SKP__ERRORS)
+    pause_awhile (sock, stalls, who);
+  if (ready
       && (stalls == 0 || *deadline_ns < 0
           || scm_skp__monotonic_ns () < *deadline_ns))
     return 1;

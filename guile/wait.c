@@ -240,7 +240,7 @@ scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who)
       if (call.result == -EBADF || call.fds[0].revents & POLLNVAL)
         scm_skp__error_closed (who);
       if (call.fds[0].revents)
-        return 1;
+        return call.fds[0].revents == POLLERR ? SCM_SKP__ERRORS : 1;
       if (call.result < 0 && call.result != -EINTR)
         scm_skp__error (call.result, who);
       scm_async_tick ();
@@ -263,12 +263,14 @@ scm_skp__block_deadline (SCM port, int events, const char *who)
   return patience_us ? scm_skp__monotonic_ns () + patience_us * 1000 : -1;
 }
 
-void
+int
 scm_skp__block (SCM port, int events, const char *who)
 {
   int64_t deadline_ns = scm_skp__block_deadline (port, events, who);
-  if (!scm_skp__wait (port, events, deadline_ns, who))
+  int ready = scm_skp__wait (port, events, deadline_ns, who);
+  if (!ready)
     scm_skp__error (-EAGAIN, who);
+  return ready;
 }
 
 static const char *
@@ -284,9 +286,9 @@ static SCM
 block (SCM port, SCM events, SCM who)
 {
   char text[32];
-  scm_skp__block (port, (int)scm_skp__integer (events, 0, INT16_MAX, 2, "wait"),
-                  who_to (who, text, sizeof text));
-  return SCM_BOOL_T;
+  int bits = (int)scm_skp__integer (events, 0, INT16_MAX, 2, "wait");
+  int ready = scm_skp__block (port, bits, who_to (who, text, sizeof text));
+  return scm_from_bool (ready != SCM_SKP__ERRORS);
 }
 
 static SCM
@@ -308,8 +310,10 @@ wait_until (SCM port, SCM events, SCM deadline_ns, SCM who)
             ? -1
             : scm_skp__integer (deadline_ns, 0, INT64_MAX, 3, "wait");
   int bits = (int)scm_skp__integer (events, 0, INT16_MAX, 2, "wait");
-  return scm_from_bool (
-      scm_skp__wait (port, bits, deadline, who_to (who, text, sizeof text)));
+  int ready
+      = scm_skp__wait (port, bits, deadline, who_to (who, text, sizeof text));
+  return ready == SCM_SKP__ERRORS ? scm_from_utf8_symbol ("errors")
+                                  : scm_from_bool (ready);
 }
 
 /* A port that becomes readable after NS nanoseconds.  */

@@ -89,7 +89,7 @@ asked for; #f if that is more than a clock can tell."
    (lambda (port)
      (let ((scope (fluid-ref thread-scope)))
        (cond ((not (file-port? port)) (plain port))
-             ((%wait port events (and scope (scope-deadline scope)) 'wait) #t)
+             ((%wait port events (and scope (scope-deadline scope)) 'wait))
              (else (expired scope)))))))
 
 (define thread-read-waiter

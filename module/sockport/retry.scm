@@ -33,22 +33,22 @@ were moved before an error are answered; the next call meets the error."
                        (attempt moved who
                                 (lambda ()
                                   (unless result
-                                    (wait sock who)
-                                    (when pause (pause)))
+                                    (let ((ready? (wait sock who)))
+                                      (when pause (pause ready?))))
                                   (check-open sock who)
                                   (try moved)))
                        (and (not result)
                             (or pause (stall-waiter wait sock who))))))))))
 
 ;;; A datagram socket is writable while the queue of the UNIX socket that it
-;;; sends to is full.
+;;; sends to is full; and a queue of errors that is not empty ends every wait.
 (define (stall-waiter wait sock who)
-  (and (eq? wait wait-writable)
-       (let ((pause #f))
-         (lambda ()
-           (unless pause
-             (set! pause (look-again-waiter sock who)))
-           (pause)))))
+  (let ((pause #f))
+    (lambda (ready?)
+      (unless (and ready? (eq? wait wait-readable))
+        (unless pause
+          (set! pause (look-again-waiter sock who wait)))
+        (pause)))))
 
 ;;; The value of EXPR if the primitive is done, else what goes on.
 (define-syntax-rule (done-or expr more)

@@ -64,11 +64,6 @@ constants."
 
 ;;; A primitive that answers a pair is given a new one to fill.
 
-(define (recvfrom-later pair sock buf)
-  (wait-readable sock 'recvfrom!)
-  (or (%recvfrom! pair sock buf)
-      (recvfrom-later pair sock buf)))
-
 ;;; The sender is that of the last piece.
 (define (recvfrom-more pair sock buf flags start end)
   (lambda (first)
@@ -93,8 +88,8 @@ constants."
 sender's address; #f as address if the kernel names no sender, as on a stream."
     ((sock buf)
      (answering address-length pair
-       (or (%recvfrom! pair sock buf)
-           (recvfrom-later pair sock buf))))
+       (retrying (wait-readable sock 'recvfrom!)
+                 (%recvfrom! pair sock buf))))
     ((sock buf flags)
      (answering address-length pair
        (done-or-pair (%recvfrom! pair sock buf flags)

@@ -42,22 +42,26 @@
              (list (strerror errno)) (list errno)))
 
 (define (check-open port who)
-  "Raise EBADF for WHO if PORT was closed while WHO was waiting for it."
+  "Raise EBADF for WHO if PORT was closed while WHO was waiting for it, else #t."
   (when (port-closed? port)
     (scm-error 'system-error (symbol->string who)
-               "the port was closed while waiting" '() (list EBADF))))
+               "the port was closed while waiting" '() (list EBADF)))
+  #t)
 
 ;;; The waiter of a scheduler that was met before and is not one of Fibers.
 (define known-waiter #f)
 
 (define (wait waiter plain port events who)
   (cond ((eq? waiter plain) (%block port events who))
-        ((eq? waiter known-waiter) (waiter port) (check-open port who))
-        ((fibers-waiter? waiter) (wait-in-fiber port events who))
+        ((and (not (eq? waiter known-waiter))
+              (fibers-waiter? waiter))
+         (wait-in-fiber port events who))
         (else
          (set! known-waiter waiter)
-         (waiter port)
-         (check-open port who))))
+         (let ((ready (waiter port)))
+           (check-open port who)
+           ;; What %wait answers, if the waiter is made of it.
+           (not (eq? ready 'errors))))))
 
 (define (wait-in-fiber port events who)
   (cond ((fibers-running?)
@@ -70,7 +74,8 @@
 (define (wait-readable port who)
   "Wait until PORT is readable.  WHO, a symbol, is named by errors: EAGAIN when
 no scheduler is running and PORT is in non-blocking mode, EBADF when PORT is
-closed meanwhile."
+closed meanwhile.  #f tells that nothing but an error ended the wait, which may be
+one in the queue of errors."
   (wait (fluid-ref read-waiter) plain-read-waiter port POLLIN who))
 
 (define (wait-writable port who)
@@ -84,8 +89,14 @@ waited for."
       (retry wait port who (lambda () expr))))
 
 (define (retry wait port who try)
-  (wait port who)
-  (or (try) (retry wait port who try)))
+  (let loop ((pause #f))
+    (let ((ready? (wait port who)))
+      (or (try)
+          ;; A queue of errors that is not empty ends every wait at once.
+          (let ((pause (and (not ready?)
+                            (or pause (look-again-waiter port who wait)))))
+            (when pause (pause))
+            (loop pause))))))
 
 (define (wait-awhile port who ns)
   "Let NS nanoseconds pass, or fewer if PORT is closed."
@@ -104,12 +115,17 @@ waited for."
 
 (define millisecond 1000000)
 
-(define (look-again-waiter port who)
+(define* (look-again-waiter port who #:optional (wait wait-writable))
   "Return a thunk that lets some time pass, more each time it is called: the way
 to wait for what no event tells, a UNIX socket whose queue is full.  It raises
-EAGAIN when PORT must not wait or its SO_SNDTIMEO has passed."
+EAGAIN when PORT must not wait or its SO_SNDTIMEO, of wait-readable its SO_RCVTIMEO,
+has passed."
   (let ((limit (and (eq? (fluid-ref write-waiter) plain-write-waiter)
-                    (%block-deadline port POLLOUT who)))
+                    (%block-deadline port
+                                     (if (eq? wait wait-readable)
+                                         POLLIN
+                                         POLLOUT)
+                                     who)))
         (pause millisecond))
     (lambda ()
       (when (and limit (>= (monotonic-ns) limit))

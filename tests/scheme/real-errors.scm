@@ -3,9 +3,9 @@
 ;;; loopback, and through a router between network namespaces.
 
 (use-modules (harness) (harness namespace) (harness process) (harness socket)
-             (ice-9 format) (ice-9 match)
+             (ice-9 format) (ice-9 match) (ice-9 threads)
              (rnrs bytevectors) (srfi srfi-1)
-             (sockport))
+             (sockport) (sockport deadline))
 
 (define (trace-path . arguments)
   (call-with-values
@@ -121,6 +121,62 @@
                         host origin type code))
         (trace-path host)))))
  families)
+
+;;; A queue that nobody empties ends every wait at once.
+
+(define (udp-with-error receive-seconds)
+  "A pair of sockets, the first with a local error in its queue alone."
+  (let ((sock (udp AF_INET)) (peer (udp AF_INET)))
+    (bind peer AF_INET INADDR_LOOPBACK 0)
+    (connect sock (getsockname peer))
+    (connect peer (getsockname sock))
+    (set-socket-option! sock 'rcvtimeo receive-seconds)
+    (set-socket-option! sock 'ip-mtu-discover IP_PMTUDISC_PROBE)
+    (test-equal "too long for the interface" EMSGSIZE
+      (errno-of (lambda () (send sock (make-string 65507 #\x)))))
+    (cons sock peer)))
+
+(define (with-small-loopback thunk)
+  (call-with-namespaces 1
+    (lambda (name)
+      (ip "-n" name "link" "set" "lo" "mtu" "1500")
+      (in-namespace name thunk))))
+
+(define receivers
+  `((recv! . ,(lambda (sock) (recv! sock (make-bytevector 9))))
+    (recv!/flags . ,(lambda (sock) (recv! sock (make-bytevector 9) MSG_PEEK)))
+    (recvfrom! . ,(lambda (sock) (car (recvfrom! sock (make-bytevector 9)))))
+    (recvmsg! . ,(lambda (sock)
+                   (message-length (recvmsg! sock (make-bytevector 9)))))
+    (batch-receive! . ,(lambda (sock)
+                         (* 5 (batch-receive! (make-batch 4 9) sock))))
+    (in-deadline . ,(lambda (sock)
+                      (with-deadline 10
+                        (lambda () (recv! sock (make-bytevector 9))))))))
+
+(test-case "a queue of errors that is not empty stops nobody from receiving"
+  (with-small-loopback
+   (lambda ()
+     (for-each
+      (match-lambda
+        ((name . receive)
+         (let-ports ((pair (udp-with-error 0.3)))
+           (unless (eq? name 'in-deadline)
+             (let ((spent (cpu-seconds
+                           (lambda ()
+                             (test-equal (list name "gives up in time") EAGAIN
+                               (errno-of (lambda ()
+                                           (receive (car pair)))))))))
+               (test-assert (list name "without spinning")
+                 (< spent 0.15))))
+           (set-socket-option! (car pair) 'rcvtimeo 10)
+           (let ((reader (in-thread (lambda () (receive (car pair))))))
+             (usleep 50000)
+             (send (cdr pair) "words")
+             (test-equal (list name "receives") 5 (join-thread reader)))
+           (test-equal (list name "the error is there still") '(local)
+             (map queued-error-origin (receive-errors (car pair)))))))
+      receivers))))
 
 ;;; left -- router -- right
 
