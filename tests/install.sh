@@ -45,13 +45,13 @@ files_there ()
   done
 }
 
-# compile NAME PACKAGES CC…: examples/NAME.c against what is installed.
+# compile FILE PACKAGES CC…: FILE against what is installed.
 compile ()
 {
-  name=$1 packages=$2
+  file=$1 name=$(basename "$1" .c) packages=$2
   shift 2
   # shellcheck disable=SC2046,SC2086
-  "$@" "$root/examples/$name.c" $(pkg-config --cflags --libs $packages) \
+  "$@" "$file" $(pkg-config --cflags --libs $packages) \
     -o "$work/$name"
 }
 
@@ -85,6 +85,11 @@ answers ()
   answer=$("$@") && test "$answer" = "$expected"
 }
 
+last_line ()
+{
+  "$@" | tail -n 1
+}
+
 program='(use-modules (sockport))
 (define pair (socketpair AF_UNIX SOCK_STREAM 0))
 (define buffer (make-string 5))
@@ -92,21 +97,27 @@ program='(use-modules (sockport))
 (recv! (cdr pair) buffer)
 (display buffer)'
 
-echo 1..8
+echo 1..10
 point 'installs under a prefix' install_there
 point 'puts every kind of file there' files_there
 point 'each header compiles alone' headers_alone "$@"
-point 'embed.c compiles' compile embed 'sockport-guile guile-3.0' "$@"
-point 'core-client.c compiles' compile core-client sockport "$@"
+point 'embed.c compiles' compile "$root/examples/embed.c" \
+  'sockport-guile guile-3.0' "$@"
+point 'core-client.c compiles' compile "$root/examples/core-client.c" \
+  sockport "$@"
+sed -n '/^```c$/,/^```$/p' "$root/README.md" | sed '/^```/d' >"$work/readme.c"
+point "the README's program compiles" compile "$work/readme.c" sockport "$@"
+point "the README's program runs" answers 'nobody has come yet' last_line \
+  "$work/readme"
 if command -v socat >/dev/null; then
   start_echo
   point 'embed runs' answers 'hello from C' "$work/embed" "$port"
   point 'core-client runs' answers 'a few words' \
     "$work/core-client" "127.0.0.1:$port" 'a few words'
 else
-  echo 'ok 6 - embed runs # SKIP needs socat'
-  echo 'ok 7 - core-client runs # SKIP needs socat'
-  number=7
+  echo 'ok 8 - embed runs # SKIP needs socat'
+  echo 'ok 9 - core-client runs # SKIP needs socat'
+  number=9
 fi
 point 'guile -L finds the modules' answers hello \
   guile -L "$prefix/share/guile/site/3.0" -c "$program"

@@ -193,6 +193,9 @@ s.sendto (bytes ([0, 0, 0, 16]), client)")
 (define (hear peer)
   (read-line (peer-output peer)))
 
+(define (call-with-guest-of port proc)
+  (call-with-peer `("socat" "-" ,(format #f "TCP:127.0.0.1:~a" port)) proc))
+
 (define (call-with-guest path proc)
   (call-with-peer `("socat" "-" ,(string-append "UNIX-CONNECT:" path)) proc))
 
@@ -223,6 +226,32 @@ s.sendto (bytes ([0, 0, 0, 16]), client)")
                    (test-equal "guest 3: to both" (read-line sock))))
                (test-equal "guest 3 has gone" (hear guest))))
            (close-port sock)))))))
+
+;;; The program of the README.
+
+(define (block-after line file)
+  (call-with-input-file file
+    (lambda (port)
+      (let skip ()
+        (unless (string=? line (read-line port)) (skip)))
+      (let loop ((lines '()))
+        (match (read-line port)
+          ("```" (string-join (reverse lines) "\n"))
+          (line (loop (cons line lines))))))
+    #:encoding "UTF-8"))
+
+(test-case "the README's server"
+  (require-program "socat")
+  (with-temporary-directory
+   (lambda (directory)
+     (define program (string-append directory "/echo.scm"))
+     (write-file program (block-after "```scheme" (source "../README.md")))
+     (call-with-peer (list "guile" "--no-auto-compile" "-s" program)
+       (lambda (server)
+         (call-with-guest-of (listening-port server)
+           (lambda (guest)
+             (tell guest "there and back")
+             (test-equal "there and back" (hear guest)))))))))
 
 ;;; C programs.
 
