@@ -208,7 +208,9 @@
          forged 8 (+ 1 (netlink-message-sequence
                         (car (netlink-request sock RTM_GETLINK NLM_F_DUMP
                                               no-interface)))))
-        (sendto forger forged (getsockname sock))
+        (catch 'system-error
+          (lambda () (sendto forger forged (getsockname sock)))
+          (lambda _ (skip "needs the right to talk to processes by netlink")))
         (test-assert "dropped"
           (every (lambda (message)
                    (> (bytevector-length (netlink-message-payload message)) 4))
