@@ -9,7 +9,7 @@
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport node)
-  #:use-module (sockport operation)
+  #:use-module (sockport choice)
   #:use-module (sockport sync)
   #:export (make-channel
             channel?

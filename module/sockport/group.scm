@@ -19,6 +19,7 @@
             group-cancel!
             group-exception
             group-ended
+            task-values
             task-group?)
   #:re-export (&task-cancelled
                task-cancelled?
@@ -101,6 +102,11 @@ an exception."
              (set-group-waiting! group #f)
              (task-ready! (group-host group)))
             ((group-empty group) => (lambda (empty) (empty)))))))
+
+(define (task-values task)
+  (if (eq? (task-state task) 'done)
+      (apply values (task-result task))
+      (raise-exception (task-result task))))
 
 ;;; A watcher is a waiter, or an operation's way to claim one.
 (define (claim-watchers! ring)

@@ -2,7 +2,7 @@
 ;;; Waiting for child processes, without a thread or a signal for each.
 
 (define-module (sockport process)
-  #:use-module (sockport operation)
+  #:use-module (sockport choice)
   #:use-module (sockport primitive)
   #:use-module (sockport task)
   #:use-module (sockport wait)

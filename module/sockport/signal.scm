@@ -6,7 +6,7 @@
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (sockport node)
-  #:use-module (sockport operation)
+  #:use-module (sockport choice)
   #:use-module (sockport sync)
   #:export (wait-signal
             signal-operation

@@ -7,7 +7,7 @@
   #:use-module (ice-9 suspendable-ports)
   #:use-module (ice-9 threads)
   #:use-module (sockport condition)
-  #:use-module (sockport deadline)
+  #:use-module (sockport limit)
   #:use-module (sockport group)
   #:use-module (sockport loop)
   #:use-module (sockport node)
@@ -17,8 +17,8 @@
   #:use-module (sockport sync)
   #:use-module (sockport timer)
   #:use-module (sockport wait)
+  #:use-module (sockport watchdog)
   #:export (run-tasks
-            task-values
             join
             task-yield
             current-worker
@@ -125,23 +125,29 @@ and the exception the loop ended with, or #f."
       (raise-exception (with-others (car failures) (cdr failures))))
     (apply values (caar results))))
 
-(define* (run-tasks thunk #:key (workers 1))
+(define* (run-tasks thunk #:key (workers 1) watchdog (on-stuck print-stuck))
   "Call THUNK in a task, run it and the tasks that it spawns until all have ended,
 and return THUNK's values.  An exception that leaves a task cancels the others
 and is raised here.  With WORKERS, that many threads each run THUNK and its tasks;
-the values are those of the first."
+the values are those of the first.  With WATCHDOG, (ON-STUCK task stack) is called
+when a task has run for so many seconds without waiting."
   (unless (and (exact-integer? workers) (<= 1 workers 4096))
     (scm-error 'out-of-range "run-tasks" "Value out of range: ~S"
                (list workers) (list workers)))
   (let ((loop (current-loop)))
     (when (and loop (loop-ours? loop))
       (error "run-tasks: tasks run here already; use spawn")))
+  (when watchdog
+    (seconds->ns watchdog 'watchdog "run-tasks"))
   (prepare-ports!)
   (%reserve-heap heap-reserve)
   (force watching?)
-  (if (= workers 1)
-      (run-alone thunk)
-      (run-workers thunk workers)))
+  (let ((thunk (if watchdog
+                   (lambda () (with-watchdog watchdog on-stuck thunk))
+                   thunk)))
+    (if (= workers 1)
+        (run-alone thunk)
+        (run-workers thunk workers))))
 
 (define (current-worker)
   "Return the number of the loop that runs here, from 0; #f outside of loops."
@@ -194,11 +200,6 @@ ended with."
         (call-with-cleanup (lambda () (await! waiter))
                            (lambda () (with-lock (ring-remove! node)))))))
   (task-values task))
-
-(define (task-values task)
-  (if (eq? (task-state task) 'done)
-      (apply values (task-result task))
-      (raise-exception (task-result task))))
 
 ;;; Cleaning up.
 

@@ -99,6 +99,8 @@ not, or too early."
         (lambda () (with-deadline 0 (lambda () (recv! (car s) bytes))))
         #:unwind? #t))
     (test-assert "deadline-exceeded?" (deadline-exceeded? (condition)))
+    (test-assert "of its own type"
+      ((exception-predicate &deadline-exceeded) (condition)))
     (test-assert "an error" (error? (condition)))
     (test-eq "not a system-error" 'deadline-exceeded
       (exception-kind (condition)))

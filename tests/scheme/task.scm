@@ -88,6 +88,10 @@
       (list (car (exception-irritants e))
             (map (lambda (e) (car (exception-irritants e)))
                  (task-errors-others e)))))
+  (test-assert "of its own type"
+    ((exception-predicate &task-errors)
+     (make-exception (make-error)
+                     ((record-constructor &task-errors) '()))))
   (test-assert "none attached"
     (not (task-errors? (raised (lambda () (in-tasks (error "only")))))))
   (test-equal "caught in the task" 'caught
@@ -201,6 +205,11 @@
        (cancel! task)
        (join task)
        (reverse seen)))
+   (test-assert "of its own type"
+     (let ((task (spawn (lambda () (sleep 10)))))
+       (cancel! task)
+       (guard (e (#t ((exception-predicate &task-cancelled) e)))
+         (join task))))
    (test-equal "shielded" 'cleaned
      (let* ((state #f)
             (task (spawn (lambda ()
@@ -315,6 +324,26 @@
                ((@ (guile) close-port) (car s))
                ((@ (guile) close-port) (cdr s))
                (loop (1+ i) sum))))))))
+
+;;; Watching.
+
+(test-case "the watchdog tells who does not wait"
+  (let ((told #f))
+    (run-tasks
+     (lambda ()
+       (join (spawn (lambda ()
+                      (wait-until (lambda () told) 5)
+                      (let spin ((i 0))
+                        (unless (or told (> i 100000000)) (spin (1+ i)))))
+                    #:name 'hog)))
+     #:watchdog 0.02
+     #:on-stuck (lambda (task stack) (set! told (task-name task))))
+    (test-eq "its name" 'hog told))
+  (test-equal "nothing to tell" 1
+    (run-tasks (lambda () (sleep 0.1) 1)
+               #:watchdog 0.02
+               #:on-stuck (lambda (task stack) (error "told" task))))
+  (test-error* "no time" '(out-of-range) (run-tasks (const 1) #:watchdog -1)))
 
 ;;; In numbers.
 

@@ -1,0 +1,187 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Deadlines around any piece of code, in tasks and in plain threads.  Nothing
+;;; here is called until something has to wait.
+
+(define-module (sockport limit)
+  #:use-module (ice-9 suspendable-ports)
+  #:use-module (sockport condition)
+  #:use-module (sockport loop)
+  #:use-module (sockport prefill)
+  #:use-module (sockport primitive)
+  #:use-module (sockport scope)
+  #:use-module (sockport timer)
+  #:use-module (sockport wait)
+  #:export (with-deadline
+            deadline-left
+            shielded
+            seconds->ns
+            prepare-ports!
+            raise-deadline)
+  #:re-export (&deadline-exceeded
+               deadline-exceeded?))
+
+(define POLLIN 1)
+(define POLLOUT 4)
+(define ns-per-second 1000000000)
+
+;;; More than a century is for ever.
+(define longest (ash 1 62))
+
+(define (seconds->ns seconds position who)
+  "Return SECONDS, a real number from 0 on, in nanoseconds, never less than were
+asked for; #f if that is more than a clock can tell."
+  (cond ((not (real? seconds))
+         (scm-error 'wrong-type-arg who
+                    "Wrong type argument in position ~A (expecting ~A): ~S"
+                    (list position "real number" seconds) (list seconds)))
+        ((not (>= seconds 0))
+         (scm-error 'out-of-range who
+                    "Value out of range in position ~A: ~S"
+                    (list position seconds) (list seconds)))
+        ((>= (* seconds ns-per-second) longest) #f)
+        (else (inexact->exact (ceiling (* seconds ns-per-second))))))
+
+;;; In a task.
+
+(define (task-deadline task ns thunk on-expired)
+  (let* ((loop (task-loop task))
+         (time (+ (monotonic-ns) ns))
+         (scope (make-scope (task-scope task) #f #f time #f))
+         (expire (lambda ()
+                   (trigger! task scope (make-deadline-exceeded scope))))
+         (timer (timer-add! (loop-timers loop) time expire)))
+    (when (zero? ns)
+      (timer-cancel! (loop-timers loop) timer)
+      (expire))
+    (catching scope on-expired
+      (lambda ()
+        (winding loop
+                 (const #t)
+                 (lambda () (call-in-scope task scope thunk))
+                 (lambda () (timer-cancel! (loop-timers loop) timer)))))))
+
+(define (catching scope on-expired thunk)
+  "Call THUNK; if SCOPE expires and ON-EXPIRED is not #f, call that instead."
+  (if (not on-expired)
+      (thunk)
+      (let ((tag (make-prompt-tag "deadline")))
+        (call-with-prompt tag
+          (lambda ()
+            (with-exception-handler
+                (lambda (exception)
+                  (if (and (deadline-exceeded? exception)
+                           (eq? (deadline-exceeded-scope exception) scope))
+                      (abort-to-prompt tag)
+                      (raise-exception exception #:continuable? #t)))
+              thunk))
+          (lambda (k) (on-expired))))))
+
+;;; In a thread that runs no tasks.  Its scopes are kept in a fluid; only the
+;;; earliest matters.
+
+(define thread-scope (make-thread-local-fluid #f))
+
+(define (expired scope)
+  (raise-exception (make-deadline-exceeded scope)))
+
+(define (make-thread-waiter plain events)
+  (thread-waiter
+   (lambda (port)
+     (let ((scope (fluid-ref thread-scope)))
+       (cond ((not (file-port? port)) (plain port))
+             ((%wait port events (and scope (scope-deadline scope)) 'wait))
+             (else (expired scope)))))))
+
+(define thread-read-waiter
+  (make-thread-waiter (@@ (ice-9 suspendable-ports) default-read-waiter)
+                      POLLIN))
+(define thread-write-waiter
+  (make-thread-waiter (@@ (ice-9 suspendable-ports) default-write-waiter)
+                      POLLOUT))
+
+(define (raise-deadline)
+  "Raise the exception of the thread's own deadline, which has passed."
+  (expired (fluid-ref thread-scope)))
+
+;;; A scheduler that is not ours cannot be told to give up; a deadline that has
+;;; passed is noticed before and after each wait.
+(define (checking waiter)
+  (define (check)
+    (let ((scope (fluid-ref thread-scope)))
+      (when (and scope (>= (monotonic-ns) (scope-deadline scope)))
+        (expired scope))))
+  (lambda (port)
+    (check)
+    (waiter port)
+    (check)))
+
+(define (thread-deadline ns thunk on-expired)
+  (let* ((outer (fluid-ref thread-scope))
+         (time (+ (monotonic-ns) ns))
+         (mine (make-scope outer #f #f time #f))
+         (foreign? (scheduler?)))
+    (catching mine on-expired
+      (lambda ()
+        (with-fluids ((thread-scope
+                       (if (and outer (<= (scope-deadline outer) time))
+                           outer
+                           mine)))
+          (parameterize ((current-read-waiter
+                          (if foreign?
+                              (checking (current-read-waiter))
+                              thread-read-waiter))
+                         (current-write-waiter
+                          (if foreign?
+                              (checking (current-write-waiter))
+                              thread-write-waiter)))
+            (thunk)))))))
+
+;;; Both.
+
+(define* (with-deadline seconds thunk #:optional on-expired)
+  "Call THUNK and return its values.  What waits in it SECONDS from now or later
+raises @code{&deadline-exceeded}; if ON-EXPIRED is a procedure, it is called
+instead and its values are returned.  0 lets nothing wait, #f sets no deadline.
+Whatever is waited for in an outer deadline ends with that one at the latest."
+  (let ((ns (and seconds (seconds->ns seconds 1 "with-deadline")))
+        (task (current-task)))
+    (prepare-ports!)
+    (cond ((not ns) (thunk))
+          (task (task-deadline task ns thunk on-expired))
+          (else (thread-deadline ns thunk on-expired)))))
+
+(define (deadline?)
+  "Is there a deadline around here?"
+  (let ((task (current-task)))
+    (if task
+        (let find ((scope (task-scope task)))
+          (and scope
+               (or (scope-deadline scope)
+                   (find (scope-parent scope)))))
+        (fluid-ref thread-scope))))
+
+(define (prepare-ports!)
+  (use-suspendable-ports! deadline?))
+
+(define (deadline-left)
+  "Return the seconds until the nearest deadline around here, 0 if it has passed,
+or #f if there is none."
+  (let ((task (current-task)))
+    (let earliest ((scope (if task (task-scope task) (fluid-ref thread-scope)))
+                   (time #f))
+      (cond ((and scope (not (scope-shield? scope)))
+             (earliest (scope-parent scope)
+                       (if (and time (scope-deadline scope))
+                           (min time (scope-deadline scope))
+                           (or time (scope-deadline scope)))))
+            (time (/ (max 0 (- time (monotonic-ns))) (* 1.0 ns-per-second)))
+            (else #f)))))
+
+(define (shielded thunk)
+  "Call THUNK, whose waiting is not ended by deadlines and cancellations from
+outside of it; deadlines inside work.  For cleaning up."
+  (let ((task (current-task)))
+    (if task
+        (call-in-scope task (make-scope (task-scope task) #f #t #f #f) thunk)
+        (with-fluids ((thread-scope #f))
+          (thunk)))))

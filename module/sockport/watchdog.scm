@@ -1,0 +1,71 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Telling which task keeps its loop from the others, and where.
+
+(define-module (sockport watchdog)
+  #:use-module (ice-9 atomic)
+  #:use-module (ice-9 threads)
+  #:use-module (sockport loop)
+  #:export (with-watchdog
+            print-stuck))
+
+(define (print-stuck task stack)
+  "Tell of TASK on the current error port, with its STACK unless that is #f."
+  (let ((port (current-error-port)))
+    (simple-format port "~A has not waited for a long time\n" task)
+    (when stack
+      (display-backtrace stack port))))
+
+;;; The stack is taken by an async in the loop's own thread.  One that runs C code
+;;; does not come to it; then there is no stack to show.
+(define (ask-for-stack loop)
+  (let ((answer (make-atomic-box #f)))
+    (system-async-mark
+     (lambda () (atomic-box-set! answer (make-stack #t 2)))
+     (loop-thread loop))
+    answer))
+
+(define (start-thread loop seconds on-stuck)
+  "Watch LOOP from a new thread; return a thunk that ends it."
+  (define lock (make-mutex))
+  (define wake (make-condition-variable))
+  (define over? #f)
+  (define (rest)
+    (let* ((us (inexact->exact (ceiling (* seconds 500000))))
+           (now (gettimeofday))
+           (then (+ us (cdr now))))
+      (wait-condition-variable wake lock
+                               (cons (+ (car now) (quotient then 1000000))
+                                     (remainder then 1000000)))))
+  (define (watch turn told)
+    (rest)
+    (unless over?
+      (let ((task (loop-current loop)) (now (loop-turns loop)))
+        (cond ((not (and task (= now turn) (not (eqv? told now))))
+               (watch now told))
+              (else
+               (let ((answer (ask-for-stack loop)))
+                 (rest)
+                 (unless over?
+                   (on-stuck task (atomic-box-ref answer))
+                   (watch now now))))))))
+  (let ((thread (call-with-new-thread
+                 (lambda () (with-mutex lock (watch -1 #f))))))
+    (lambda ()
+      (with-mutex lock
+        (set! over? #t)
+        (signal-condition-variable wake))
+      (join-thread thread))))
+
+(define (with-watchdog seconds on-stuck thunk)
+  "Call THUNK, the first task of its loop, and watch the loop until it returns."
+  (let ((end (start-thread (current-loop) seconds on-stuck)))
+    (with-exception-handler
+        (lambda (exception)
+          (end)
+          (raise-exception exception))
+      (lambda ()
+        (call-with-values thunk
+          (lambda values
+            (end)
+            (apply (@ (guile) values) values))))
+      #:unwind? #t)))
