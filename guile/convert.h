@@ -193,6 +193,7 @@ int64_t scm_skp__monotonic_ns (void);
 
 void scm_skp__init_address (void);
 void scm_skp__init_batch (void);
+void scm_skp__init_bulk (void);
 void scm_skp__init_byte_order (void);
 void scm_skp__init_constant (void);
 void scm_skp__init_interface (void);

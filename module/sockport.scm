@@ -5,6 +5,7 @@
 (define-module (sockport)
   #:use-module (sockport address)
   #:use-module (sockport batch)
+  #:use-module (sockport bulk)
   #:use-module (sockport byte-order)
   #:use-module (sockport channel)
   #:use-module (sockport constant)
@@ -32,6 +33,7 @@
                       #:replace? #t))
  '(address
    batch
+   bulk
    byte-order
    channel
    constant

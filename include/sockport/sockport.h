@@ -6,6 +6,7 @@
 
 #include <sockport/address.h>
 #include <sockport/batch.h>
+#include <sockport/bulk.h>
 #include <sockport/constant.h>
 #include <sockport/control.h>
 #include <sockport/message.h>

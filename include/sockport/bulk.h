@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Data from one descriptor to another without passing through this process
+   (sendfile(2), splice(2)).
+
+   No call waits, whatever the mode of the descriptors, and none raises SIGPIPE.
+   A count may be less than what was asked for; 0 is the end of the input.  */
+
+#ifndef SKP_BULK_H
+#define SKP_BULK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sockport/api.h>
+
+SKP_BEGIN_DECLS
+
+/* Send up to SIZE bytes of the file IN to OUT, from *OFFSET on, which moves
+   along, or if OFFSET is NULL from where the file is read next.  */
+SKP_API ssize_t skp_bulk_send_file (int out, int in, int64_t *offset,
+                                    size_t size);
+
+/* Move up to SIZE bytes from IN to OUT, one of which is a pipe.  */
+SKP_API ssize_t skp_bulk_splice (int out, int in, size_t size);
+
+/* A pipe for skp_bulk_splice in ENDS (to read from, to write to), in
+   non-blocking mode, as large as SIZE if the system allows.  */
+SKP_API int skp_bulk_pipe (int ends[2], size_t size);
+
+SKP_END_DECLS
+
+#endif /* SKP_BULK_H */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* sendfile and splice, neither of which has a flag that keeps a socket from
+   waiting or the process from a SIGPIPE.  */
+
+#include <sockport/bulk.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/sendfile.h>
+#include <time.h>
+#include <unistd.h>
+#include <sockport/socket.h>
+
+#include "os.h"
+
+#define CALL_MOST ((size_t)1 << 30) /* the kernel moves a little more at most  \
+                                     */
+
+/* What a call needs around it, to be undone afterwards.  */
+struct around
+{
+  int fds[2];
+  int blocking[2]; /* these must not stay in non-blocking mode */
+  sigset_t mask;
+  int pending; /* a SIGPIPE that was there before */
+};
+
+static void
+signal_block (struct around *around)
+{
+  sigset_t pipe, pending;
+  sigemptyset (&pipe);
+  sigaddset (&pipe, SIGPIPE);
+  sigpending (&pending);
+  around->pending = sigismember (&pending, SIGPIPE);
+  pthread_sigmask (SIG_BLOCK, &pipe, &around->mask);
+}
+
+/* SIGPIPE goes to the thread that wrote, so the one that we caused is here.  */
+static void
+signal_unblock (const struct around *around, ssize_t result)
+{
+  const struct timespec now = { 0, 0 };
+  sigset_t pipe;
+  sigemptyset (&pipe);
+  sigaddset (&pipe, SIGPIPE);
+  if (result == -EPIPE && !around->pending)
+    while (sigtimedwait (&pipe, NULL, &now) < 0 && errno == EINTR)
+      continue;
+  pthread_sigmask (SIG_SETMASK, &around->mask, NULL);
+}
+
+static void
+end (const struct around *around, ssize_t result)
+{
+  for (int i = 0; i < 2; i++)
+    if (around->blocking[i])
+      skp_socket_set_nonblocking (around->fds[i], 0);
+  signal_unblock (around, result);
+}
+
+static int
+begin (struct around *around, int out, int in)
+{
+  *around = (struct around){ .fds = { out, in } };
+  signal_block (around);
+  for (int i = 0; i < 2; i++)
+    {
+      int nonblocking = skp_socket_nonblocking (around->fds[i]);
+      int err = nonblocking < 0
+                    ? nonblocking
+                    : skp_socket_set_nonblocking (around->fds[i], 1);
+      if (err < 0)
+        {
+          end (around, err);
+          return err;
+        }
+      around->blocking[i] = !nonblocking;
+    }
+  return 0;
+}
+
+ssize_t
+skp_bulk_send_file (int out, int in, int64_t *offset, size_t size)
+{
+  struct around around;
+  off_t at = offset ? (off_t)*offset : 0;
+  ssize_t n = begin (&around, out, in);
+  if (n < 0)
+    return n;
+  do
+    n = sendfile (out, in, offset ? &at : NULL,
+                  size < CALL_MOST ? size : CALL_MOST);
+  while (n < 0 && errno == EINTR);
+  n = n < 0 ? -errno : n;
+  end (&around, n);
+  if (n >= 0 && offset)
+    *offset = at;
+  return n;
+}
+
+ssize_t
+skp_bulk_splice (int out, int in, size_t size)
+{
+  struct around around;
+  ssize_t n = begin (&around, out, in);
+  if (n < 0)
+    return n;
+  do
+    n = splice (in, NULL, out, NULL, size < CALL_MOST ? size : CALL_MOST,
+                SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  while (n < 0 && errno == EINTR);
+  n = n < 0 ? -errno : n;
+  end (&around, n);
+  return n;
+}
+
+int
+skp_bulk_pipe (int ends[2], size_t size)
+{
+  int made[2];
+  int err = skp__result (pipe2 (made, O_CLOEXEC | O_NONBLOCK));
+  if (err < 0)
+    return err;
+  /* Beyond a limit this fails, and the usual size does.  */
+  fcntl (made[0], F_SETPIPE_SZ, (int)(size < CALL_MOST ? size : CALL_MOST));
+  ends[0] = made[0];
+  ends[1] = made[1];
+  return 0;
+}

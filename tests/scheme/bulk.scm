@@ -1,0 +1,112 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+(use-modules (harness)
+             (ice-9 binary-ports)
+             (ice-9 threads)
+             (rnrs bytevectors)
+             (sockport)
+             ((sockport wait) #:select (look-again-waiter)))
+
+;; A thread's first wait opens a pipe, which must not count.
+(let ((port (socket AF_UNIX SOCK_DGRAM 0)))
+  ((look-again-waiter port 'test))
+  (close-port port))
+
+(define (stream-pair) (socketpair AF_UNIX SOCK_STREAM 0))
+
+(define (close-all . ports)
+  (for-each (lambda (port)
+              (unless (port-closed? port) (close-port port)))
+            ports))
+
+(define size (* 3 1024 1024))
+(define data
+  (let ((bytes (make-bytevector size)))
+    (do ((i 0 (+ i 1))) ((= i size) bytes)
+      (bytevector-u8-set! bytes i (logand (* i 7) 255)))))
+
+(define (call-with-data-file proc)
+  (let ((port (mkstemp "/tmp/sockport-bulk-XXXXXX")))
+    (delete-file (port-filename port))
+    (put-bytevector port data)
+    (force-output port)
+    (proc port)
+    (close-port port)))
+
+(define (reader sock)
+  (call-with-new-thread (lambda () (get-bytevector-all sock))))
+
+(test-begin "bulk")
+
+(test-case "a file is sent whole, by a socket that has to wait"
+  (call-with-data-file
+   (lambda (file)
+     (let* ((pair (stream-pair)) (thread (reader (cdr pair))))
+       (test-equal "sent" size (sendfile (car pair) file size 0))
+       (shutdown (car pair) 1)
+       (test-assert "the same" (bytevector=? data (join-thread thread)))
+       (close-all (car pair) (cdr pair))))))
+
+(test-case "a part of a file"
+  (call-with-data-file
+   (lambda (file)
+     (let ((pair (stream-pair)) (buffer (make-bytevector 4)))
+       (test-equal "from an offset" 4 (sendfile (car pair) file 4 100))
+       (recv! (cdr pair) buffer)
+       (test-equal "its bytes" (logand 700 255) (bytevector-u8-ref buffer 0))
+       (test-equal "up to the end" 2
+         (sendfile (car pair) (fileno file) 9 (- size 2)))
+       (test-equal "nothing" 0 (sendfile (car pair) file 0))
+       (close-all (car pair) (cdr pair))))))
+
+(test-case "one socket is spliced to another until it ends"
+  (let* ((one (stream-pair)) (two (stream-pair)) (thread (reader (cdr two)))
+         (writer (call-with-new-thread
+                  (lambda ()
+                    (send (car one) data)
+                    (shutdown (car one) 1)))))
+    (test-equal "moved" size (splice (car two) (cdr one)))
+    (shutdown (car two) 1)
+    (test-assert "the same" (bytevector=? data (join-thread thread)))
+    (join-thread writer)
+    (close-all (car one) (cdr one) (car two) (cdr two))))
+
+(test-case "as much is spliced as wanted"
+  (let ((one (stream-pair)) (two (stream-pair)) (buffer (make-bytevector 9)))
+    (send (car one) "abcdef")
+    (test-equal "nothing" 0 (splice (car two) (cdr one) 0))
+    (test-equal "a part" 4 (splice (car two) (cdr one) 4))
+    (test-equal "that part came" 4 (recv! (cdr two) buffer))
+    (test-equal "the rest is there" 2 (recv! (cdr one) buffer))
+    (close-all (car one) (cdr one) (car two) (cdr two))))
+
+(test-case "errors leave nothing open"
+  (let ((one (stream-pair)) (two (stream-pair)))
+    (close-port (cdr two))
+    (send (car one) "abc")
+    (test-error* "a closed peer" `(system-error ,EPIPE "splice")
+      (splice (car two) (cdr one)))
+    (call-with-data-file
+     (lambda (file)
+       (test-error* "of a file too" `(system-error ,EPIPE "sendfile")
+         (sendfile (car two) file 9 0))))
+    (test-error* "what is no file" `(system-error ,EINVAL "sendfile")
+      (sendfile (car one) (cdr one) 9))
+    (close-all (car one) (cdr one) (car two))))
+
+(test-case "bad arguments"
+  (let ((pair (stream-pair)))
+    (define-syntax-rule (refused (expected ...) expression)
+      (test-error* (format #f "~s" 'expression) '(expected ...) expression))
+    (refused (wrong-type-arg 1 "sendfile") (sendfile 'out (car pair) 1))
+    (refused (wrong-type-arg 2 "sendfile") (sendfile (car pair) 'in 1))
+    (refused (out-of-range 2 "sendfile") (sendfile (car pair) -1 1))
+    (refused (out-of-range 3 "sendfile") (sendfile (car pair) 0 -1))
+    (refused (out-of-range 3 "sendfile") (sendfile (car pair) 0 (expt 2 64)))
+    (refused (wrong-type-arg 3 "sendfile") (sendfile (car pair) 0 1.5))
+    (refused (out-of-range 4 "sendfile") (sendfile (car pair) 0 1 -1))
+    (refused (wrong-type-arg 4 "sendfile") (sendfile (car pair) 0 1 'x))
+    (refused (wrong-type-arg 2 "splice") (splice (car pair) 5))
+    (refused (out-of-range 3 "splice") (splice (car pair) (cdr pair) -1))
+    (close-all (car pair) (cdr pair))))
+
+(test-end "bulk")
