@@ -2,6 +2,7 @@
 (use-modules (harness)
              (harness message)
              (ice-9 match)
+             (ice-9 receive)
              (ice-9 textual-ports)
              (rnrs bytevectors)
              (sockport)
