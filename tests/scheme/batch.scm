@@ -113,6 +113,19 @@
       (test-equal "all three" '("Pin" "pong" "pong2")
         (receive-all batch one 3)))))
 
+(test-case "waiting suspends a task"
+  (with-two (one two)
+    (let ((batch (make-batch 4 8)) (out (make-batch 4 8)) (seen '()))
+      (run-tasks
+       (lambda ()
+         (spawn (lambda ()
+                  (set! seen (cons (batch-receive! batch two) seen))))
+         (spawn (lambda ()
+                  (set! seen (cons 'meanwhile seen))
+                  (batch-add! out "x" (getsockname two))
+                  (batch-send! out one)))))
+      (test-equal "in order" '(1 meanwhile) seen))))
+
 (test-case "a batch is full at its slots"
   (let ((batch (make-batch 2 4)))
     (test-equal "one" 0 (batch-add! batch "1234"))

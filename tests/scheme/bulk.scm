@@ -70,6 +70,25 @@
     (join-thread writer)
     (close-all (car one) (cdr one) (car two) (cdr two))))
 
+(test-case "waiting suspends a task"
+  (call-with-data-file
+   (lambda (file)
+     (let ((one (stream-pair)) (two (stream-pair)) (got #f))
+       (run-tasks
+        (lambda ()
+          (for-each (lambda (pair)
+                      (set-nonblocking! (car pair) #t)
+                      (set-nonblocking! (cdr pair) #t))
+                    (list one two))
+          (spawn (lambda ()
+                   (splice (car two) (cdr one))
+                   (shutdown (car two) 1)))
+          (spawn (lambda () (set! got (get-bytevector-all (cdr two)))))
+          (sendfile (car one) file size 0)
+          (shutdown (car one) 1)))
+       (test-assert "file to socket to socket" (bytevector=? data got))
+       (close-all (car one) (cdr one) (car two) (cdr two))))))
+
 (test-case "as much is spliced as wanted"
   (let ((one (stream-pair)) (two (stream-pair)) (buffer (make-bytevector 9)))
     (send (car one) "abcdef")

@@ -181,6 +181,39 @@
       (join-thread reader)
       (test-assert "all went" #t))))
 
+;;; Under a scheduler, and with a deadline.
+
+(test-case "waiting suspends a task"
+  (with-pair (SOCK_STREAM near far)
+    (let ((seen '()))
+      (run-tasks
+       (lambda ()
+         (spawn (lambda ()
+                  (let ((message (recvmsg! far (make-bytevector 9))))
+                    (set! seen (cons (message-length message) seen)))
+                  (receive (ports message) (recv-ports far)
+                    (set! seen (cons (length ports) seen))
+                    (close-received message))))
+         (spawn (lambda ()
+                  (set! seen (cons 'meanwhile seen))
+                  (sendmsg near "abc")
+                  (sleep 0.01)
+                  (send-ports near (list near near))))))
+      (test-equal "in order" '(2 3 meanwhile) seen))))
+
+(test-case "a deadline ends waiting"
+  (with-pair (SOCK_STREAM near far)
+    (test-equal "in a thread" 'late
+      (with-deadline 0.02
+        (lambda () (recvmsg! far (make-bytevector 9)))
+        (const 'late)))
+    (test-equal "in a task" 'late
+      (run-tasks
+       (lambda ()
+         (with-deadline 0.02
+           (lambda () (recv-ports far))
+           (const 'late)))))))
+
 ;;; Refusals.
 
 (test-case "bad arguments"
