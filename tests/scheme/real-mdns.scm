@@ -21,6 +21,13 @@
                      (if (string-index address #\:) '("nodad") '())))
             addresses))
 
+(define (trust-addresses namespace)
+  "Let IPv6 addresses be used at once, without asking who else has them."
+  (in-namespace namespace
+    (lambda ()
+      (call-with-output-file "/proc/sys/net/ipv6/conf/default/accept_dad"
+        (lambda (port) (display 0 port))))))
+
 (define (ready? namespace)
   "Have the IPv6 addresses of NAMESPACE been found to be nobody else's?"
   (string-null? (ip "-n" namespace "addr" "show" "tentative")))
@@ -30,6 +37,7 @@
 it has two addresses of each family."
   (call-with-namespaces 2
     (lambda (here there)
+      (for-each trust-addresses (list here there))
       (ip "link" "add" "here" "netns" here "type" "veth" "peer" "name" "there"
           "netns" there)
       (set-up here "here" "10.8.0.1/24" "fd08::1/64")
