@@ -4,6 +4,7 @@
 #include "convert.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 /* What fport_option NOT_SEEKABLE is in libguile, whose header hides it: it
@@ -58,12 +59,15 @@ close_pending (void *fd)
 SCM
 scm_skp__port (int fd)
 {
-  static long mode_bits;
+  static atomic_long known_bits;
   static SCM name;
+  long mode_bits = atomic_load_explicit (&known_bits, memory_order_acquire);
   if (!mode_bits)
     {
-      name = scm_from_utf8_symbol ("socket");
+      /* Several threads may do this at once, to the same end.  */
+      name = scm_permanent_object (scm_from_utf8_symbol ("socket"));
       mode_bits = scm_mode_bits ((char[]){ "r+0" });
+      atomic_store_explicit (&known_bits, mode_bits, memory_order_release);
     }
   scm_dynwind_begin (0);
   scm_dynwind_unwind_handler (close_pending, &fd, 0);
