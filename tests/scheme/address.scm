@@ -3,10 +3,10 @@
 ;;; and addresses from and to integers and text.
 
 (use-modules (harness)
+             (harness namespace)
              (harness process)
              (harness socket)
              (ice-9 match)
-             (ice-9 rdelim)
              (rnrs bytevectors)
              (sockport)
              (srfi srfi-1))
@@ -145,21 +145,25 @@
              (list (sockaddr:flowinfo address) (sockaddr:scopeid address)))))
 
 (test-case "link-local addresses keep their scope"
-  (match (filter (lambda (line) (string-prefix? "fe80" line))
-                 (call-with-input-file "/proc/net/if_inet6"
-                   (lambda (port)
-                     (let loop ((lines '()))
-                       (let ((line (read-line port)))
-                         (if (eof-object? line)
-                             lines
-                             (loop (cons line lines))))))))
-    (() (skip "no link-local address here"))
-    ((line . _)
-     (let* ((fields (string-tokenize line))
-            (host (string->number (first fields) 16))
-            (scope (string->number (second fields) 16)))
-       (test-equal scope
-         (sockaddr:scopeid (round-trip AF_INET6 host 0 0 scope)))))))
+  (require-ipv6)
+  (call-with-namespaces 1
+    (lambda (name)
+      (in-namespace name
+        (lambda ()
+          (ip "link" "add" "left" "type" "veth" "peer" "name" "right")
+          (ip "addr" "add" "fe80::77/64" "dev" "left" "nodad")
+          (ip "link" "set" "left" "up")
+          (ip "link" "set" "right" "up")
+          (let* ((scope (if-nametoindex "left"))
+                 (told (round-trip AF_INET6 (inet-pton AF_INET6 "fe80::77")
+                                   0 0 scope)))
+            (test-equal "getsockname" scope (and told (sockaddr:scopeid told)))
+            (test-equal "text" (format #f "[fe80::77%~a]:~a" scope
+                                       (sockaddr:port told))
+              (socket-address->string told))
+            (test-equal "an interface's name" told
+              (string->socket-address
+               (format #f "[fe80::77%left]:~a" (sockaddr:port told))))))))))
 
 (test-case "netlink addresses"
   (let-ports ((sock (socket AF_NETLINK SOCK_RAW 0))
