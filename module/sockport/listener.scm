@@ -77,8 +77,10 @@
   (and (= AF_INET6 (sockaddr:fam address))
        (zero? (sockaddr:addr address))))
 
-(define (set-internet-options! sock address v6-only? reuse-port?)
+;;; A connection has TCP_NODELAY from its listener.
+(define (set-internet-options! sock address no-delay? v6-only? reuse-port?)
   (setsockopt sock SOL_SOCKET SO_REUSEADDR 1)
+  (setsockopt sock IPPROTO_TCP TCP_NODELAY (if no-delay? 1 0))
   (when reuse-port?
     (setsockopt sock SOL_SOCKET SO_REUSEPORT 1))
   (when (= AF_INET6 (sockaddr:fam address))
@@ -92,29 +94,29 @@
       (close-port sock)
       (apply throw args))))
 
-(define (open-listener address settings)
-  (match settings
-    ((backlog v6-only? reuse-port? mode owner group)
-     (let ((sock (socket (sockaddr:fam address) SOCK_STREAM 0)))
-       (closing-on-error sock
-         (lambda ()
-           (if (internet? address)
-               (begin
-                 (set-internet-options! sock address v6-only? reuse-port?)
-                 (bind sock address))
-               (bind-with-owner sock address mode owner group))
-           (listen sock backlog)
-           sock))))))
+(define* (open-listener address #:key backlog no-delay? v6-only? reuse-port?
+                        mode owner group)
+  (let ((sock (socket (sockaddr:fam address) SOCK_STREAM 0)))
+    (closing-on-error sock
+      (lambda ()
+        (if (internet? address)
+            (begin
+              (set-internet-options! sock address no-delay? v6-only?
+                                     reuse-port?)
+              (bind sock address))
+            (bind-with-owner sock address mode owner group))
+        (listen sock backlog)
+        sock))))
 
 ;;; What a kernel without IPv6 says to it.
 (define no-such-family (list EAFNOSUPPORT EADDRNOTAVAIL EPFNOSUPPORT))
 
 (define (open-first choices settings)
   (match choices
-    ((address) (open-listener address settings))
+    ((address) (apply open-listener address settings))
     ((address . others)
      (catch 'system-error
-       (lambda () (open-listener address settings))
+       (lambda () (apply open-listener address settings))
        (lambda args
          (if (memv (system-error-errno args) no-such-family)
              (open-first others settings)
@@ -129,12 +131,14 @@
                address))
          choices)))
 
-(define* (listen-on where #:key port (backlog SOMAXCONN) v6-only? reuse-port?
-                    mode owner group)
+(define* (listen-on where #:key port (backlog SOMAXCONN) (no-delay? #t) v6-only?
+                    reuse-port? mode owner group)
   "Return a list of sockets that listen at WHERE: an address object, a text such as
 \"127.0.0.1:80\", \"[::]:80\", \"*:80\", \"localhost:http\" or \"unix:/run/name\", a
 port's number for every address of the machine, or, with PORT, a host's name."
-  (let ((settings (list backlog v6-only? reuse-port? mode owner group)))
+  (let ((settings (list #:backlog backlog #:no-delay? no-delay?
+                        #:v6-only? v6-only? #:reuse-port? reuse-port?
+                        #:mode mode #:owner owner #:group group)))
     (fold (lambda (choices made)
             (catch #t
               (lambda ()

@@ -15,6 +15,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport deadline)
   #:use-module (sockport listener)
+  #:use-module (sockport log)
   #:use-module (sockport loop)
   #:use-module (sockport server-listeners)
   #:use-module (sockport socket)
@@ -29,7 +30,7 @@
 ;;; STOPPING is #f, `draining', or `now'.  SITES has one for each worker.
 (define-record-type <server>
   (make-server handler addresses limit idle-seconds connection-seconds
-               grace-seconds log stopping sites)
+               grace-seconds log on-stop stopping sites)
   server?
   (handler server-handler)
   (addresses server-addresses)
@@ -38,6 +39,7 @@
   (connection-seconds server-connection-seconds)
   (grace-seconds server-grace-seconds)
   (log server-log)
+  (on-stop server-on-stop)
   (stopping server-stopping)
   (sites server-sites))
 
@@ -261,6 +263,7 @@ any thread, and from handlers of signals."
                   listeners)
         (await-site site (lambda () (stopping server))))
       (lambda () (for-each close-listener listeners)))
+     ((server-on-stop server) server)
      (with-deadline (server-grace-seconds server)
        (lambda ()
          (await-site site (lambda ()
@@ -283,26 +286,23 @@ any thread, and from handlers of signals."
                     (sigaction signal handler flags)))
                  before)))))
 
-(define (log-line text)
-  (let ((port (current-error-port)))
-    (display (string-append text "\n") port)
-    (force-output port)))
-
 (define* (serve where handler #:key connections idle-seconds connection-seconds
                 (grace-seconds 10) (signals (list SIGTERM)) (workers 1)
-                (on-listen (const #t)) (log log-line)
-                (backlog SOMAXCONN) v6-only? mode owner group)
+                (on-listen (const #t)) (on-stop (const #t)) (log log-line)
+                (backlog SOMAXCONN) (no-delay? #t) v6-only? mode owner group)
   "Listen at WHERE, and call (HANDLER socket address) in a task for each
 connection; the socket is closed when it returns.  Return when the server has been
 stopped, by one of SIGNALS or @code{stop-server!}."
   (when (and (in-task?) (> workers 1))
     (error "serve: more than one worker is for callers outside of tasks"))
   (let* ((sets (open-listeners where workers #:backlog backlog
+                               #:no-delay? no-delay?
                                #:v6-only? v6-only? #:mode mode
                                #:owner owner #:group group))
          (server (make-server handler (map getsockname (car sets))
                               (and connections (ceiling (/ connections workers)))
                               idle-seconds connection-seconds grace-seconds log
+                              on-stop
                               (make-atomic-box #f) (make-atomic-box '()))))
     (define (work)
       (run-site server (list-ref sets (if (> workers 1) (current-worker) 0))))

@@ -1,0 +1,235 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Requests and responses on a connection.  Guile's own (web http) understands
+;;; what they say; here is where one ends, how long it may be, and when the next
+;;; may follow.  What is read but not used stays in the port.
+
+(define-module (sockport http-message)
+  #:use-module (ice-9 binary-ports)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 ports internal)
+  #:use-module (rnrs bytevectors)
+  #:use-module (srfi srfi-9 gnu)
+  #:use-module (sockport constant)
+  #:use-module (sockport transfer)
+  #:use-module (web http)
+  #:use-module (web request)
+  #:use-module (web response)
+  #:export (read-head
+            parse-head
+            request-bytes
+            persistent?
+            send-response
+            send-head
+            refuse-request))
+
+(define (refuse-request code)
+  "Leave what reads a request; the answer is CODE."
+  (throw 'refused-request code))
+
+;;; The head: everything up to an empty line.
+
+(define LF 10)
+(define CR 13)
+
+(define (head-end bytes start)
+  "Return the index after the first empty line of BYTES, from START; #f if there is
+none yet."
+  (let ((length (bytevector-length bytes)))
+    (let next ((i start))
+      (cond ((>= i length) #f)
+            ((not (eqv? LF (bytevector-u8-ref bytes i))) (next (+ i 1)))
+            ((empty-line-at bytes (+ i 1) length) => identity)
+            (else (next (+ i 1)))))))
+
+(define (empty-line-at bytes i length)
+  (define (lf? i)
+    (and (< i length) (eqv? LF (bytevector-u8-ref bytes i)) (+ i 1)))
+  (or (lf? i)
+      (and (< i length) (eqv? CR (bytevector-u8-ref bytes i)) (lf? (+ i 1)))))
+
+(define (without-empty-lines bytes)
+  "Return BYTES without the line ends that some clients send after a body."
+  (let next ((i 0))
+    (cond ((and (< i (bytevector-length bytes))
+                (memv (bytevector-u8-ref bytes i) (list CR LF)))
+           (next (+ i 1)))
+          ((zero? i) bytes)
+          (else (slice bytes i (bytevector-length bytes))))))
+
+(define (slice bytes start end)
+  (let ((copy (make-bytevector (- end start))))
+    (bytevector-copy! bytes start copy 0 (- end start))
+    copy))
+
+(define (append-bytes a b)
+  (let ((both (make-bytevector (+ (bytevector-length a) (bytevector-length b)))))
+    (bytevector-copy! a 0 both 0 (bytevector-length a))
+    (bytevector-copy! b 0 both (bytevector-length a) (bytevector-length b))
+    both))
+
+(define (split-head sock bytes end)
+  (let ((length (bytevector-length bytes)))
+    (if (= end length)
+        bytes
+        (begin
+          (unget-bytevector sock bytes end (- length end))
+          (slice bytes 0 end)))))
+
+(define (read-head sock limit in-time)
+  "Return the bytes of the next request's head, or #f at the end of the stream.
+When the first of them have come, the others are read by (IN-TIME thunk)."
+  (define (more bytes searched)
+    (cond ((head-end bytes searched)
+           => (lambda (end)
+                (if (> end limit)
+                    (refuse-request 431)
+                    (split-head sock bytes end))))
+          ((> (bytevector-length bytes) limit) (refuse-request 431))
+          (else
+           (match (get-bytevector-some sock)
+             ((? eof-object?) (refuse-request 400))
+             (next
+              (more (append-bytes bytes next)
+                    ;; The line before may end with what came first.
+                    (max 0 (- (bytevector-length bytes) 2))))))))
+  (match (get-bytevector-some sock)
+    ((? eof-object?) #f)
+    (first
+     (let ((bytes (without-empty-lines first)))
+       (cond ((zero? (bytevector-length bytes))
+              (read-head sock limit in-time))
+             ((head-end bytes 0) (more bytes 0))
+             (else (in-time (lambda () (more bytes 0)))))))))
+
+(define (parse-head head sock peer)
+  "Return the request that HEAD says."
+  (let ((request (catch #t
+                   (lambda () (read-request (open-bytevector-input-port head)))
+                   (lambda args (refuse-request 400)))))
+    (check-framing request)
+    (set-fields request
+      ((request-port) sock)
+      ((request-meta) `((peer . ,peer))))))
+
+(define (chunked? request)
+  (match (request-transfer-encoding request)
+    (() #f)
+    (((chunked)) #t)
+    (_ (refuse-request 501))))
+
+;;; Two lengths, and what is behind a proxy may see another end than the proxy:
+;;; RFC 9112, 6.3.
+(define (check-framing request)
+  (when (and (pair? (request-transfer-encoding request))
+             (request-content-length request))
+    (refuse-request 400))
+  (unless (memv (car (request-version request)) '(1))
+    (refuse-request 505)))
+
+;;; The body.
+
+(define (expects-continue? request)
+  (and (equal? '(1 . 1) (request-version request))
+       (member '(100-continue) (or (request-expect request) '()))))
+
+(define (get-exactly sock count)
+  (let ((bytes (get-bytevector-n sock count)))
+    (if (and (bytevector? bytes) (= count (bytevector-length bytes)))
+        bytes
+        (refuse-request 400))))
+
+(define longest-line 4096)
+
+(define (get-latin1-line sock)
+  (let next ((bytes '()) (left longest-line))
+    (match (get-u8 sock)
+      ((? eof-object?) (refuse-request 400))
+      (10 (string-trim-right (list->string (reverse bytes)) #\return))
+      (byte
+       (when (zero? left) (refuse-request 400))
+       (next (cons (integer->char byte) bytes) (- left 1))))))
+
+(define (chunk-size line)
+  (let ((digits (string-trim-both (car (string-split line #\;)))))
+    (or (and (< 0 (string-length digits) 16)
+             (string-every char-set:hex-digit digits)
+             (string->number digits 16))
+        (refuse-request 400))))
+
+(define (skip-trailers sock left)
+  (when (zero? left) (refuse-request 431))
+  (unless (string-null? (get-latin1-line sock))
+    (skip-trailers sock (- left 1))))
+
+(define (chunked-bytes sock limit)
+  (call-with-values open-bytevector-output-port
+    (lambda (port result)
+      (let next ((sum 0))
+        (let* ((size (chunk-size (get-latin1-line sock))) (sum (+ sum size)))
+          (when (and limit (> sum limit)) (refuse-request 413))
+          (cond ((zero? size) (skip-trailers sock 100) (result))
+                (else
+                 (put-bytevector port (get-exactly sock size))
+                 (unless (string-null? (get-latin1-line sock))
+                   (refuse-request 400))
+                 (next sum))))))))
+
+(define (request-bytes request limit)
+  "Return the body of REQUEST, a bytevector of at most LIMIT bytes, or #f."
+  (let ((chunked? (chunked? request))
+        (length (request-content-length request))
+        (sock (request-port request)))
+    (and (or chunked? length)
+         (begin
+           (when (and length limit (> length limit)) (refuse-request 413))
+           (when (expects-continue? request)
+             (send sock (string->utf8 "HTTP/1.1 100 Continue\r\n\r\n")))
+           (if chunked?
+               (chunked-bytes sock limit)
+               (get-exactly sock length))))))
+
+;;; Responses.
+
+(define (persistent? request response)
+  "May another request follow REQUEST, which RESPONSE answers?"
+  (let ((asked (request-connection request)))
+    (and (not (memq 'close (response-connection response)))
+         (if (equal? '(1 . 0) (request-version request))
+             (memq 'keep-alive asked)
+             (not (memq 'close asked))))))
+
+(define (response-head response keep?)
+  (let ((told (response-connection response)))
+    (define (with-connection token)
+      (set-field response (response-headers)
+                 (acons 'connection (list token)
+                        (assq-remove! (list-copy (response-headers response))
+                                      'connection))))
+    (call-with-values open-bytevector-output-port
+      (lambda (port result)
+        (write-response
+         (cond ((memq 'upgrade told) response)
+               ((not keep?) (if (memq 'close told)
+                                response
+                                (with-connection 'close)))
+               ((equal? '(1 . 0) (response-version response))
+                (with-connection 'keep-alive))
+               (else response))
+         port)
+        (result)))))
+
+(define (send-head sock response keep?)
+  (send sock (response-head response keep?)))
+
+(define whole 16384)
+
+(define (send-response sock response body keep?)
+  "Send RESPONSE, with BODY, a bytevector or #f, telling whether the connection is
+kept."
+  (let ((head (response-head response keep?)))
+    (cond ((or (not body) (zero? (bytevector-length body))) (send sock head))
+          ((<= (bytevector-length body) whole)
+           (send sock (append-bytes head body)))
+          (else
+           (send sock head MSG_MORE)
+           (send sock body)))))
