@@ -14,6 +14,7 @@
   #:use-module (web http)
   #:use-module (web request)
   #:use-module (web response)
+  #:use-module (web uri)
   #:export (read-head
             parse-head
             request-bytes
@@ -114,17 +115,21 @@ When the first of them have come, the others are read by (IN-TIME thunk)."
 (define (chunked? request)
   (match (request-transfer-encoding request)
     (() #f)
-    (((chunked)) #t)
+    ((('chunked)) #t)
     (_ (refuse-request 501))))
 
 ;;; Two lengths, and what is behind a proxy may see another end than the proxy:
-;;; RFC 9112, 6.3.
+;;; RFC 9112, 6.3.  Versions and the missing host: 2.3 and 3.2.
 (define (check-framing request)
   (when (and (pair? (request-transfer-encoding request))
              (request-content-length request))
     (refuse-request 400))
-  (unless (memv (car (request-version request)) '(1))
-    (refuse-request 505)))
+  (unless (eqv? 1 (car (request-version request)))
+    (refuse-request 505))
+  (unless (or (equal? '(1 . 0) (request-version request))
+              (request-host request)
+              (uri-host (request-uri request)))
+    (refuse-request 400)))
 
 ;;; The body.
 
@@ -221,12 +226,24 @@ When the first of them have come, the others are read by (IN-TIME thunk)."
 (define (send-head sock response keep?)
   (send sock (response-head response keep?)))
 
+;;; Without a length, the peer would wait for the end of the connection: RFC 9112,
+;;; 6.3.
+(define (with-length response body)
+  (let ((code (response-code response)))
+    (if (or (response-content-length response)
+            (< code 200)
+            (memv code '(204 304)))
+        response
+        (set-field response (response-headers)
+                   (acons 'content-length (if body (bytevector-length body) 0)
+                          (response-headers response))))))
+
 (define whole 16384)
 
 (define (send-response sock response body keep?)
   "Send RESPONSE, with BODY, a bytevector or #f, telling whether the connection is
 kept."
-  (let ((head (response-head response keep?)))
+  (let ((head (response-head (with-length response body) keep?)))
     (cond ((or (not body) (zero? (bytevector-length body))) (send sock head))
           ((<= (bytevector-length body) whole)
            (send sock (append-bytes head body)))

@@ -18,6 +18,8 @@
   '("answer" "choice" "condition" "fibers" "group" "limit" "loop" "node"
     "prefill" "primitive" "retry" "scope" "server-listeners" "slot" "sync" "timer"
     "unix-name" "wait" "watchdog"))
+  '("condition" "fibers" "group" "http-message" "log" "loop" "node"
+    "primitive" "retry" "scope" "server-listeners" "slot" "sync" "timer" "unix-name" "wait"))
 
 (define (files-under directory suffixes)
   (let ((found '()))

@@ -1,0 +1,347 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; HTTP: what is a request and what is none, keeping and closing connections,
+;;; and real clients against a program of Guile's (web server).
+
+(use-modules (harness)
+             (harness process)
+             (harness socket)
+             (ice-9 match)
+             (ice-9 regex)
+             (ice-9 textual-ports)
+             (rnrs bytevectors)
+             (srfi srfi-1)
+             (sockport)
+             (sockport http)
+             (web request)
+             (web response)
+             (web uri))
+
+(define source (getenv "SOCKPORT_SOURCE"))
+
+(define (call-with-http handler proc . options)
+  "Call PROC with a procedure that connects to a server; return the lines logged."
+  (define lines '())
+  (run-tasks
+   (lambda ()
+     (let* ((server #f)
+            (task (spawn
+                   (lambda ()
+                     (apply serve-http "127.0.0.1:0" handler
+                            #:signals '()
+                            #:log (lambda (line) (set! lines (cons line lines)))
+                            #:on-listen (lambda (made) (set! server made))
+                            options)))))
+       (let wait ()
+         (unless server (yield) (wait)))
+       (proc (lambda ()
+               (let ((sock (socket AF_INET SOCK_STREAM 0)))
+                 (connect sock (car (server-addresses server)))
+                 (set-port-encoding! sock "ISO-8859-1")
+                 sock))
+             server)
+       (stop-server! server #t)
+       (join task))))
+  (reverse lines))
+
+(define (hello request body)
+  (values '((content-type . (text/plain)))
+          (format #f "~a ~a ~a" (request-method request)
+                  (uri-path (request-uri request))
+                  (and body (bytevector-length body)))))
+
+(define (crlf . lines)
+  (string-concatenate (map (lambda (line) (string-append line "\r\n")) lines)))
+
+(define (exchange new text)
+  "Send TEXT, end the stream, and return all that comes back."
+  (let-ports ((sock (new)))
+    (send sock text)
+    (shutdown sock SHUT_WR)
+    (with-deadline 5 (lambda () (get-string-all sock)))))
+
+(define (codes text)
+  (map (lambda (found) (string->number (match:substring found 1)))
+       (list-matches "HTTP/1\\.[01] ([0-9]{3}) " text)))
+
+(define get (crlf "GET /one HTTP/1.1" "Host: test" ""))
+
+(test-begin "web-server")
+
+(test-case "requests follow one another, in pieces or several at once"
+  (call-with-http hello
+    (lambda (new server)
+      (let ((text (exchange new (string-append get get get))))
+        (test-equal "three" '(200 200 200) (codes text))
+        (test-assert "and no more" (string-suffix? "GET /one #f" text)))
+      (let-ports ((sock (new)))
+        (for-each (lambda (char)
+                    (send sock (string char))
+                    (yield))
+                  (string->list get))
+        (test-equal "byte by byte" '(200) (codes (get-line sock))))
+      (test-equal "lines that end in LF; an empty line before" '(200 200)
+        (codes (exchange new "\r\nGET / HTTP/1.1\nHost: a\n\n\nGET / HTTP/1.1\nHost: a\n\n")))
+      (test-equal "many at once" 500
+        (length (codes (exchange new (string-concatenate
+                                      (make-list 500 get)))))))))
+
+(test-case "bodies: of a length, in chunks, and what follows them"
+  (call-with-http hello
+    (lambda (new server)
+      (define (posted . parts)
+        (let ((text (exchange new (string-concatenate parts))))
+          (list (codes text)
+                (map match:substring
+                     (list-matches "(POST|GET) /[a-z]* [0-9#f]+" text)))))
+      (define (post . lines)
+        (apply crlf "POST /p HTTP/1.1" "Host: a" lines))
+      (test-equal "length" '((200 200) ("POST /p 5" "GET /one #f"))
+        (posted (post "Content-Length: 5" "") "12345" get))
+      (test-equal "chunks" '((200 200) ("POST /p 8" "GET /one #f"))
+        (posted (post "Transfer-Encoding: chunked" "" "3" "abc" "5;x=y" "defgh"
+                      "0" "Trailer: x" "")
+                get))
+      (test-equal "none" '((200) ("POST /p 0"))
+        (posted (post "Content-Length: 0" ""))))))
+
+(test-case "what is no request"
+  (call-with-http hello
+    (lambda (new server)
+      (for-each
+       (match-lambda
+         ((name code . lines)
+          (test-equal name (list code)
+            (codes (exchange new (apply crlf lines))))))
+       `(("words" 400 "hello there" "")
+         ("bytes" 400 "\x00\xff\x01" "")
+         ("no host" 400 "GET / HTTP/1.1" "")
+         ("no version" 400 "GET /" "")
+         ("another version" 505 "GET / HTTP/2.0" "Host: a" "")
+         ("no colon" 400 "GET / HTTP/1.1" "Host: a" "nonsense" "")
+         ("half a head" 400 "GET / HTTP/1.1")
+         ("half a body" 400 "POST / HTTP/1.1" "Host: a" "Content-Length: 9" "")
+         ("a negative length" 400
+          "POST / HTTP/1.1" "Host: a" "Content-Length: -1" "")
+         ("two lengths" 400 "POST / HTTP/1.1" "Host: a" "Content-Length: 3"
+          "Transfer-Encoding: chunked" "" "0" "")
+         ("an encoding" 501
+          "POST / HTTP/1.1" "Host: a" "Transfer-Encoding: gzip" "" "")
+         ("no chunk" 400 "POST / HTTP/1.1" "Host: a"
+          "Transfer-Encoding: chunked" "" "zz" "")
+         ("a chunk that is too long" 400 "POST / HTTP/1.1" "Host: a"
+          "Transfer-Encoding: chunked" "" "2" "abc" "0" "")))
+      (test-equal "a long head" '(431)
+        (codes (exchange new (crlf "GET / HTTP/1.1" "Host: a"
+                                   (string-append "X: " (make-string 5000 #\x))
+                                   ""))))
+      (test-equal "a long body" '(413)
+        (codes (exchange new (crlf "POST / HTTP/1.1" "Host: a"
+                                   "Content-Length: 20000" ""))))
+      (test-equal "a long body in chunks" '(413)
+        (codes (exchange new (crlf "POST / HTTP/1.1" "Host: a"
+                                   "Transfer-Encoding: chunked" "" "2af8" ""))))
+      (test-equal "the server goes on" '(200) (codes (exchange new get))))
+    #:head-limit 4096 #:body-limit 10000))
+
+(define (kept? new . lines)
+  (let-ports ((sock (new)))
+    (send sock (string-append (apply crlf lines) get))
+    (with-deadline 1/2
+      (lambda () (= 2 (length (codes (get-string-all sock)))))
+      (const #t))))
+
+(test-case "keeping connections and closing them"
+  (call-with-http hello
+    (lambda (new server)
+      (test-assert "1.1" (kept? new "GET / HTTP/1.1" "Host: a" ""))
+      (test-assert "1.1, close"
+        (not (kept? new "GET / HTTP/1.1" "Host: a" "Connection: close" "")))
+      (test-assert "1.0" (not (kept? new "GET / HTTP/1.0" "")))
+      (test-assert "1.0, keep-alive"
+        (kept? new "GET / HTTP/1.0" "Connection: keep-alive" ""))
+      (test-assert "it is told"
+        (string-contains (exchange new (crlf "GET / HTTP/1.0" ""))
+                         "Connection: close"))))
+  (call-with-http
+      (lambda (request body)
+        (values (build-response #:code 404 #:headers '((connection . (close))))
+                "no"))
+    (lambda (new server)
+      (test-assert "as the handler says"
+        (not (kept? new "GET / HTTP/1.1" "Host: a" ""))))))
+
+(test-case "responses: no body, HEAD, a procedure, large, an error"
+  (let ((lines
+         (call-with-http
+             (lambda (request body)
+               (match (uri-path (request-uri request))
+                 ("/none" (values (build-response #:code 204) #f))
+                 ("/procedure" (values '((content-type . (text/plain)))
+                                       (lambda (port) (display "made" port))))
+                 ("/large" (values '((content-type . (text/plain)))
+                                   (make-bytevector 5000000 65)))
+                 ("/error" (error "as asked"))
+                 ("/peer" (values '((content-type . (text/plain)))
+                                  (socket-address->string
+                                   (assq-ref (request-meta request) 'peer))))
+                 (_ (values '((content-type . (text/plain))) "body"))))
+           (lambda (new server)
+             (define (ask path)
+               (exchange new (crlf (string-append path " HTTP/1.1") "Host: a" "")))
+             (test-equal "none" '(204) (codes (ask "GET /none")))
+             (test-assert "HEAD"
+               (let ((text (ask "HEAD /")))
+                 (and (string-contains text "Content-Length: 4")
+                      (string-suffix? "\r\n\r\n" text))))
+             (test-assert "a procedure"
+               (string-suffix? "\r\n\r\nmade" (ask "GET /procedure")))
+             (test-assert "large" (< 5000000 (string-length (ask "GET /large"))
+                                     5000300))
+             (test-equal "an error; the connection goes on" '(500 200)
+               (codes (exchange new (string-append
+                                     (crlf "GET /error HTTP/1.1" "Host: a" "")
+                                     get))))
+             (test-assert "the peer"
+               (string-contains (ask "GET /peer") "\r\n\r\n127.0.0.1:"))))))
+    (test-equal "the error is logged, once" 1 (length lines))
+    (test-assert "what it was" (string-contains (car lines) "as asked"))))
+
+(test-case "deadlines: a slow request, an idle connection"
+  (call-with-http hello
+    (lambda (new server)
+      (let-ports ((slow (new)) (idle (new)))
+        (send slow "GET / HT")
+        (test-equal "408" '(408) (codes (get-string-all slow)))
+        (test-assert "closed" (eof-object? (get-line idle)))))
+    #:request-seconds 1/10 #:idle-seconds 3/10))
+
+(test-case "stopping: idle connections end, requests are finished"
+  (call-with-http
+      (lambda (request body)
+        (sleep 1/10)
+        (hello request body))
+    (lambda (new server)
+      (let-ports ((idle (new)) (busy (new)))
+        (send idle get)
+        (get-line idle)
+        (send busy get)
+        (sleep 1/20)
+        (stop-server! server)
+        (let ((text (with-deadline 5 (lambda () (get-string-all busy)))))
+          (test-equal "finished" '(200) (codes text))
+          (test-assert "and told" (string-contains text "Connection: close")))
+        (test-assert "idle" (string? (with-deadline 5 (lambda () (get-string-all idle)))))))
+    #:grace-seconds #f))
+
+(test-case "a handler may wait while others are served"
+  (call-with-http
+      (lambda (request body)
+        (when (string=? "/slow" (uri-path (request-uri request)))
+          (sleep 2/10))
+        (hello request body))
+    (lambda (new server)
+      (let-ports ((slow (new)))
+        (send slow (crlf "GET /slow HTTP/1.1" "Host: a" ""))
+        (sleep 1/50)
+        (test-equal "meanwhile" '(200) (codes (exchange new get)))
+        (test-equal "slow" '(200) (codes (get-line slow)))))))
+
+;;; Programs for Guile's (web server), and real clients.
+
+(define (call-with-program file proc)
+  (call-with-peer (list "guile" "--no-auto-compile" "-s" file "0")
+    (lambda (peer)
+      (proc peer (format #f "http://127.0.0.1:~a" (listening-port peer))))))
+
+(define (output-of . command)
+  (call-with-values (lambda () (apply run-program command))
+    (lambda (status output) (and (zero? status) output))))
+
+(define event-stream (string-append source "/examples/event-stream.scm"))
+
+(test-case "run-server and curl"
+  (require-program "curl")
+  (call-with-program event-stream
+    (lambda (peer url)
+      (define (curl . arguments)
+        (apply output-of "curl" "-sS" "--max-time" "10" arguments))
+      (test-assert "a page"
+        (string-contains (curl (string-append url "/")) "<h1>Events</h1>"))
+      (test-equal "what is not there" "404"
+        (curl "-o" "/dev/null" "-w" "%{http_code}"
+              (string-append url "/nothing")))
+      (test-equal "one connection for three" "100"
+        (curl "-o" "/dev/null" "-o" "/dev/null" "-o" "/dev/null"
+              "-w" "%{num_connects}"
+              (string-append url "/style.css") (string-append url "/dot.svg")
+              (string-append url "/script.js")))
+      (test-equal "events"
+        "data: event 1\n\ndata: event 2\n\ndata: event 3\n\nevent: end\ndata:\n\n"
+        (curl (string-append url "/events")))
+      (test-assert "a large upload, which waits to be asked for"
+        (with-temporary-directory
+          (lambda (directory)
+            (let ((file (string-append directory "/data")))
+              (call-with-output-file file
+                (lambda (port) (display (make-string 2000000 #\x) port)))
+              (curl "-H" "Expect: 100-continue" "--data-binary"
+                    (string-append "@" file) (string-append url "/"))))))
+      (kill (peer-pid peer) SIGTERM)
+      (test-equal "SIGTERM ends it well" 0
+        (status:exit-val (peer-status peer))))))
+
+(test-case "run-server and wrk"
+  (require-program "wrk")
+  (call-with-program event-stream
+    (lambda (peer url)
+      (let ((text (output-of "wrk" "-t1" "-c40" "-d1"
+                             (string-append url "/style.css"))))
+        (test-assert "requests" (string-match "[1-9][0-9]* requests in" text))
+        (test-assert "no errors"
+          (not (string-match "Socket errors|Non-2xx" text)))))))
+
+(define (chromium)
+  (find in-path '("chromium" "chromium-browser" "google-chrome")))
+
+(test-case "a browser loads a page, what it needs, and events"
+  (unless (chromium)
+    (skip "needs chromium"))
+  (call-with-program event-stream
+    (lambda (peer url)
+      (with-temporary-directory
+        (lambda (directory)
+          (let ((page (output-of
+                       "sh" "-c" "exec \"$@\" 2>/dev/null" "sh" (chromium) "--headless" "--no-sandbox" "--disable-gpu"
+                       "--disable-quic" "--no-first-run"
+                       "--disable-background-networking"
+                       "--disable-component-update" "--disable-sync"
+                       (string-append "--user-data-dir=" directory)
+                       "--virtual-time-budget=5000" "--dump-dom"
+                       (string-append url "/"))))
+            (test-assert "the events"
+              (and page (string-contains page "<li>event 3</li>")))
+            (test-assert "and their end"
+              (and page (string-contains page "Ended after 3")))))))))
+
+(define stateful "
+(use-modules (web server))
+(run-server (lambda (request body count)
+              (values '((content-type . (text/plain)))
+                      (number->string count) (+ count 1)))
+            'sockport '(#:port 0) 1)
+(display \"ended\")
+")
+
+(test-case "a handler with state, and SIGINT"
+  (require-program "curl")
+  (call-with-peer (list "guile" "--no-auto-compile" "-c" stateful)
+    (lambda (peer)
+      (let ((url (format #f "http://127.0.0.1:~a/" (listening-port peer))))
+        (test-equal "one after the other" "123"
+          (string-concatenate
+           (map (lambda (i) (output-of "curl" "-sS" url)) (iota 3))))
+        (kill (peer-pid peer) SIGINT)
+        (test-equal "run-server returns" "ended"
+          (get-string-all (peer-output peer)))))))
+
+(test-end "web-server")
