@@ -2,17 +2,10 @@
 ;;; The example's D-Bus client against a real dbus-daemon, with dbus-send as the
 ;;; witness.
 
-(use-modules (harness) (harness process)
+(use-modules (harness) (harness example) (harness process)
              (ice-9 match) (ice-9 rdelim) (ice-9 textual-ports) (srfi srfi-1))
 
-(define (dbus . arguments)
-  `("guile" "--no-auto-compile" "-s"
-    ,(string-append (getenv "SOCKPORT_SOURCE") "/examples/dbus.scm")
-    ,@arguments))
-
-(define (output-of . command)
-  (call-with-values (lambda () (apply run-program command))
-    (lambda (status output) (list status output))))
+(define dbus (example "dbus.scm"))
 
 (define (with-bus thunk)
   "Call THUNK while a message bus is running that only this test knows."
@@ -33,16 +26,16 @@
              (lambda () (setenv "DBUS_SESSION_BUS_ADDRESS" old)))))))))
 
 (define (names)
-  (match (apply output-of (dbus "list"))
+  (match (output-of (dbus "list"))
     ((0 text) (string-split (string-trim-right text) #\newline))))
 
 (define (well-known names)
   (remove (lambda (name) (string-prefix? ":" name)) names))
 
 (define (names-by-dbus-send)
-  (match (output-of "dbus-send" "--session" "--print-reply=literal"
-                    "--dest=org.freedesktop.DBus" "/"
-                    "org.freedesktop.DBus.ListNames")
+  (match (output-of '("dbus-send" "--session" "--print-reply=literal"
+                      "--dest=org.freedesktop.DBus" "/"
+                      "org.freedesktop.DBus.ListNames"))
     ((0 text)
      (sort (filter (lambda (word) (string-index word #\.))
                    (string-tokenize text))
@@ -97,8 +90,8 @@
 (test-case "nobody is there"
   (with-bus
    (lambda ()
-     (match (apply output-of "sh" "-c" "exec \"$@\" 2>&1" "sh"
-                   (dbus "give" "org.sockport.Nobody" "/dev/null"))
+     (match (output-and-errors-of
+             (dbus "give" "org.sockport.Nobody" "/dev/null"))
        ((status text)
         (test-equal "fails" 1 status)
         (test-assert "and the bus says why"

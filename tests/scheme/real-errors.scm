@@ -2,20 +2,12 @@
 ;;; ICMP errors on UDP, read from the queue of errors, with who sent them: over
 ;;; loopback, and through a router between network namespaces.
 
-(use-modules (harness) (harness namespace) (harness process) (harness socket)
+(use-modules (harness) (harness example) (harness namespace) (harness socket)
              (ice-9 format) (ice-9 match) (ice-9 threads)
              (rnrs bytevectors) (srfi srfi-1)
              (sockport) (sockport deadline))
 
-(define (trace-path . arguments)
-  (call-with-values
-      (lambda ()
-        (apply run-program "guile" "--no-auto-compile" "-s"
-               (string-append (getenv "SOCKPORT_SOURCE")
-                              "/examples/trace-path.scm")
-               arguments))
-    (lambda (status output)
-      (list status output))))
+(define trace-path (example "trace-path.scm"))
 
 (define (udp family)
   (let ((sock (socket family SOCK_DGRAM 0)))
@@ -119,7 +111,7 @@
       (test-equal "the host itself refuses"
         (list 0 (format #f " 1  ~a  Connection refused (~a, type ~a, code ~a)~%"
                         host origin type code))
-        (trace-path host)))))
+        (output-of (trace-path host))))))
  families)
 
 ;;; A queue that nobody empties ends every wait at once.
@@ -183,21 +175,8 @@
 (define (connect-namespaces a a-name a-addresses b b-name b-addresses)
   (ip "link" "add" a-name "netns" a "type" "veth" "peer" "name" b-name
       "netns" b)
-  (for-each (match-lambda
-              ((namespace name addresses)
-               (ip "-n" namespace "link" "set" name "up")
-               (for-each (lambda (address)
-                           (apply ip "-n" namespace "addr" "add" address
-                                  "dev" name
-                                  (if (string-index address #\:)
-                                      '("nodad")
-                                      '())))
-                         addresses)))
-            (list (list a a-name a-addresses) (list b b-name b-addresses))))
-
-(define (set-sysctl! name value)
-  (call-with-output-file (string-append "/proc/sys/" name)
-    (lambda (port) (display value port))))
+  (set-up a a-name a-addresses)
+  (set-up b b-name b-addresses))
 
 (define (make-route left router right)
   (connect-namespaces left "left" '("10.7.1.2/24" "fd71::2/64")
@@ -280,11 +259,11 @@
        (list 0 (string-append
                 " 1  10.7.1.1  No route to host (icmp, type 11, code 0)\n"
                 " 2  10.7.2.2  Connection refused (icmp, type 3, code 3)\n"))
-       (trace-path "10.7.2.2"))
+       (output-of (trace-path "10.7.2.2")))
      (test-equal "both hops, IPv6"
        (list 0 (string-append
                 " 1  fd71::1  No route to host (icmp6, type 3, code 0)\n"
                 " 2  fd72::2  Connection refused (icmp6, type 1, code 4)\n"))
-       (trace-path "fd72::2")))))
+       (output-of (trace-path "fd72::2"))))))
 
 (test-end "real-errors")

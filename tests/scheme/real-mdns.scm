@@ -2,31 +2,17 @@
 ;;; Multicast between two network namespaces, for IPv4 and IPv6, and answers that
 ;;; come from the address that was asked; with Python on the other side too.
 
-(use-modules (harness) (harness namespace) (harness process)
+(use-modules (harness) (harness example) (harness namespace)
+             (harness process)
              (ice-9 match) (ice-9 rdelim) (srfi srfi-1))
 
-(define (mdns . arguments)
-  `("guile" "--no-auto-compile" "-s"
-    ,(string-append (getenv "SOCKPORT_SOURCE") "/examples/mdns.scm")
-    ,@arguments))
-
-(define (output-of command)
-  (call-with-values (lambda () (apply run-program command))
-    (lambda (status output) (list status output))))
-
-(define (set-up namespace name . addresses)
-  (ip "-n" namespace "link" "set" name "up")
-  (for-each (lambda (address)
-              (apply ip "-n" namespace "addr" "add" address "dev" name
-                     (if (string-index address #\:) '("nodad") '())))
-            addresses))
+(define mdns (example "mdns.scm"))
 
 (define (trust-addresses namespace)
   "Let IPv6 addresses be used at once, without asking who else has them."
   (in-namespace namespace
     (lambda ()
-      (call-with-output-file "/proc/sys/net/ipv6/conf/default/accept_dad"
-        (lambda (port) (display 0 port))))))
+      (set-sysctl! "net/ipv6/conf/default/accept_dad" 0))))
 
 (define (ready? namespace)
   "Have the IPv6 addresses of NAMESPACE been found to be nobody else's?"
@@ -40,9 +26,9 @@ it has two addresses of each family."
       (for-each trust-addresses (list here there))
       (ip "link" "add" "here" "netns" here "type" "veth" "peer" "name" "there"
           "netns" there)
-      (set-up here "here" "10.8.0.1/24" "fd08::1/64")
-      (set-up there "there" "10.8.0.2/24" "10.8.0.3/24" "fd08::2/64"
-              "fd08::3/64")
+      (set-up here "here" '("10.8.0.1/24" "fd08::1/64"))
+      (set-up there "there" '("10.8.0.2/24" "10.8.0.3/24"
+                              "fd08::2/64" "fd08::3/64"))
       (wait-until (lambda () (and (ready? here) (ready? there))))
       (call-with-peer `("ip" "netns" "exec" ,there
                         ,@(mdns "answer" "host" "there"))
@@ -99,8 +85,7 @@ print (socket.inet_ntop (family, answer), 'says', sender[0].split ('%')[0], sep=
 (test-case "nobody has the name"
   (with-responder
    (lambda ()
-     (match (output-of `("sh" "-c" "exec \"$@\" 2>&1" "sh"
-                         ,@(mdns "ask" "nobody" "here" "4")))
+     (match (output-and-errors-of (mdns "ask" "nobody" "here" "4"))
        ((status text)
         (test-equal "fails" 1 status)
         (test-assert "in time"

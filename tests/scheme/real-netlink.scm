@@ -1,24 +1,19 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Netlink against ip(8): the same listings, and what was made is there.
 
-(use-modules (harness) (harness json) (harness namespace) (harness process)
+(use-modules (harness) (harness example) (harness json)
+             (harness namespace) (harness process)
              (ice-9 match) (ice-9 threads) (rnrs bytevectors) (srfi srfi-1)
              (sockport) (sockport netlink))
 
-(define (example . arguments)
-  (call-with-values
-      (lambda ()
-        (apply run-program "guile" "--no-auto-compile" "-s"
-               (string-append (getenv "SOCKPORT_SOURCE")
-                              "/examples/netlink.scm")
-               arguments))
-    (lambda (status output)
-      (unless (eqv? 0 status)
-        (error "netlink.scm" arguments status output))
-      output)))
+(define netlink (example "netlink.scm"))
+
+(define (example-output . arguments)
+  (match (output-of (apply netlink arguments))
+    ((0 output) output)))
 
 (define (example-json . arguments)
-  (string->json (apply example arguments)))
+  (string->json (apply example-output arguments)))
 
 (define (ip-json . arguments)
   (string->json (apply ip "-j" arguments)))
@@ -86,7 +81,7 @@
     (lambda (name)
       (in-namespace name
         (lambda ()
-          (example "add-veth" "left" "right")
+          (example-output "add-veth" "left" "right")
           (test-equal "both are there" '("veth" "veth")
             (map (lambda (name)
                    (assoc-ref (assoc-ref (find-link name
@@ -94,19 +89,19 @@
                                          "linkinfo")
                               "info_kind"))
                  '("left" "right")))
-          (example "add-address" "left" "10.9.8.1/24")
-          (example "add-address" "left" "fd12::1/64")
+          (example-output "add-address" "left" "10.9.8.1/24")
+          (example-output "add-address" "left" "fd12::1/64")
           (test-equal "addressed"
             '(("inet" "10.9.8.1" 24) ("inet6" "fd12::1" 64))
             (addresses-of "left"))
-          (example "up" "left")
+          (example-output "up" "left")
           (test-assert "half up: the other end is not"
             (wait-until
              (lambda ()
                (member "NO-CARRIER"
                        (assoc-ref (find-link "left" (ip-json "link"))
                                   "flags")))))
-          (example "up" "right")
+          (example-output "up" "right")
           (test-assert "up"
             (wait-until
              (lambda ()

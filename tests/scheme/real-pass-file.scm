@@ -2,14 +2,12 @@
 ;;; Open files passed between processes: from root to nobody, and with Python and
 ;;; C on the other side.
 
-(use-modules (harness) (harness process) (harness socket)
+(use-modules (harness) (harness example) (harness process)
+             (harness socket)
              (ice-9 match) (ice-9 textual-ports) (srfi srfi-1)
              (sockport))
 
-(define (pass-file . arguments)
-  `("guile" "--no-auto-compile" "-s"
-    ,(string-append (getenv "SOCKPORT_SOURCE") "/examples/pass-file.scm")
-    ,@arguments))
+(define pass-file (example "pass-file.scm"))
 
 (define (c-peer . arguments)
   (cons (string-append (getenv "SOCKPORT_BUILD") "/tests/scheme/pass-file")
@@ -50,10 +48,6 @@ print (text.decode (), os.read (fds[0], 4096).decode (), sep=': ', end='')"))
        (call-with-output-file file (lambda (port) (display words port)))
        (chmod file #o600)
        body ...))))
-
-(define (output-of command)
-  (call-with-values (lambda () (apply run-program command))
-    (lambda (status output) (list status output))))
 
 (test-begin "real-pass-file")
 

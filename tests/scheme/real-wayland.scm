@@ -2,13 +2,11 @@
 ;;; The example's Wayland client against Weston without a screen, with wayland-info
 ;;; as the witness, and the compositor's own memory map.
 
-(use-modules (harness) (harness process)
+(use-modules (harness) (harness example) (harness process)
              (sockport) (ice-9 match) (ice-9 rdelim) (ice-9 regex) (ice-9 textual-ports)
              (srfi srfi-1))
 
-(define example
-  `("guile" "--no-auto-compile" "-s"
-    ,(string-append (getenv "SOCKPORT_SOURCE") "/examples/wayland.scm")))
+(define wayland (example "wayland.scm"))
 
 (define (with-environment alist thunk)
   (let ((old (map (lambda (pair) (cons (car pair) (getenv (car pair))))
@@ -46,10 +44,6 @@
     (close-port sock)
     answers?))
 
-(define (output-of command)
-  (call-with-values (lambda () (apply run-program command))
-    (lambda (status output) (list status output))))
-
 (define (globals lines regexp)
   "The pairs of interface and version in LINES, sorted."
   (sort (filter-map (lambda (line)
@@ -73,7 +67,7 @@
 (test-case "globals, and shared memory"
   (call-with-compositor
    (lambda (weston)
-     (match (output-of example)
+     (match (output-of (wayland))
        ((status text)
         (test-equal "ends well" 0 status)
         (test-assert "a compositor"
@@ -96,7 +90,7 @@
           get-string-all)
         "/dev/shm/sockport-"))
      (test-assert "not yet" (not (shared?)))
-     (call-with-peer (append example '("hold"))
+     (call-with-peer (wayland "hold")
        (lambda (client)
          (let loop ()
            (unless (string-contains (read-line (peer-output client)) "shared")

@@ -10,7 +10,9 @@
   #:use-module (system foreign)
   #:export (call-with-namespaces
             in-namespace
-            ip))
+            ip
+            set-sysctl!
+            set-up))
 
 (define setns
   (pointer->procedure int (dynamic-func "setns" (dynamic-link))
@@ -44,6 +46,24 @@
       (unless (eqv? status 0)
         (error "ip" arguments output))
       output)))
+
+(define (set-up namespace link addresses)
+  "Set LINK up in NAMESPACE, with ADDRESSES, texts such as \"10.0.0.1/24\", which
+can be used at once."
+  (ip "-n" namespace "link" "set" link "up")
+  (for-each (lambda (address)
+              (apply ip "-n" namespace "addr" "add" address "dev" link
+                     (if (string-index address #\:) '("nodad") '())))
+            addresses))
+
+(define (set-sysctl! name value)
+  "Set the setting NAME of the kernel, with slashes, in the namespace of this
+thread.  Skip the case where that is not allowed."
+  (catch 'system-error
+    (lambda ()
+      (call-with-output-file (string-append "/proc/sys/" name)
+        (lambda (port) (display value port))))
+    (lambda args (skip (string-append "cannot set " name)))))
 
 (define (make-namespace)
   "Return the name of a new network namespace, or #f where that is not allowed."
