@@ -115,7 +115,7 @@ exported ()
 
 one_place_waits ()
 {
-  files 'module/*' | grep -vE '/(wait|deadline|slot|operation).scm$' |
+  files 'module/*' | grep -vE '/(wait|slot|limit|choice).scm$' |
     xargs grep -nE '\(%(wait|block) |\(select |usleep'
 }
 

@@ -15,8 +15,9 @@
 
 #include "os.h"
 
-#define CALL_MOST ((size_t)1 << 30) /* the kernel moves a little more at most  \
-                                     */
+#define CALL_MOST                                                              \
+  ((size_t)1 << 30) /* the kernel moves a little more at most                  \
+                     */
 
 /* What a call needs around it, to be undone afterwards.  */
 struct around
