@@ -15,11 +15,9 @@
 
 ;; Modules that are there for the others.
 (define internal
-  '("answer" "choice" "condition" "fibers" "group" "limit" "loop" "node"
-    "prefill" "primitive" "retry" "scope" "server-listeners" "slot" "sync" "timer"
-    "unix-name" "wait" "watchdog"))
-  '("condition" "fibers" "group" "http-message" "log" "loop" "node"
-    "primitive" "retry" "scope" "server-listeners" "slot" "sync" "timer" "unix-name" "wait"))
+  '("answer" "choice" "condition" "fibers" "group" "http-message" "limit" "log"
+    "loop" "node" "prefill" "primitive" "retry" "scope" "server-listeners" "slot"
+    "sync" "timer" "unix-name" "wait" "watchdog"))
 
 (define (files-under directory suffixes)
   (let ((found '()))
