@@ -11,7 +11,10 @@ work, size, count, rounds = sys.argv[1], *map(int, sys.argv[2:])
 def udp():
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", 0))
-    sock.setsockopt(socket.SOL_SOCKET, 33, 8000000)  # SO_RCVBUFFORCE
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, 33, 8000000)  # SO_RCVBUFFORCE
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8000000)
     return sock
 
 

@@ -71,7 +71,7 @@ segment_size (struct msghdr *header)
 {
   struct skp_control_item item;
   size_t at = 0;
-  int size = 0;
+  int size = 0, others = 0;
 
   while (
       skp_control_next (header->msg_control, header->msg_controllen, &at, &item)
@@ -79,7 +79,10 @@ segment_size (struct msghdr *header)
     if (item.level == IPPROTO_UDP && item.type == UDP_GRO
         && item.length == sizeof size)
       memcpy (&size, item.bytes, sizeof size);
-  skp_control_close (header->msg_control, header->msg_controllen);
+    else
+      others = 1;
+  if (others)
+    skp_control_close (header->msg_control, header->msg_controllen);
   return size > 0 && size <= UINT16_MAX ? (size_t)size : 0;
 }
 
