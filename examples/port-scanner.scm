@@ -1,0 +1,53 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; port-scanner.scm [FIRST LAST]: which ports of this machine somebody listens on.
+;;; Two hundred are tried at a time, each for half a second at most.
+
+(use-modules (sockport) (ice-9 match) (srfi srfi-1))
+
+(define at-once 200)
+(define seconds 1/2)
+
+(define (open? port)
+  (let ((sock (socket AF_INET SOCK_STREAM 0)))
+    (call-with-cleanup
+     (lambda ()
+       (with-deadline seconds
+         (lambda ()
+           (catch 'system-error
+             (lambda ()
+               (connect sock AF_INET INADDR_LOOPBACK port)
+               ;; Where nobody listens, a socket can connect to itself.
+               (not (= port (sockaddr:port (getsockname sock)))))
+             (lambda args
+               (unless (= ECONNREFUSED (system-error-errno args))
+                 (apply throw args))
+               #f)))
+         (const #f)))
+     (lambda () (close-port sock)))))
+
+(define (scan first last)
+  "Return the ports from FIRST to LAST that are open."
+  (define next first)
+  (define found '())
+  (define (work)
+    (let ((port next))
+      (when (<= port last)
+        (set! next (+ port 1))
+        (when (open? port)
+          (set! found (cons port found)))
+        (work))))
+  (with-task-group
+   (lambda (group)
+     (for-each (lambda (i) (spawn work #:group group)) (iota at-once))))
+  (sort found <))
+
+(define (main first last)
+  (for-each (lambda (port) (format #t "~a~%" port))
+            (run-tasks (lambda () (scan first last)))))
+
+(match (command-line)
+  ((_) (main 1 65535))
+  ((_ first last) (main (string->number first) (string->number last)))
+  (_
+   (display "usage: port-scanner.scm [FIRST LAST]\n" (current-error-port))
+   (exit 2)))

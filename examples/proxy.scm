@@ -1,0 +1,54 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; proxy.scm ADDRESS TARGET: passes each connection to ADDRESS on to TARGET, and
+;;; bytes both ways, until both sides have said all.  Either may be TCP or UNIX:
+;;;
+;;;   proxy.scm 127.0.0.1:6380 unix:/run/redis.sock
+
+(use-modules (sockport) (ice-9 match) (rnrs bytevectors))
+
+(define (relay from to)
+  "Pass what FROM says on to TO, and its end."
+  (define buffer (make-bytevector 65536))
+  (let next ()
+    (match (recv! from buffer)
+      (0 (shutdown to SHUT_WR))
+      (count
+       (send to buffer 0 0 count)
+       (next)))))
+
+(define (call-with-connection address proc)
+  (let ((sock (socket (sockaddr:fam address) SOCK_STREAM 0)))
+    (call-with-cleanup
+     (lambda ()
+       (with-deadline 10 (lambda () (connect sock address)))
+       (proc sock))
+     (lambda () (close-port sock)))))
+
+(define (pass-on client target)
+  (call-with-connection target
+    (lambda (server)
+      ;; An error of one direction ends the other.
+      (with-task-group
+       (lambda (group)
+         (spawn (lambda () (relay server client)) #:group group)
+         (relay client server))))))
+
+(define (address text)
+  (or (string->socket-address text)
+      (error "no address:" text)))
+
+(match (command-line)
+  ((_ where target)
+   (serve where
+          (let ((target (address target)))
+            (lambda (client peer) (pass-on client target)))
+          #:grace-seconds 1
+          #:on-listen
+          (lambda (server)
+            (format #t "passing ~a on to ~a~%"
+                    (socket-address->string (car (server-addresses server)))
+                    target)
+            (force-output))))
+  (_
+   (display "usage: proxy.scm ADDRESS TARGET\n" (current-error-port))
+   (exit 2)))
