@@ -176,6 +176,14 @@ int64_t scm_skp__block_deadline (SCM port, int events, const char *who);
 #define SCM_SKP__ERRORS 2
 int scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who);
 
+/* Around a call of the core that sets O_NONBLOCK for a moment.  Nothing may
+   throw between the two.  */
+void scm_skp__mode_lock (void);
+void scm_skp__mode_unlock (void);
+
+/* Has the user set O_NONBLOCK on FD?  1, 0 or a negative errno.  */
+int scm_skp__nonblocking (int fd);
+
 /* Is SOCK's type SOCK_STREAM?  */
 int scm_skp__is_stream (SCM sock);
 

@@ -172,7 +172,7 @@ accept_try (SCM pair, SCM sock, SCM flags)
 static int
 nonblocking (SCM sock, const char *who)
 {
-  int result = skp_socket_nonblocking (scm_skp__fd (sock, 1, who));
+  int result = scm_skp__nonblocking (scm_skp__fd (sock, 1, who));
   if (result < 0)
     scm_skp__error (result, who);
   return result;
@@ -206,7 +206,9 @@ connect_try (SCM sock, SCM fam, SCM address, SCM args)
   struct skp_address made;
   int fd = scm_skp__fd (sock, 1, who);
   scm_skp__address_whole (&made, fam, address, args, 2, who);
+  scm_skp__mode_lock ();
   int result = skp_socket_connect (fd, &made);
+  scm_skp__mode_unlock ();
   if (result == -EINPROGRESS)
     return SCM_BOOL_F;
   if (result == -EAGAIN)
@@ -319,7 +321,10 @@ set_nonblocking (SCM sock, SCM on)
 {
   static const char who[] = "set-nonblocking!";
   int fd = scm_skp__fd (sock, 1, who);
-  return done (skp_socket_set_nonblocking (fd, scm_is_true (on)), who);
+  scm_skp__mode_lock ();
+  int result = skp_socket_set_nonblocking (fd, scm_is_true (on));
+  scm_skp__mode_unlock ();
+  return done (result, who);
 }
 
 void

@@ -108,7 +108,7 @@ int
 scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
                         int stalls, int64_t *deadline_ns)
 {
-  if (moved > 0 && skp_socket_nonblocking (scm_skp__fd (sock, 1, who)))
+  if (moved > 0 && scm_skp__nonblocking (scm_skp__fd (sock, 1, who)))
     return 0;
   if (*deadline_ns == 0)
     *deadline_ns = scm_skp__block_deadline (sock, events, who);

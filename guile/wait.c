@@ -256,7 +256,7 @@ scm_skp__block_deadline (SCM port, int events, const char *who)
   if (!SCM_OPFPORTP (port))
     scm_skp__error_closed (who);
   int fd = SCM_FPORT_FDES (port);
-  int nonblocking = skp_socket_nonblocking (fd);
+  int nonblocking = scm_skp__nonblocking (fd);
   if (nonblocking != 0)
     scm_skp__error (nonblocking < 0 ? nonblocking : -EAGAIN, who);
   int64_t patience_us = skp_socket_patience_us (fd, events == POLLOUT);

@@ -1,5 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 (use-modules (harness)
+             (harness socket)
              (ice-9 binary-ports)
              (ice-9 threads)
              (rnrs bytevectors)
@@ -97,6 +98,39 @@
     (test-equal "that part came" 4 (recv! (cdr two) buffer))
     (test-equal "the rest is there" 2 (recv! (cdr one) buffer))
     (close-all (car one) (cdr one) (car two) (cdr two))))
+
+;; Both calls set O_NONBLOCK on both sockets for a moment.
+(define (splice-to-end out in)
+  (in-thread (lambda ()
+               (let ((count (splice out in)))
+                 (shutdown out SHUT_WR)
+                 count))))
+
+(define (echo sock)
+  (in-thread (lambda ()
+               (let ((buffer (make-bytevector 3000)))
+                 (let loop ((count (recv! sock buffer)))
+                   (unless (zero? count)
+                     (send sock buffer 0 0 count)
+                     (loop (recv! sock buffer))))
+                 (shutdown sock SHUT_WR)))))
+
+(test-case "threads splice both ways between the same sockets"
+  (do ((i 0 (+ i 1))) ((= i 4))
+    (let-ports ((one (tcp-pair)) (two (tcp-pair)))
+      (let* ((there (splice-to-end (car two) (cdr one)))
+             (back (splice-to-end (cdr one) (car two)))
+             (peer (echo (cdr two)))
+             (result (reader (car one))))
+        (do ((at 0 (+ at 8192))) ((= at size))
+          (send (car one) data 0 at (+ at 8192)))
+        (shutdown (car one) SHUT_WR)
+        (test-assert "all comes back" (equal? data (join-thread result)))
+        (test-equal "counted" (list size size)
+          (map join-thread (list there back)))
+        (join-thread peer)
+        (test-equal "and the sockets wait as before" '(#f #f)
+          (map nonblocking? (list (cdr one) (car two))))))))
 
 (test-case "errors leave nothing open"
   (let ((one (stream-pair)) (two (stream-pair)))
