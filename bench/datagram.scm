@@ -100,10 +100,16 @@
   (repeat (skp:batch-add! batch message to))
   (skp:batch-send! batch client))
 
+(define (send-segments batch buffer size to)
+  (skp:batch-clear! batch)
+  (skp:batch-add-segments! batch buffer size to)
+  (skp:batch-send! batch client))
+
 (define (send-case sink size)
   (let* ((message (make-bytevector size 7))
          (pointer (bytevector->pointer message))
          (batch (skp:make-batch count size))
+         (many (make-bytevector (* count size) 7))
          (to (getsockname sink))
          (port (port-of sink))
          (after (lambda () (drain sink)))
@@ -115,6 +121,9 @@
     (list (format #f "send ~a" size)
           (cons "Sockport"
                 (rate (const #f) (timed (send-work batch message to)) after))
+          (cons "Sockport, cut"
+                (rate (const #f) (timed (send-segments batch many size to))
+                      after))
           (cons "C sendto" (c c-send-one))
           (cons "C sendmmsg" (c c-send-many))
           (cons "C joined" (c c-send-joined))

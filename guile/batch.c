@@ -188,7 +188,7 @@ add (const struct holder *holder, const struct scm_skp__slice *slice,
    and comparing its parts is far cheaper than reading them; what is not a
    number could have changed inside.  */
 static const struct skp_address *
-destination (struct holder *holder, SCM to, const char *who)
+destination (struct holder *holder, SCM to, int pos, const char *who)
 {
   size_t length
       = SCM_HAS_TYP7 (to, scm_tc7_vector) ? SCM_SIMPLE_VECTOR_LENGTH (to) : 0;
@@ -201,7 +201,7 @@ destination (struct holder *holder, SCM to, const char *who)
   if (length > 0 && i == length)
     return &holder->address;
   holder->to_length = 0;
-  scm_skp__address_to (&holder->address, to, 3, who);
+  scm_skp__address_to (&holder->address, to, pos, who);
   for (i = 0; i < length && SCM_NUMBERP (SCM_SIMPLE_VECTOR_REF (to, i)); i++)
     holder->to[i] = SCM_SIMPLE_VECTOR_REF (to, i);
   holder->to_length = i == length ? length : 0;
@@ -218,8 +218,25 @@ batch_add (SCM batch, SCM buffer, SCM to, SCM start, SCM end)
 
   scm_skp__out_slice (&slice, buffer, start, end, 2, 4, who);
   if (!SCM_UNBNDP (to) && scm_is_true (to))
-    address = destination (holder, to, who);
+    address = destination (holder, to, 3, who);
   return add (holder, &slice, address, who);
+}
+
+static SCM
+batch_add_segments (SCM batch, SCM buffer, SCM size, SCM to, SCM start, SCM end)
+{
+  static const char who[] = "batch-add-segments!";
+  struct holder *holder = holder_of (batch, who);
+  struct scm_skp__slice slice;
+  const struct skp_address *address = NULL;
+
+  scm_skp__out_slice (&slice, buffer, start, end, 2, 5, who);
+  int64_t step = scm_skp__integer (size, 1, (int64_t)holder->size, 3, who);
+  if (!SCM_UNBNDP (to) && scm_is_true (to))
+    address = destination (holder, to, 4, who);
+  int n = skp_batch_add_segments (holder->batch, slice.bytes, slice.size,
+                                  (size_t)step, address);
+  return SCM_I_MAKINUM (n > 0 ? n : 0);
 }
 
 /* Add to BATCH an answer to the sender of datagram INDEX of RECEIVED.  */
@@ -312,6 +329,7 @@ scm_skp__init_batch (void)
     { "batch-ref", 2, 0, 0, batch_ref },
     { "batch-clear!", 1, 0, 0, batch_clear },
     { "batch-add!", 2, 3, 0, batch_add },
+    { "batch-add-segments!", 3, 3, 0, batch_add_segments },
     { "batch-add-reply!", 4, 2, 0, batch_add_reply },
     { "batch-resize!", 3, 0, 0, batch_resize },
     { "%batch-receive!", 2, 1, 0, batch_receive },

@@ -66,6 +66,13 @@ SKP_API void skp_batch_clear (struct skp_batch *batch);
 SKP_API int skp_batch_add (struct skp_batch *batch, const void *bytes,
                            size_t length, const struct skp_address *to);
 
+/* Add LENGTH bytes cut into datagrams of SIZE bytes; the last can be shorter.
+   How many were added, fewer than all when the batch is full, or -EMSGSIZE
+   (SIZE is 0 or longer than a slot), -ENOSPC (not even one fits).  */
+SKP_API int skp_batch_add_segments (struct skp_batch *batch, const void *bytes,
+                                    size_t length, size_t size,
+                                    const struct skp_address *to);
+
 /* Make datagram INDEX LENGTH bytes long, up to where the next one starts and
    never more than a slot has: -EMSGSIZE.  -EINVAL if there is no such one.  */
 SKP_API int skp_batch_resize (struct skp_batch *batch, size_t index,

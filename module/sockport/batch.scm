@@ -22,6 +22,7 @@
                batch-clear!
                batch-add!
                batch-add-reply!
+               batch-add-segments!
                batch-resize!))
 
 (define* (make-batch slots size #:key (offload? #t))

@@ -118,6 +118,22 @@ more_than_one_call_holds (void **state)
 }
 
 static void
+a_buffer_is_cut (void **state)
+{
+  (void)state;
+  begin (4, 8, 0);
+  assert_int_equal (skp_batch_add_segments (batch, "x", 1, 0, &to), -EMSGSIZE);
+  assert_int_equal (skp_batch_add_segments (batch, "x", 1, 9, &to), -EMSGSIZE);
+  assert_int_equal (skp_batch_add_segments (batch, "x", 0, 8, &to), 0);
+  assert_int_equal (skp_batch_add_segments (batch, "aaabbbc", 7, 3, &to), 3);
+  assert_int_equal (skp_batch_add_segments (batch, "ddeeff", 6, 2, &to), 1);
+  assert_int_equal (skp_batch_add_segments (batch, "g", 1, 1, &to), -ENOSPC);
+  send_all (4);
+  expect ('a', 2, 3), expect ('c', 1, 1), expect ('d', 1, 2);
+  end ();
+}
+
+static void
 a_full_batch_takes_no_more (void **state)
 {
   (void)state;
@@ -177,6 +193,7 @@ impossible_batches_are_refused (void **state)
 
 TESTS (TEST (long_datagrams_are_cut), TEST (echo_goes_to_the_senders),
        TEST (a_bad_datagram_is_told), TEST (a_full_socket_is_told),
-       TEST (more_than_one_call_holds), TEST (a_full_batch_takes_no_more),
+       TEST (more_than_one_call_holds), TEST (a_buffer_is_cut),
+       TEST (a_full_batch_takes_no_more),
        TEST (descriptors_in_datagrams_are_closed),
        TEST (impossible_batches_are_refused));

@@ -132,6 +132,42 @@
     (test-equal "two" 1 (batch-add! batch ""))
     (test-equal "three" #f (batch-add! batch ""))))
 
+(test-case "a buffer is cut into datagrams"
+  (with-two (one two)
+    (let ((batch (make-batch 4 8)) (to (getsockname two)))
+      (test-equal "with a short one" 3
+        (batch-add-segments! batch "0123456789" 4 to))
+      (test-equal "as many as fit" 1
+        (batch-add-segments! batch "abcdefgh" 3 to 1 7))
+      (test-equal "none" 0 (batch-add-segments! batch "abc" 3 to))
+      (test-equal "sent" 4 (batch-send! batch one))
+      (test-equal "received" '("0123" "4567" "89" "bcd")
+        (receive-all batch two 4)))
+    (let ((batch (make-batch 4 8)))
+      (test-equal "of nothing" 0 (batch-add-segments! batch "" 3))
+      (test-error* "too long" '(out-of-range 3 "batch-add-segments!")
+        (batch-add-segments! batch "abc" 9))
+      (test-error* "of no length" '(out-of-range 3 "batch-add-segments!")
+        (batch-add-segments! batch "abc" 0))
+      (test-error* "to nowhere" '(wrong-type-arg 4 "batch-add-segments!")
+        (batch-add-segments! batch "abc" 1 5)))))
+
+(test-case "IPv6 is joined and split too"
+  (let ((one (socket AF_INET6 SOCK_DGRAM 0)) (two (socket AF_INET6 SOCK_DGRAM 0))
+        (batch (make-batch 64 16)))
+    (bind one AF_INET6 1 0)
+    (bind two AF_INET6 1 0)
+    (catch 'system-error
+      (lambda () (batch-receive! batch two MSG_DONTWAIT))
+      (const #f))
+    (batch-add-segments! batch (make-bytevector 640 7) 10 (getsockname two))
+    (test-equal "sent" 64 (batch-send! batch one))
+    (batch-receive! batch two)
+    (test-equal "all at once" 64 (batch-count batch))
+    (test-equal "sender" (getsockname one) (batch-address batch 63))
+    (close-port one)
+    (close-port two)))
+
 (test-case "the first that cannot go is told"
   (with-two (one two)
     (let ((batch (make-batch 4 8)) (to (getsockname two)))
