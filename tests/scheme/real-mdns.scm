@@ -8,12 +8,6 @@
 
 (define mdns (example "mdns.scm"))
 
-(define (trust-addresses namespace)
-  "Let IPv6 addresses be used at once, without asking who else has them."
-  (in-namespace namespace
-    (lambda ()
-      (set-sysctl! "net/ipv6/conf/default/accept_dad" 0))))
-
 (define (ready? namespace)
   "Have the IPv6 addresses of NAMESPACE been found to be nobody else's?"
   (string-null? (ip "-n" namespace "addr" "show" "tentative")))
@@ -23,7 +17,6 @@
 it has two addresses of each family."
   (call-with-namespaces 2
     (lambda (here there)
-      (for-each trust-addresses (list here there))
       (ip "link" "add" "here" "netns" here "type" "veth" "peer" "name" "there"
           "netns" there)
       (set-up here "here" '("10.8.0.1/24" "fd08::1/64"))

@@ -4,7 +4,7 @@
 (use-modules (harness) (harness example) (harness json)
              (harness namespace) (harness process)
              (ice-9 match) (ice-9 threads) (rnrs bytevectors) (srfi srfi-1)
-             (sockport) (sockport netlink))
+             (sockport) (sockport netlink) (sockport task))
 
 (define netlink (example "netlink.scm"))
 
@@ -191,6 +191,15 @@
       (netlink-request sock RTM_GETLINK 0 #vu8(0)))
     (test-assert "and it goes on"
       (pair? (netlink-request sock RTM_GETLINK NLM_F_DUMP no-interface)))))
+
+(test-case "tasks ask at the same time"
+  (define (count)
+    (with-netlink sock
+      (length (netlink-request sock RTM_GETLINK NLM_F_DUMP no-interface))))
+  (test-equal "and get the same answer" (make-list 20 (count))
+    (run-tasks
+     (lambda ()
+       (map join (map (lambda (i) (spawn count)) (iota 20)))))))
 
 (test-case "what another process sends is not believed"
   (with-netlink sock

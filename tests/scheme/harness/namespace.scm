@@ -56,13 +56,15 @@ can be used at once."
                      (if (string-index address #\:) '("nodad") '())))
             addresses))
 
+(define (write-sysctl name value)
+  (call-with-output-file (string-append "/proc/sys/" name)
+    (lambda (port) (display value port))))
+
 (define (set-sysctl! name value)
   "Set the setting NAME of the kernel, with slashes, in the namespace of this
 thread.  Skip the case where that is not allowed."
   (catch 'system-error
-    (lambda ()
-      (call-with-output-file (string-append "/proc/sys/" name)
-        (lambda (port) (display value port))))
+    (lambda () (write-sysctl name value))
     (lambda args (skip (string-append "cannot set " name)))))
 
 (define (make-namespace)
@@ -72,8 +74,17 @@ thread.  Skip the case where that is not allowed."
       (call-with-values (lambda () (apply run-program "ip" arguments))
         (lambda (status output) (eqv? status 0))))
     (and (quietly "netns" "add" name)
-         (or (and (quietly "-n" name "link" "set" "lo" "up") name)
+         (or (and (quietly "-n" name "link" "set" "lo" "up")
+                  (begin (trust-addresses name) name))
              (begin (ip "netns" "del" name) #f)))))
+
+(define (trust-addresses name)
+  "Let links that will be in the namespace NAME use their IPv6 addresses at once,
+without asking first who else has them; else it takes seconds."
+  (in-namespace name
+    (lambda ()
+      (false-if-exception
+       (write-sysctl "net/ipv6/conf/default/accept_dad" 0)))))
 
 (define next-number
   (let ((number 0))
