@@ -38,7 +38,8 @@
    (lambda (group)
      (spawn (lambda () (write-lines outbox sock)) #:group group)
      (hashq-set! guests outbox name)
-     (tell-all (string-append name " has come") outbox)
+     ;; To the guest as well, who knows from it to be one.
+     (tell-all (string-append name " has come") #f)
      (call-with-cleanup
       (lambda () (read-lines outbox name sock))
       (lambda ()

@@ -168,8 +168,9 @@
     (set-socket-option! s 'packet-fanout
                         (logior (logand (getpid) #xffff)
                                 (ash PACKET_FANOUT_ROLLOVER 16)))
-    (test-equal "rollover" 0
-      (tpacket-rollover-stats-all (socket-option s 'packet-rollover-stats)))
+    (test-assert "rollover"
+      (exact-integer? (tpacket-rollover-stats-all
+                       (socket-option s 'packet-rollover-stats))))
     (close-port s)))
 
 (test-case "a table for people"
