@@ -3,7 +3,11 @@
    (sendfile(2), splice(2)).
 
    No call waits, whatever the mode of the descriptors, and none raises SIGPIPE.
-   A count may be less than what was asked for; 0 is the end of the input.  */
+   A count may be less than what was asked for; 0 is the end of the input.
+
+   A descriptor in blocking mode is in non-blocking mode for the time of a call:
+   threads that use the same one must not look at its mode meanwhile, nor be in
+   another of these calls.  */
 
 #ifndef SKP_BULK_H
 #define SKP_BULK_H
