@@ -2,7 +2,6 @@
 ;;; Making, connecting, accepting and shutting down sockets.
 
 (define-module (sockport socket)
-  #:use-module (ice-9 ports internal)
   #:use-module (sockport answer)
   #:use-module (sockport primitive)
   #:use-module (sockport transfer)
@@ -13,7 +12,8 @@
                            close-port close))
 
 (define SOCK_NONBLOCK #o4000)
-(define SHUT_RD 0)
+(define SHUT_WR 1)
+(define SHUT_RDWR 2)
 
 ;;; A blocking descriptor would stop every task when one of Guile's own port
 ;;; procedures reads it, so under a scheduler sockets are born non-blocking.
@@ -79,25 +79,14 @@ connection is still being made."
 (define (shutdown sock how)
   "Shut down reception (HOW 0), transmission (1) or both (2) on SOCK.  Output
 that SOCK has buffered is sent first."
-  (unless (eqv? how SHUT_RD)
-    (flush-buffer sock))
+  (when (memv how (list SHUT_WR SHUT_RDWR))
+    (flush sock))
   (%shutdown sock how))
 
-;;; Not force-output, which would raise SIGPIPE when the peer has gone.  What
-;;; could not be sent yet stays in the buffer; what cannot be sent any more does
-;;; not, or closing the port would try it.
-(define (flush-buffer sock)
-  (when (and (file-port? sock) (output-port? sock) (not (port-closed? sock)))
-    (let* ((buffer (port-write-buffer sock))
-           (cur (port-buffer-cur buffer))
-           (end (port-buffer-end buffer)))
-      (when (and (< cur end) (false-if-exception (getsockname sock)))
-        (let ((sent (catch 'system-error
-                      (lambda ()
-                        (send sock (port-buffer-bytevector buffer) 0 cur end))
-                      (lambda error
-                        (unless (eqv? (system-error-errno error) EAGAIN)
-                          (set-port-buffer-cur! buffer end))
-                        (apply throw error)))))
-          (set-port-buffer-cur! buffer (+ cur sent))
-          (flush-buffer sock))))))
+(define (flush sock)
+  (catch 'system-error
+    (lambda () (send-buffered sock 'shutdown))
+    (lambda error
+      ;; For shutdown itself to tell.
+      (unless (eqv? (system-error-errno error) ENOTSOCK)
+        (apply throw error)))))

@@ -8,6 +8,7 @@
 
 (define-module (sockport wait)
   #:use-module (ice-9 atomic)
+  #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (sockport fibers)
   #:use-module (sockport primitive)
@@ -20,6 +21,7 @@
             thread-waiter
             check-open
             raise-errno
+            send-buffered
             add-close-watcher!
             remove-close-watcher!)
   #:re-export (monotonic-ns)
@@ -185,6 +187,44 @@ has passed."
 (define (remove-close-watcher! watcher)
   (update-watchers! (lambda (watchers) (delq watcher watchers))))
 
+;;; Output that a socket has buffered goes out with send, because Guile's own way
+;;; raises SIGPIPE when the peer has gone.
+
+(define (unsent? port)
+  (and (file-port? port)
+       (not (port-closed? port))
+       (let ((buffer (port-write-buffer port)))
+         (< (port-buffer-cur buffer) (port-buffer-end buffer)))))
+
+(define (send-buffered port who)
+  "Send what PORT has buffered.  An error that no later call can mend empties the
+buffer, so that the port can be closed."
+  (when (unsent? port)
+    (let* ((buffer (port-write-buffer port))
+           (cur (port-buffer-cur buffer))
+           (end (port-buffer-end buffer))
+           (sent (catch 'system-error
+                   (lambda ()
+                     (%send port (port-buffer-bytevector buffer) 0 cur end))
+                   (lambda error
+                     (unless (memv (system-error-errno error)
+                                   (list EAGAIN ENOTSOCK))
+                       (set-port-buffer-cur! buffer end))
+                     (apply throw error)))))
+      (if sent
+          (set-port-buffer-cur! buffer (+ cur (abs sent)))
+          (wait-writable port who))
+      (send-buffered port who))))
+
+(define (send-and-close port)
+  (catch 'system-error
+    (lambda () (send-buffered port 'close-port))
+    (lambda error
+      (unless (memv (system-error-errno error) (list EAGAIN ENOTSOCK))
+        (%close-port port)
+        (apply throw error))))
+  (%close-port port))
+
 ;;; Suspendable ports exchange the variable's value for a procedure in Scheme.
 (define guile-close-port
   (module-variable (resolve-module '(guile)) 'close-port))
@@ -197,9 +237,10 @@ gets a system-error with EBADF."
   (let ((watchers (atomic-box-ref close-watchers)))
     (unless (null? watchers)
       (for-each (lambda (watcher) (watcher port)) watchers))
-    (if (eq? (variable-ref guile-close-port) close-port-in-c)
-        (%close-port port)
-        (close-suspendably port))))
+    (cond ((not (eq? (variable-ref guile-close-port) close-port-in-c))
+           (close-suspendably port))
+          ((unsent? port) (send-and-close port))
+          (else (%close-port port)))))
 
 (define (close-suspendably port)
   (%wake-waiters port)

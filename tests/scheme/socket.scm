@@ -138,7 +138,7 @@
     (set-nonblocking! (car pair) #t)
     (setvbuf (car pair) 'block 2000000)
     (put-string (car pair) (make-string 1500000 #\x))
-    (test-error* "it would have to wait" (list 'system-error EAGAIN "send")
+    (test-error* "it would have to wait" (list 'system-error EAGAIN "shutdown")
       (shutdown (car pair) 1))
     (let ((reader (in-thread
                    (lambda () (string-length (get-string-all (cdr pair)))))))
@@ -156,6 +156,22 @@
     (test-error* "the error" (list 'system-error EPIPE "send")
       (shutdown (car pair) 1))
     (test-equal "once" *unspecified* (shutdown (car pair) 1))))
+
+(test-case "closing towards a dead peer is an error, not a signal"
+  (let ((pair (unix-pair)))
+    (setvbuf (car pair) 'block 100)
+    (put-string (car pair) "nobody reads this")
+    (close-port (cdr pair))
+    (test-error* "the error" (list 'system-error EPIPE "send")
+      (close-port (car pair)))
+    (test-assert "closed all the same" (port-closed? (car pair)))))
+
+(test-case "closing delivers buffered output"
+  (let-ports ((pair (unix-pair)))
+    (setvbuf (car pair) 'block 100)
+    (put-string (car pair) "the last words")
+    (close-port (car pair))
+    (test-equal "the last words" (get-string-all (cdr pair)))))
 
 (test-case "a closed port"
   (let ((sock (socket AF_UNIX SOCK_STREAM 0)))
