@@ -4,7 +4,6 @@
 
 #include "convert.h"
 
-#include <errno.h>
 #include <unistd.h>
 #include <sockport/bulk.h>
 
@@ -21,16 +20,6 @@ descriptor (SCM port, int pos, const char *who)
 }
 
 static SCM
-answer (ssize_t n, const char *who)
-{
-  if (n == -EAGAIN)
-    return SCM_BOOL_F;
-  if (n < 0)
-    scm_skp__error (n, who);
-  return scm_from_ssize_t (n);
-}
-
-static SCM
 send_file (SCM out, SCM in, SCM count, SCM offset)
 {
   static const char who[] = "sendfile";
@@ -43,7 +32,7 @@ send_file (SCM out, SCM in, SCM count, SCM offset)
   ssize_t n = skp_bulk_send_file (to, from, scm_is_false (offset) ? NULL : &at,
                                   (size_t)size);
   scm_skp__mode_unlock ();
-  return answer (n, who);
+  return scm_skp__count (n, who);
 }
 
 static SCM
@@ -55,7 +44,7 @@ splice_some (SCM out, SCM in, SCM count)
   scm_skp__mode_lock ();
   ssize_t n = skp_bulk_splice (to, from, (size_t)size);
   scm_skp__mode_unlock ();
-  return answer (n, who);
+  return scm_skp__count (n, who);
 }
 
 static void

@@ -30,6 +30,16 @@ scm_skp__error (long negative_errno, const char *who)
   scm_syserror (who);
 }
 
+SCM
+scm_skp__count (ssize_t n, const char *who)
+{
+  if (n == -EAGAIN)
+    return SCM_BOOL_F;
+  if (n < 0)
+    scm_skp__error (n, who);
+  return SCM_I_MAKINUM (n);
+}
+
 void
 scm_skp__error_closed (const char *who)
 {

@@ -28,6 +28,10 @@ void scm_skp__define (const struct scm_skp__primitive *primitives,
 /* Throw system-error with the errno that NEGATIVE_ERRNO stands for.  */
 _Noreturn void scm_skp__error (long negative_errno, const char *who);
 
+/* What a primitive that tries once answers for the result N of the core: #f for
+   -EAGAIN, else the count; it throws for another error.  */
+SCM scm_skp__count (ssize_t n, const char *who);
+
 /* Throw system-error EBADF that says the port was closed meanwhile.  */
 _Noreturn void scm_skp__error_closed (const char *who);
 

@@ -5,36 +5,25 @@
 
 #include "convert.h"
 
-#include <errno.h>
 #include <sockport/stream.h>
-
-static SCM
-answer (ssize_t n, const char *who)
-{
-  if (n == -EAGAIN)
-    return SCM_BOOL_F;
-  if (n < 0)
-    scm_skp__error (n, who);
-  return SCM_I_MAKINUM (n);
-}
 
 /* libguile has checked the arguments, which are its own buffer's.  */
 static SCM
 file_read (SCM port, SCM buffer, SCM start, SCM count)
 {
   signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
-  return answer (skp_stream_read (SCM_FPORT_FDES (port), bytes,
-                                  (size_t)SCM_I_INUM (count)),
-                 "fport_read");
+  return scm_skp__count (skp_stream_read (SCM_FPORT_FDES (port), bytes,
+                                          (size_t)SCM_I_INUM (count)),
+                         "fport_read");
 }
 
 static SCM
 file_write (SCM port, SCM buffer, SCM start, SCM count)
 {
   signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
-  return answer (skp_stream_write (SCM_FPORT_FDES (port), bytes,
-                                   (size_t)SCM_I_INUM (count)),
-                 "fport_write");
+  return scm_skp__count (skp_stream_write (SCM_FPORT_FDES (port), bytes,
+                                           (size_t)SCM_I_INUM (count)),
+                         "fport_write");
 }
 
 /* A port type does not keep its procedures alive.  */
