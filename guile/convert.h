@@ -203,6 +203,42 @@ int scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
 /* The monotonic clock.  */
 int64_t scm_skp__monotonic_ns (void);
 
+/* What the loop that runs in this thread knows of its TCP sockets, by
+   descriptor. On such a socket, a read of less than was asked for has taken all
+   there was, and the poller tells when there is more, so the next attempt needs
+   no system call to answer that it would have to wait.  COUNT is 0 where no
+   loop runs.  */
+enum scm_skp__hint
+{
+  SCM_SKP__HINT_NONE,   /* nothing can be known */
+  SCM_SKP__HINT_UNREAD, /* there may be something */
+  SCM_SKP__HINT_DRAINED
+};
+
+struct scm_skp__hints
+{
+  unsigned char *hint;
+  size_t count;
+};
+
+extern __thread struct scm_skp__hints scm_skp__hints
+    __attribute__ ((tls_model ("initial-exec")));
+
+static inline int
+scm_skp__drained (int fd)
+{
+  return (size_t)fd < scm_skp__hints.count
+         && scm_skp__hints.hint[fd] == SCM_SKP__HINT_DRAINED;
+}
+
+static inline void
+scm_skp__note_drained (int fd)
+{
+  if ((size_t)fd < scm_skp__hints.count
+      && scm_skp__hints.hint[fd] == SCM_SKP__HINT_UNREAD)
+    scm_skp__hints.hint[fd] = SCM_SKP__HINT_DRAINED;
+}
+
 void scm_skp__init_address (void);
 void scm_skp__init_batch (void);
 void scm_skp__init_bulk (void);

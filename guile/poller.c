@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gc/gc.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <sockport/poller.h>
+#include <sockport/socket.h>
 
 /* The owners of the watched descriptors.  An owner is what a port has that
    lives as long as it does and is not the port, which the loop must not keep
@@ -25,10 +28,13 @@ struct loop_poller
 {
   struct skp_poller *core;
   struct owners *owners;
+  struct scm_skp__hints hints; /* as large as OWNERS */
   int pipe[2]; /* libguile writes to it when an async is queued */
 };
 
 static SCM poller_type;
+
+__thread struct scm_skp__hints scm_skp__hints;
 
 static void
 release (struct loop_poller *p)
@@ -39,6 +45,9 @@ release (struct loop_poller *p)
   close (p->pipe[0]);
   close (p->pipe[1]);
   p->core = NULL;
+  if (scm_skp__hints.hint == p->hints.hint)
+    scm_skp__hints = (struct scm_skp__hints){ NULL, 0 };
+  free (p->hints.hint);
 }
 
 static void
@@ -108,6 +117,9 @@ grow (struct loop_poller *p, size_t needed)
   for (size_t i = 0; i < size; i++)
     larger->owner[i]
         = p->owners && i < p->owners->size ? p->owners->owner[i] : 0;
+  unsigned char *hints = scm_realloc (p->hints.hint, size);
+  memset (hints + p->hints.count, SCM_SKP__HINT_NONE, size - p->hints.count);
+  p->hints = scm_skp__hints = (struct scm_skp__hints){ hints, size };
   p->owners = larger;
 }
 
@@ -127,6 +139,8 @@ arm (struct loop_poller *p, int fd, scm_t_bits owner)
   if (err < 0)
     scm_skp__error (err, "wait");
   p->owners->owner[fd] = owner;
+  p->hints.hint[fd]
+      = skp_socket_tcp (fd) ? SCM_SKP__HINT_UNREAD : SCM_SKP__HINT_NONE;
   return SCM_I_MAKINUM (-1 - fd);
 }
 
@@ -163,6 +177,7 @@ poller_forget (SCM poller, SCM port)
   if (fd >= owners->size || owners->owner[fd] != (scm_t_bits)SCM_STREAM (port))
     return SCM_BOOL_F;
   owners->owner[fd] = 0;
+  p->hints.hint[fd] = SCM_SKP__HINT_NONE;
   skp_poller_forget (p->core, (int)fd);
   return SCM_I_MAKINUM ((scm_t_signed_bits)fd);
 }
@@ -185,18 +200,52 @@ do_wait (void *data)
   return NULL;
 }
 
-/* The events but that of the pipe, which is emptied.  */
+/* Once something else than data has come, nothing is known any more.  */
+static void
+note_event (struct loop_poller *p, const struct skp_poller_event *event)
+{
+  size_t fd = (size_t)event->fd;
+  if (fd >= p->hints.count || p->hints.hint[fd] == SCM_SKP__HINT_NONE)
+    return;
+  if (event->ready & SKP_POLLER_MORE)
+    p->hints.hint[fd] = SCM_SKP__HINT_NONE;
+  else if (event->ready & SKP_POLLER_READ)
+    p->hints.hint[fd] = SCM_SKP__HINT_UNREAD;
+}
+
+static void
+drain_pipe (struct loop_poller *p)
+{
+  char bytes[64];
+  while (read (p->pipe[0], bytes, sizeof bytes) > 0)
+    continue;
+}
+
+/* The number of events that are left for Scheme: not that of the pipe.  */
 static int
-without_pipe (struct loop_poller *p, struct wait_call *call)
+take_events (struct loop_poller *p, struct wait_call *call)
 {
   int kept = 0;
   for (int i = 0; i < call->result; i++)
-    if (call->events[i].fd != p->pipe[0])
-      call->events[kept++] = call->events[i];
+    if (call->events[i].fd == p->pipe[0])
+      drain_pipe (p);
     else
-      for (char bytes[64]; read (p->pipe[0], bytes, sizeof bytes) > 0;)
-        continue;
+      {
+        note_event (p, &call->events[i]);
+        call->events[kept++] = call->events[i];
+      }
   return kept;
+}
+
+/* Forget what is known of the socket PORT; #f if that was nothing.  Before a
+   wait is given up, and where another than the loop waits.  */
+static SCM
+poller_doubt (SCM port)
+{
+  if (!SCM_OPFPORTP (port) || !scm_skp__drained (SCM_FPORT_FDES (port)))
+    return SCM_BOOL_F;
+  scm_skp__hints.hint[SCM_FPORT_FDES (port)] = SCM_SKP__HINT_UNREAD;
+  return SCM_BOOL_T;
 }
 
 /* The number of events stored in the bytevector EVENTS (struct
@@ -211,6 +260,7 @@ poller_wait (SCM poller, SCM events, SCM timeout_ns)
           .events = (struct skp_poller_event *)SCM_BYTEVECTOR_CONTENTS (events),
           .count = (int)(SCM_BYTEVECTOR_LENGTH (events)
                          / sizeof (struct skp_poller_event)) };
+  scm_skp__hints = p->hints;
   do_wait (&call);
   if (call.result == 0 && !scm_is_eq (timeout_ns, SCM_INUM0))
     {
@@ -225,7 +275,7 @@ poller_wait (SCM poller, SCM events, SCM timeout_ns)
   scm_remember_upto_here_2 (events, poller);
   if (call.result < 0 && call.result != -EINTR)
     scm_skp__error (call.result, "run-tasks");
-  return SCM_I_MAKINUM (call.result > 0 ? without_pipe (p, &call) : 0);
+  return SCM_I_MAKINUM (call.result > 0 ? take_events (p, &call) : 0);
 }
 
 /* Any thread may call this, at any time.  */
@@ -274,6 +324,7 @@ scm_skp__init_poller (void)
     { "%poller-forget", 2, 0, 0, poller_forget },
     { "%poller-wait", 3, 0, 0, poller_wait },
     { "%poller-wake", 1, 0, 0, poller_wake },
+    { "%poller-doubt", 1, 0, 0, poller_doubt },
     { "%poller-ours?", 1, 0, 0, poller_ours },
     { "%reserve-heap", 1, 0, 0, reserve_heap },
   };

@@ -230,7 +230,16 @@ recv_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
   receive_begin (&t, "recv!", sock, buf, flags, start, end);
-  return receive_try (&t);
+  if (t.flags)
+    return receive_try (&t);
+  int fd = SCM_FPORT_FDES (sock);
+  if (scm_skp__drained (fd))
+    return SCM_BOOL_F;
+  SCM n = receive_try (&t);
+  if (SCM_I_INUMP (n) && SCM_I_INUM (n) > 0
+      && (size_t)SCM_I_INUM (n) < t.slice.size)
+    scm_skp__note_drained (fd);
+  return n;
 }
 
 /* The answer goes into PAIR, which is new and may hold a spare address.  */

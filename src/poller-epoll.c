@@ -24,7 +24,7 @@ static int
 set_watch (int set, int fd)
 {
   struct epoll_event event
-      = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+      = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
           .data = { .fd = fd } };
   int result = skp__result (epoll_ctl (set, EPOLL_CTL_ADD, fd, &event));
   if (result == -EEXIST)
@@ -74,7 +74,8 @@ set_wait (int set, struct skp_poller_event *events, int count,
       events[i].fd = ready[i].data.fd;
       events[i].ready
           = (bits & (EPOLLIN | EPOLLRDHUP | both) ? SKP_POLLER_READ : 0)
-            | (bits & (EPOLLOUT | both) ? SKP_POLLER_WRITE : 0);
+            | (bits & (EPOLLOUT | both) ? SKP_POLLER_WRITE : 0)
+            | (bits & (EPOLLRDHUP | EPOLLPRI | both) ? SKP_POLLER_MORE : 0);
     }
   return n;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include "os.h"
@@ -185,6 +186,14 @@ int
 skp_socket_peer (int fd, struct skp_address *address)
 {
   return name (fd, address, getpeername);
+}
+
+int
+skp_socket_tcp (int fd)
+{
+  int protocol;
+  return int_option (fd, SO_PROTOCOL, &protocol) == 0
+         && protocol == IPPROTO_TCP;
 }
 
 int

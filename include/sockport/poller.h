@@ -23,9 +23,13 @@ struct skp_poller;
 
 #define SKP_POLLER_READ 1
 #define SKP_POLLER_WRITE 2
+#define SKP_POLLER_MORE 4
 
 /* Descriptor FD can be read or written (READY, an or of the above), or would
-   answer an end of file or an error.  It may also be told too often.  */
+   answer an end of file or an error.  It may also be told too often.  With
+   SKP_POLLER_MORE, something else than data has come, an end of file, an error
+   or urgent data: that a read then answers less than was asked for does not
+   mean that the next would answer nothing.  */
 struct skp_poller_event
 {
   int32_t fd;

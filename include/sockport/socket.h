@@ -55,6 +55,9 @@ SKP_API int skp_socket_set_nonblocking (int fd, int nonblocking);
 /* 1 if FD is a byte stream (SOCK_STREAM), else 0.  */
 SKP_API int skp_socket_stream (int fd);
 
+/* 1 if FD is a TCP socket, else 0.  */
+SKP_API int skp_socket_tcp (int fd);
+
 /* The microseconds after which the kernel would end a call that waits to send
    (SO_SNDTIMEO), or to receive (SO_RCVTIMEO); 0 for never.  */
 SKP_API int64_t skp_socket_patience_us (int fd, int sending);

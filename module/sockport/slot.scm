@@ -82,22 +82,34 @@
           (else #f))))
 
 (define (wait-for loop port direction)
-  "Suspend the task that runs until PORT can be read (DIRECTION 0) or written (1)."
+  "Suspend the task that runs until PORT can be read (DIRECTION 0) or written (1),
+or is worth another attempt."
   (let ((task (loop-current loop)))
-    (if (and task (loop-here? loop) (suspendable-continuation? task-tag))
-        (let ((slot (begin
-                      (check-interrupt task)
-                      (port-slot loop port direction))))
-          (when slot
-            (if (eq? #t (vector-ref (loop-slots loop) slot))
-                (vector-set! (loop-slots loop) slot #f)
-                (begin
-                  (add-entry! loop slot task)
-                  (set-task-parked! task slot)
-                  (suspend! loop)
-                  (check-interrupt task)))))
-        ;; Another thread, a signal's handler, or below C code.
-        (%wait port (if (zero? direction) POLLIN POLLOUT) #f 'wait))))
+    (cond ((not (and task (loop-here? loop)
+                     (suspendable-continuation? task-tag)))
+           ;; Another thread, a signal's handler, or below C code.
+           (unless (%poller-doubt port)
+             (%wait port (if (zero? direction) POLLIN POLLOUT) #f 'wait)))
+          ((task-interrupt task)
+           (unless (%poller-doubt port)
+             (check-interrupt task)))
+          (else
+           (let ((slot (port-slot loop port direction)))
+             (when slot
+               (park! loop task slot)))))))
+
+(define (park! loop task slot)
+  (let* ((slots (loop-slots loop))
+         (entry (vector-ref slots slot)))
+    (if (eq? entry #t)
+        (vector-set! slots slot #f)
+        (begin
+          (if entry
+              (add-entry! loop slot task)
+              (vector-set! slots slot task))
+          (set-task-parked! task slot)
+          (suspend! loop)
+          (check-interrupt task)))))
 
 ;;; The loop.
 
@@ -109,7 +121,7 @@
               (ready (bytevector-u32-native-ref events (+ at 4))))
           (when (< slot (vector-length (loop-slots loop)))
             (when (odd? ready) (edge! loop slot))
-            (when (> ready 1) (edge! loop (+ slot 1)))))
+            (when (logtest 2 ready) (edge! loop (+ slot 1)))))
         (next (+ at event-size) (- left 1))))))
 
 (define (timeout-ns loop)
