@@ -18,19 +18,18 @@
           (send sock buffer 0 0 n)
           (loop))))))
 
-(define (serve-connection sock)
-  (call-with-cleanup
-   (lambda ()
-     (setsockopt sock IPPROTO_TCP TCP_NODELAY 1)
-     ;; A peer that goes away in the middle is no error of the server's.
-     (guard (e ((eq? (exception-kind e) 'system-error) #f))
-       (echo sock)))
-   (lambda () (close-port sock))))
+(define (start-connection sock)
+  (setsockopt sock IPPROTO_TCP TCP_NODELAY 1)
+  (spawn (lambda () (echo sock))
+         #:on-end (lambda (exception)
+                    (close-port sock)
+                    ;; A peer that goes away in the middle is no error of ours.
+                    (and exception
+                         (eq? (exception-kind exception) 'system-error)))))
 
 (define (accept-all listener)
-  (let ((sock (car (accept listener))))
-    (spawn (lambda () (serve-connection sock)))
-    (accept-all listener)))
+  (start-connection (car (accept listener)))
+  (accept-all listener))
 
 (define (listen-on port)
   (let ((listener (socket AF_INET SOCK_STREAM 0)))

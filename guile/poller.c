@@ -32,8 +32,6 @@ struct loop_poller
   int pipe[2]; /* libguile writes to it when an async is queued */
 };
 
-static SCM poller_type;
-
 __thread struct scm_skp__hints scm_skp__hints;
 
 static void
@@ -51,16 +49,25 @@ release (struct loop_poller *p)
 }
 
 static void
-finalize (SCM poller)
+finalize (void *p)
 {
-  release (scm_foreign_object_ref (poller, 0));
+  release (p);
 }
 
+/* A poller is a pointer object, which costs less to look into than one of a
+   foreign type; none but (sockport loop) and its helpers have one.  */
 static struct loop_poller *
+poller_any (SCM poller)
+{
+  if (!SCM_POINTER_P (poller))
+    scm_wrong_type_arg_msg ("run-tasks", 1, poller, "poller");
+  return (struct loop_poller *)SCM_POINTER_VALUE (poller);
+}
+
+static inline struct loop_poller *
 poller_of (SCM poller, const char *who)
 {
-  scm_assert_foreign_object_type (poller_type, poller);
-  struct loop_poller *p = scm_foreign_object_ref (poller, 0);
+  struct loop_poller *p = poller_any (poller);
   if (!p->core)
     scm_misc_error (who, "this loop has ended", SCM_EOL);
   return p;
@@ -90,7 +97,7 @@ poller_open (void)
 {
   struct loop_poller *p = scm_gc_malloc (sizeof *p, "poller");
   *p = (struct loop_poller){ .core = NULL };
-  SCM poller = scm_make_foreign_object_1 (poller_type, p);
+  SCM poller = scm_from_pointer (p, finalize);
   int err = open_parts (p);
   if (err < 0)
     scm_skp__error (err, "run-tasks");
@@ -100,8 +107,7 @@ poller_open (void)
 static SCM
 poller_close (SCM poller)
 {
-  scm_assert_foreign_object_type (poller_type, poller);
-  release (scm_foreign_object_ref (poller, 0));
+  release (poller_any (poller));
   return SCM_UNSPECIFIED;
 }
 
@@ -168,8 +174,7 @@ poller_arm_fd (SCM poller, SCM fd, SCM port)
 static SCM
 poller_forget (SCM poller, SCM port)
 {
-  scm_assert_foreign_object_type (poller_type, poller);
-  struct loop_poller *p = scm_foreign_object_ref (poller, 0);
+  struct loop_poller *p = poller_any (poller);
   struct owners *owners = p->owners;
   if (!p->core || !owners || !SCM_OPFPORTP (port))
     return SCM_BOOL_F;
@@ -282,8 +287,7 @@ poller_wait (SCM poller, SCM events, SCM timeout_ns)
 static SCM
 poller_wake (SCM poller)
 {
-  scm_assert_foreign_object_type (poller_type, poller);
-  struct loop_poller *p = scm_foreign_object_ref (poller, 0);
+  struct loop_poller *p = poller_any (poller);
   if (p->core)
     skp_poller_wake (p->core);
   return SCM_UNSPECIFIED;
@@ -293,8 +297,7 @@ poller_wake (SCM poller)
 static SCM
 poller_ours (SCM poller)
 {
-  scm_assert_foreign_object_type (poller_type, poller);
-  struct loop_poller *p = scm_foreign_object_ref (poller, 0);
+  struct loop_poller *p = poller_any (poller);
   return scm_from_bool (p->core && skp_poller_forget (p->core, -1) != -ECHILD);
 }
 
@@ -328,8 +331,5 @@ scm_skp__init_poller (void)
     { "%poller-ours?", 1, 0, 0, poller_ours },
     { "%reserve-heap", 1, 0, 0, reserve_heap },
   };
-  poller_type = scm_make_foreign_object_type (
-      scm_from_utf8_symbol ("poller"),
-      scm_list_1 (scm_from_utf8_symbol ("poller")), finalize);
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

@@ -83,6 +83,11 @@
   (and (task-cancelled? exception)
        (eq? (task-cancelled-scope exception) scope)))
 
+(define (dealt-with? task state result)
+  (let ((on-end (task-on-end task)))
+    (and on-end
+         (on-end (and (eq? state 'failed) result)))))
+
 (define (group-ended task state result)
   "TASK has ended: `done' with RESULT, a list of values, or `failed' with RESULT,
 an exception."
@@ -95,7 +100,7 @@ an exception."
      (set-task-state! task (if cancelled? 'cancelled state))
      (claim-watchers! (task-watchers task)))
     (ring-remove! (task-node task))
-    (when (and (eq? state 'failed) (not cancelled?))
+    (unless (or (dealt-with? task state result) (eq? state 'done) cancelled?)
       (group-fail! group result))
     (when (ring-empty? (group-members group))
       (cond ((group-waiting? group)
@@ -124,16 +129,16 @@ an exception."
           ((scope-group scope) => identity)
           (else (search (scope-parent scope))))))
 
-(define (start! loop group thunk name)
+(define (start! loop group thunk name on-end)
   (let ((task (make-task loop name thunk group
-                         (make-scope #f #f #f #f #f) (make-ring))))
+                         (make-scope #f #f #f #f #f) (make-ring) on-end)))
     (set-task-node! task (ring-add! (group-members group) task))
     (when (group-cancelled? group)
       (task-cancel! task))
     (task-start! task)
     task))
 
-(define (start-from-afar! loop thunk name)
+(define (start-from-afar! loop thunk name on-end)
   "Start a task in LOOP, which is another thread's, and return it."
   (unless (loop-root loop)
     (error "this loop has ended:" loop))
@@ -141,30 +146,34 @@ an exception."
     (loop-post! loop
       (lambda ()
         (let ((task (and (loop-root loop)
-                         (start! loop (loop-root loop) thunk name))))
+                         (start! loop (loop-root loop) thunk name
+                                 on-end))))
           (with-lock (claim! waiter task)))))
     (or (await! waiter)
         (error "this loop has ended:" loop))))
 
-(define* (spawn thunk #:key name group loop)
+(define* (spawn thunk #:key name group loop on-end)
   "Start a task that calls THUNK, and return it.  It belongs to GROUP, by default
 the innermost group around the caller; with LOOP, which may be another thread's,
-to that loop's own group.  NAME, any object, is shown when the task is printed."
+to that loop's own group.  NAME, any object, is shown when the task is printed.
+(ON-END exception) is called when the task has ended, with #f or the exception it
+ended with; it must not wait.  If it returns true, the exception is dealt with."
   (unless (procedure? thunk)
     (scm-error 'wrong-type-arg "spawn"
                "Wrong type argument in position ~A (expecting ~A): ~S"
                (list 1 "procedure" thunk) (list thunk)))
   (let ((name (or name thunk)))
     (cond ((and loop (not (loop-here? loop)))
-           (start-from-afar! loop thunk name))
-          (loop (start! loop (loop-root loop) thunk name))
+           (start-from-afar! loop thunk name on-end))
+          (loop (start! loop (loop-root loop) thunk name on-end))
           (group
            (unless (loop-here? (group-loop group))
              (error "spawn: this group belongs to another thread:" group))
-           (start! (group-loop group) group thunk name))
+           (start! (group-loop group) group thunk name on-end))
           ((current-task)
            => (lambda (task)
-                (start! (task-loop task) (innermost-group task) thunk name)))
+                (start! (task-loop task) (innermost-group task) thunk name
+                        on-end)))
           (else (error "spawn: no tasks run here; use run-tasks, or #:loop")))))
 
 (define (cancel! target)

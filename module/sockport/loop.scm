@@ -20,7 +20,7 @@
             make-task task? task-name task-loop task-interrupt
             set-task-interrupt! task-scope set-task-scope! task-state
             set-task-state! task-ended? task-result set-task-result! task-group task-node
-            set-task-node! task-watchers task-parked
+            set-task-node! task-watchers task-on-end task-parked
             task-start! task-ready! suspend! check-interrupt pause!
             set-task-parked! wake-entry! add-entry! remove-entry!
             set-entry-methods!))
@@ -59,7 +59,7 @@
 ;;; exception that it gets when it has to wait, or #f.
 (define-record-type <task>
   (%make-task name loop continuation group parked interrupt scope state result
-              node watchers)
+              node watchers on-end)
   task?
   (name task-name)
   (loop task-loop)
@@ -71,7 +71,8 @@
   (state task-state set-task-state!)
   (result task-result set-task-result!)
   (node task-node set-task-node!)
-  (watchers task-watchers))
+  (watchers task-watchers)
+  (on-end task-on-end))
 
 (set-record-type-printer! <task>
   (lambda (task port)
@@ -159,7 +160,7 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
 
 ;;; Tasks.
 
-(define (make-task loop name thunk group scope watchers)
+(define (make-task loop name thunk group scope watchers on-end)
   "Return a task of LOOP that will call THUNK."
   (%make-task name loop
               (lambda ()
@@ -169,7 +170,7 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
                     (lambda results
                       (check-same task)
                       ((loop-ended loop) task 'done results)))))
-              group #f #f scope 'ready #f #f watchers))
+              group #f #f scope 'ready #f #f watchers on-end))
 
 (define (check-same task)
   (unless (eq? task (current-task))
@@ -189,7 +190,9 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
   (call-with-prompt task-tag (task-continuation task)
     (lambda (k failure)
       (if failure
-          ((loop-ended loop) (loop-current loop) 'failed failure)
+          (begin
+            (set-loop-inside! loop #f)
+            ((loop-ended loop) (loop-current loop) 'failed failure))
           (set-task-continuation! (loop-current loop) k))))
   (set-loop-inside! loop #f)
   (set-loop-current! loop #f))

@@ -34,7 +34,7 @@
 
 ;;; Running.
 
-(define heap-reserve (ash 64 20))
+(define heap-reserve (ash 32 20))
 
 ;;; The loops of the process, for those who close ports.
 (define loops (make-atomic-box '()))

@@ -104,6 +104,30 @@
                          (lambda ()
                            (+ 1 (raise-exception 'x #:continuable? #t))))))))))
 
+(test-case "what is called at a task's end"
+  (test-equal "values, an error that is dealt with, a cancellation"
+    '(#f misc-error task-cancelled)
+    (let ((seen '()))
+      (define (note exception)
+        (set! seen (cons (and exception (exception-kind exception)) seen))
+        #t)
+      (in-tasks
+       (spawn (const 1) #:on-end note)
+       (spawn (lambda () (error "no")) #:on-end note)
+       (let ((task (spawn (lambda () (sleep 10)) #:on-end note)))
+         (task-yield)
+         (cancel! task)))
+      (reverse seen)))
+  (test-error* "an error that is not" '(misc-error)
+    (in-tasks (spawn (lambda () (error "no")) #:on-end (const #f))
+              (sleep 10)))
+  (test-error* "an error of its own" '(system-error 5)
+    (in-tasks (spawn (lambda () (error "no"))
+                     #:on-end (lambda (exception)
+                                (scm-error 'system-error "x" "~a" '("y")
+                                           '(5))))
+              (sleep 10))))
+
 (test-case "groups"
   (in-tasks
    (test-equal "values" '(1 2)
