@@ -14,6 +14,7 @@
   #:export (make-loop loop? loop-timers loop-current loop-inside? loop-worker
             loop-peers loop-turns loop-thread loop-root set-loop-root!
             loop-poller loop-events loop-failed loop-slots set-loop-slots!
+            set-loop-drowsy!
             loop-count loop-fluid loop-tag task-tag
             loop-here? loop-post! enqueue! run-batch! run-inbox!
             current-loop current-task in-task?
@@ -29,12 +30,13 @@
 (define events-at-once 256)
 
 ;;; CURRENT is the task that runs.  INSIDE? is true while its own code does, and
-;;; false in the loop and while a continuation is taken or put back.  SLOTS has
+;;; false in the loop and while a continuation is taken or put back.  DROWSY? is
+;;; true from before the loop looks whether it may sleep until it has.  SLOTS has
 ;;; for descriptor N what waits to read (2N) and to write (2N+1): #f nothing; #t
 ;;; nothing, and an edge was seen; a task, another entry, or a list of them.
 (define-record-type <loop>
   (%make-loop poller thread events timers inbox worker peers failed ended
-              slots queue head count current inside? turns root)
+              slots queue head count current inside? turns root drowsy?)
   loop?
   (poller loop-poller)
   (thread loop-thread)
@@ -52,7 +54,8 @@
   (current loop-current set-loop-current!)
   (inside? loop-inside? set-loop-inside!)
   (turns loop-turns set-loop-turns!)
-  (root loop-root set-loop-root!))
+  (root loop-root set-loop-root!)
+  (drowsy? loop-drowsy? set-loop-drowsy!))
 
 ;;; CONTINUATION is the thunk that goes on with the task.  PARKED says what it
 ;;; waits for: a slot's number, a timer, another entry, or #f.  INTERRUPT is the
@@ -105,7 +108,7 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
   (%make-loop (%poller-open) (current-thread)
               (make-bytevector (* event-size events-at-once)) (make-timers)
               (make-atomic-box '()) worker peers failed ended
-              (make-vector 128 #f) (make-vector 64 #f) 0 0 #f #f 0 #f))
+              (make-vector 128 #f) (make-vector 64 #f) 0 0 #f #f 0 #f #f))
 
 (define (loop-here? loop)
   "Is this the thread of LOOP?"
@@ -122,7 +125,10 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
          (count (loop-count loop))
          (mask (- (vector-length queue) 1)))
     (vector-set! queue (logand (+ (loop-head loop) count) mask) task)
-    (set-loop-count! loop (+ count 1))))
+    (set-loop-count! loop (+ count 1))
+    ;; A handler came in after the loop had found nothing to run.
+    (when (loop-drowsy? loop)
+      (%poller-wake (loop-poller loop)))))
 
 (define (grow-queue! loop)
   (let* ((old (loop-queue loop))

@@ -134,9 +134,11 @@ or is worth another attempt."
   (run-batch! loop (loop-count loop))
   (run-inbox! loop)
   (when (loop-root loop)
-    (dispatch-events! loop
-                      (%poller-wait (loop-poller loop) (loop-events loop)
-                                    (timeout-ns loop)))
+    (set-loop-drowsy! loop #t)
+    (let ((count (%poller-wait (loop-poller loop) (loop-events loop)
+                               (timeout-ns loop))))
+      (set-loop-drowsy! loop #f)
+      (dispatch-events! loop count))
     (when (timers-next (loop-timers loop))
       (timers-expire! (loop-timers loop) (monotonic-ns)))))
 
