@@ -5,7 +5,8 @@
 ;;; has a task that reads and one that writes; between them is a channel, so that
 ;;; nobody waits for a guest who does not read: when it is full, the guest is out.
 
-(use-modules (sockport) (ice-9 match) (ice-9 rdelim) (rnrs bytevectors))
+(use-modules (sockport) (sockport channel)
+             (ice-9 match) (ice-9 rdelim) (rnrs bytevectors))
 
 (define guests (make-hash-table))       ; from channels to names
 

@@ -1,13 +1,15 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Sockport: everything that the modules of its stems export, in one.  Names that
 ;;; Guile has too replace Guile's.
+;;;
+;;; Not (sockport channel) and (sockport operation): Fibers has make-channel,
+;;; sleep-operation and others, and a program that uses it must keep those.
 
 (define-module (sockport)
   #:use-module (sockport address)
   #:use-module (sockport batch)
   #:use-module (sockport bulk)
   #:use-module (sockport byte-order)
-  #:use-module (sockport channel)
   #:use-module (sockport constant)
   #:use-module (sockport control)
   #:use-module (sockport deadline)
@@ -15,7 +17,6 @@
   #:use-module (sockport listener)
   #:use-module (sockport message)
   #:use-module (sockport multicast)
-  #:use-module (sockport operation)
   #:use-module (sockport option)
   #:use-module (sockport server)
   #:use-module (sockport process)
@@ -35,7 +36,6 @@
    batch
    bulk
    byte-order
-   channel
    constant
    control
    deadline
@@ -43,7 +43,6 @@
    listener
    message
    multicast
-   operation
    option
    server
    process

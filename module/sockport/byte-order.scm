@@ -47,8 +47,8 @@ when there is none."
                  (list (bytevector-length bv) size) (list bv)))
     bv))
 
-(define-syntax-rule (define-network-integer
-                      (write-it read-it it-ref it-set!)
+(define-syntax-rule (define-network-port-integer
+                      (write-it read-it)
                       size low high bytevector-ref bytevector-set!)
   (begin
     (define (write-it value port)
@@ -60,7 +60,14 @@ when there is none."
       (let ((bv (read-integer port size (symbol->string 'read-it))))
         (if (eof-object? bv)
             bv
-            (bytevector-ref bv 0 (endianness big)))))
+            (bytevector-ref bv 0 (endianness big)))))))
+
+(define-syntax-rule (define-network-integer
+                      (write-it read-it it-ref it-set!)
+                      size low high bytevector-ref bytevector-set!)
+  (begin
+    (define-network-port-integer (write-it read-it)
+      size low high bytevector-ref bytevector-set!)
     (define (it-ref bv k)
       (check-place bv k size (symbol->string 'it-ref))
       (bytevector-ref bv k (endianness big)))
@@ -90,7 +97,7 @@ when there is none."
   bytevector-s64-set!)
 
 ;; The manual's names.
-(define write-network-short write-network-u16)
-(define read-network-short read-network-u16)
-(define write-network-long write-network-u32)
-(define read-network-long read-network-u32)
+(define-network-port-integer (write-network-short read-network-short)
+  2 0 #xffff bytevector-u16-ref bytevector-u16-set!)
+(define-network-port-integer (write-network-long read-network-long)
+  4 0 #xffffffff bytevector-u32-ref bytevector-u32-set!)

@@ -9,6 +9,7 @@
   #:use-module (ice-9 threads)
   #:export (fibers-waiter?
             fibers-running?
+            fibers-sleep
             fibers-wait
             fibers-wake))
 
@@ -29,6 +30,9 @@
 (define (fibers-running?)
   "Does a scheduler of Fibers run in this thread?"
   ((scheduler-procedure 'current-scheduler)))
+
+(define (fibers-sleep seconds)
+  ((lookup '(fibers) 'sleep) seconds))
 
 ;;; Ports that fibers wait for, and how to resume those fibers.
 (define waiting (make-weak-key-hash-table))

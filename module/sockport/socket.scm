@@ -12,6 +12,7 @@
                            close-port close))
 
 (define SOCK_NONBLOCK #o4000)
+(define SOCK_CLOEXEC #o2000000)         ; every socket is
 (define SHUT_WR 1)
 (define SHUT_RDWR 2)
 
@@ -36,7 +37,10 @@ address.  FLAGS may hold SOCK_NONBLOCK for the new socket.  #f if SOCK is in
 non-blocking mode, no scheduler is running and no connection is pending."
     ((sock) (accept sock 0))
     ((sock flags)
-     (let ((flags (if (and (eqv? flags 0) (scheduler?)) SOCK_NONBLOCK flags)))
+     (let ((flags (if (and (or (eqv? flags 0) (eqv? flags SOCK_CLOEXEC))
+                           (scheduler?))
+                      SOCK_NONBLOCK
+                      flags)))
        (answering address-length pair
          (or (%accept pair sock flags)
              (accept-later pair sock flags)))))))

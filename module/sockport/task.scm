@@ -7,6 +7,7 @@
   #:use-module (ice-9 suspendable-ports)
   #:use-module (ice-9 threads)
   #:use-module (sockport condition)
+  #:use-module (sockport fibers)
   #:use-module (sockport limit)
   #:use-module (sockport group)
   #:use-module (sockport loop)
@@ -31,6 +32,7 @@
   #:replace (sleep dynamic-wind))
 
 (define core-dynamic-wind (@ (guile) dynamic-wind))
+(define core-sleep (@ (guile) sleep))
 
 ;;; Running.
 
@@ -157,12 +159,14 @@ when a task has run for so many seconds without waiting."
 ;;; In a task.
 
 (define* (sleep seconds)
-  "Let SECONDS, a real number, pass; return 0.  Suspends the task, if one runs."
+  "Let SECONDS, a real number, pass; return 0.  Suspends the task, if one runs.
+Where none does, and SECONDS is an integer, it is Guile's own."
   (let ((ns (seconds->ns seconds 1 "sleep")) (task (current-task)))
     (cond ((not ns) (sleep 1000000000) (sleep seconds))
-          (task (sleep-in-task task ns))
-          (else (sleep-in-thread (max ns 1))))
-    0))
+          (task (sleep-in-task task ns) 0)
+          ((and (exact-integer? seconds) (waits-alone?)) (core-sleep seconds))
+          ((fiber?) (fibers-sleep (/ ns 1000000000)) 0)
+          (else (sleep-in-thread (max ns 1)) 0))))
 
 (define (sleep-in-task task ns)
   (let ((loop (task-loop task)))

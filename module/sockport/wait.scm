@@ -17,6 +17,8 @@
             look-again-waiter
             retrying
             scheduler?
+            waits-alone?
+            fiber?
             plain-nonblocking?
             thread-waiter
             check-open
@@ -156,9 +158,17 @@ has passed."
     (and (not (eq? waiter plain-read-waiter))
          (not (thread-waiter? waiter)))))
 
+(define (waits-alone?)
+  "Is there neither a scheduler nor a deadline here?"
+  (eq? (fluid-ref read-waiter) plain-read-waiter))
+
+(define (fiber?)
+  "Is this a fiber of Fibers?"
+  (and (fibers-waiter? (fluid-ref read-waiter)) (fibers-running?)))
+
 (define (plain-nonblocking? port)
   "Must a procedure return instead of waiting for PORT?"
-  (and (eq? (fluid-ref read-waiter) plain-read-waiter)
+  (and (waits-alone?)
        ;; One that was closed meanwhile is refused by what would wait.
        (not (port-closed? port))
        (nonblocking? port)))

@@ -136,6 +136,8 @@
 (test-case "the manual's names"
   (test-equal "short" #vu8(1 2) (bytes-of write-network-short #x0102))
   (test-equal "long" #vu8(1 2 3 4) (bytes-of write-network-long #x01020304))
+  (test-error* "long, too long" '(out-of-range 1 "write-network-long")
+               (bytes-of write-network-long (expt 2 32)))
   (test-equal "read short" #x0102
     (read-network-short (open-bytevector-input-port #vu8(1 2))))
   (test-equal "read long" #x01020304

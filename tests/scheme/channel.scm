@@ -7,6 +7,8 @@
              (ice-9 threads)
              (rnrs bytevectors)
              (sockport)
+             (sockport channel)
+             (sockport operation)
              (srfi srfi-1))
 
 (test-begin "channel")

@@ -12,7 +12,9 @@
              (ice-9 textual-ports)
              (ice-9 threads)
              (rnrs bytevectors)
-             (sockport))
+             (sockport)
+             (sockport channel)
+             (sockport operation))
 
 (test-begin "deadline")
 

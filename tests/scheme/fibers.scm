@@ -191,6 +191,45 @@ five seconds."
                  (close-port client)
                  result)))))))
 
+(test-case "what accept makes is non-blocking, whatever is asked about exec"
+  (test-equal (list #t #t)
+    (run (lambda ()
+           (let ((server (tcp-listener)))
+             (define (accepted-mode flags)
+               (let ((client (socket AF_INET SOCK_STREAM 0)))
+                 (connect client (getsockname server))
+                 (let* ((accepted (car (accept server flags)))
+                        (mode (nonblocking? accepted)))
+                   (close-port client)
+                   (close-port accepted)
+                   mode)))
+             (let ((modes (map accepted-mode (list 0 SOCK_CLOEXEC))))
+               (close-port server)
+               modes))))))
+
+(test-case "a fiber that sleeps takes no descriptor"
+  (test-equal 0
+    (run (lambda ()
+           (let* ((before (length (descriptors)))
+                  (ends (map (lambda (i) (in-fiber (lambda () (sleep 0.05))))
+                             (iota 20))))
+             (fiber-sleep 0.01)
+             (let ((during (length (descriptors))))
+               (for-each until ends)
+               (- during before)))))))
+
+(test-case "names of Fibers stay its own"
+  (define (taken module)
+    (filter (lambda (name)
+              (and (module-variable (resolve-interface module) name)
+                   (not (module-variable (resolve-interface '(guile)) name))))
+            (module-map (lambda (name variable) name)
+                        (resolve-interface '(sockport)))))
+  (for-each (lambda (module)
+              (test-equal module '() (taken module)))
+            '((fibers) (fibers channels) (fibers operations)
+              (fibers conditions) (fibers timers))))
+
 (test-case "a plain thread that a fiber starts waits by itself"
   (test-equal 1
     (run (lambda ()

@@ -5,7 +5,9 @@
 (use-modules (harness)
              (harness socket)
              (rnrs bytevectors)
-             (sockport))
+             (sockport)
+             (sockport channel)
+             (sockport operation))
 
 (test-begin "process")
 (alarm 60)

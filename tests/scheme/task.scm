@@ -12,6 +12,8 @@
              (ice-9 threads)
              (rnrs bytevectors)
              (sockport)
+             (sockport channel)
+             (sockport operation)
              ((sockport timer) #:prefix heap:)
              (srfi srfi-1))
 
@@ -479,5 +481,9 @@
                  (channel-put channel i))
                (channel-close! channel))))
        #:workers 2))))
+
+(test-case "outside of tasks a signal ends a sleep of whole seconds, as Guile's"
+  (test-assert "some are left"
+    (positive? (interrupted-after 0.02 (const #t) (lambda () (sleep 3))))))
 
 (test-end "task")
