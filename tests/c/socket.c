@@ -354,7 +354,30 @@ names_are_written_on_success_alone (void **state)
   close (fd);
 }
 
-TESTS (TEST (every_descriptor_is_born_close_on_exec), TEST (accept_never_waits),
+static void
+tcp_is_told_from_the_rest (void **state)
+{
+  (void)state;
+  static const struct
+  {
+    int family, type, tcp;
+  } kinds[] = { { AF_INET, SOCK_STREAM, 1 },
+                { AF_INET6, SOCK_STREAM, 1 },
+                { AF_INET, SOCK_DGRAM, 0 },
+                { AF_UNIX, SOCK_STREAM, 0 } };
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    {
+      int fd = skp_socket_open (kinds[i].family, kinds[i].type, 0);
+      if (fd < 0)
+        continue; /* no IPv6 here */
+      assert_int_equal (skp_socket_tcp (fd), kinds[i].tcp);
+      close (fd);
+    }
+  assert_int_equal (skp_socket_tcp (-1), 0);
+}
+
+TESTS (TEST (tcp_is_told_from_the_rest),
+       TEST (every_descriptor_is_born_close_on_exec), TEST (accept_never_waits),
        TEST (accept_answers_the_connection),
        TEST (accept_goes_on_after_what_is_no_answer),
        TEST (accept_leaves_what_it_cannot_take),

@@ -316,6 +316,52 @@
      (close-port (car pair)))
    (list (unix-pair) (pipe))))
 
+;;; After a short read a TCP socket counts as empty until the poller says more.
+(test-case "what comes after a short read is not missed"
+  (define (received . acts)
+    "Do ACTS, each followed by a receive; return what the receives gave."
+    (let-ports ((s (tcp-pair)))
+      (in-tasks
+       (send (cdr s) "first")
+       (spawn (lambda ()
+                (for-each (lambda (act) (sleep 0.01) (act (cdr s))) acts)))
+       (let loop ((counts '()) (left (1+ (length acts))))
+         (if (zero? left)
+             (reverse counts)
+             (loop (cons (recv! (car s) bytes) counts) (1- left)))))))
+  (define (end sock) (shutdown sock 1))
+  (test-equal "data" '(5 3 2)
+    (received (lambda (s) (send s "abc")) (lambda (s) (send s "de"))))
+  (test-equal "data and an end" '(5 3 0)
+    (received (lambda (s) (send s "abc") (end s)) (const #f)))
+  (test-equal "an end" '(5 0) (received end))
+  (test-equal "urgent data, and more after it" '(5 2 2)
+    (received (lambda (s) (send s "abX" MSG_OOB) (send s "de")) (const #f)))
+  (let-ports ((s (tcp-pair)))
+    (in-tasks
+     (define (poll)
+       (with-deadline 0 (lambda () (recv! (car s) bytes)) (const 'late)))
+     (send (cdr s) "first")
+     (recv! (car s) bytes)
+     (test-eq "nothing" 'late (poll))
+     (send (cdr s) "x")
+     (recv! (car s) bytes)
+     (test-eq "nothing after a read" 'late (poll))
+     (send (cdr s) "xy")
+     ;; No turn of the loop since: the poller has not told.
+     (test-equal "0 asks the kernel" 2 (poll))))
+  (let-ports ((s (tcp-pair)))
+    (in-tasks
+     (send (cdr s) "x")
+     (recv! (car s) bytes)
+     (send (cdr s) "line\n")
+     (test-equal "a port procedure" "line" (get-line (car s)))
+     (let ((thread (call-with-new-thread
+                    (lambda () (recv! (car s) bytes)))))
+       (send (cdr s) "xyz")
+       (wait-until (lambda () (thread-exited? thread)))
+       (test-equal "another thread" 3 (join-thread thread))))))
+
 (test-case "many wait on one port"
   (let-ports ((server (unix-listener)))
     (test-equal "all accept" 20
