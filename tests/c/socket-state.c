@@ -28,6 +28,25 @@ streams_are_told_from_the_others (void **state)
 }
 
 static void
+tcp_is_told_from_the_others (void **state)
+{
+  (void)state;
+  static const struct
+  {
+    int family, type, tcp;
+  } kinds[] = { { AF_INET, SOCK_STREAM, 1 },
+                { AF_INET6, SOCK_STREAM, 1 },
+                { AF_INET, SOCK_DGRAM, 0 },
+                { AF_UNIX, SOCK_STREAM, 0 } };
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    {
+      int fd = skp_socket_open (kinds[i].family, kinds[i].type, 0);
+      assert_int_equal (skp_socket_tcp (fd), kinds[i].tcp);
+      close (fd);
+    }
+}
+
+static void
 patience_is_what_the_options_say (void **state)
 {
   (void)state;
@@ -97,5 +116,6 @@ a_process_tells_its_end (void **state)
 }
 
 TESTS (TEST (streams_are_told_from_the_others),
+       TEST (tcp_is_told_from_the_others),
        TEST (patience_is_what_the_options_say),
        TEST (a_pending_error_is_told_once), TEST (a_process_tells_its_end));
