@@ -1,0 +1,142 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Tasks and the descriptors that they wait for.
+
+(use-modules (harness)
+             (harness socket)
+             (harness task)
+             (ice-9 binary-ports)
+             (ice-9 exceptions)
+             (ice-9 match)
+             (ice-9 rdelim)
+             (ice-9 textual-ports)
+             (ice-9 threads)
+             (rnrs bytevectors)
+             (sockport)
+             (sockport channel)
+             (sockport operation)
+             ((sockport timer) #:prefix heap:)
+             (srfi srfi-1))
+
+(test-begin "task-port")
+
+;;; Descriptors.
+
+(test-case "closing a port wakes its task"
+  (for-each
+   (match-lambda
+     ((name make wait)
+      (let-ports ((s (make)))
+        (test-error* name '(system-error 9)
+          (in-tasks
+           (let ((task (spawn (lambda () (wait s)))))
+             (task-yield)
+             (close-port (if (pair? s) (car s) s))
+             (join task)))))))
+   (list (list "accept" unix-listener accept)
+         (list "recv!" unix-pair (lambda (s) (recv! (car s) bytes))))))
+
+(test-case "ports of either mode suspend"
+  (for-each
+   (lambda (pair)
+     (test-equal "a line" "one two"
+       (in-tasks
+        (spawn (lambda ()
+                 (sleep 0.01)
+                 (put-string (cdr pair) "one ")
+                 (force-output (cdr pair))
+                 (sleep 0.01)
+                 (put-string (cdr pair) "two\n")
+                 (force-output (cdr pair))))
+        (get-line (car pair))))
+     (test-equal "the rest" #vu8(97 98)
+       (in-tasks
+        (spawn (lambda ()
+                 (put-string (cdr pair) "ab")
+                 (sleep 0.01)
+                 (close-port (cdr pair))))
+        (get-bytevector-all (car pair))))
+     (close-port (car pair)))
+   (list (unix-pair) (pipe))))
+
+;;; After a short read a TCP socket counts as empty until the poller says more.
+(test-case "what comes after a short read is not missed"
+  (define (received . acts)
+    "Do ACTS, each followed by a receive; return what the receives gave."
+    (let-ports ((s (tcp-pair)))
+      (in-tasks
+       (send (cdr s) "first")
+       (spawn (lambda ()
+                (for-each (lambda (act) (sleep 0.01) (act (cdr s))) acts)))
+       (let loop ((counts '()) (left (1+ (length acts))))
+         (if (zero? left)
+             (reverse counts)
+             (loop (cons (recv! (car s) bytes) counts) (1- left)))))))
+  (define (end sock) (shutdown sock 1))
+  (test-equal "data" '(5 3 2)
+    (received (lambda (s) (send s "abc")) (lambda (s) (send s "de"))))
+  (test-equal "data and an end" '(5 3 0)
+    (received (lambda (s) (send s "abc") (end s)) (const #f)))
+  (test-equal "an end" '(5 0) (received end))
+  (test-equal "urgent data, and more after it" '(5 2 2)
+    (received (lambda (s) (send s "abX" MSG_OOB) (send s "de")) (const #f)))
+  (let-ports ((s (tcp-pair)))
+    (in-tasks
+     (define (poll)
+       (with-deadline 0 (lambda () (recv! (car s) bytes)) (const 'late)))
+     (send (cdr s) "first")
+     (recv! (car s) bytes)
+     (test-eq "nothing" 'late (poll))
+     (send (cdr s) "x")
+     (recv! (car s) bytes)
+     (test-eq "nothing after a read" 'late (poll))
+     (send (cdr s) "xy")
+     ;; No turn of the loop since: the poller has not told.
+     (test-equal "0 asks the kernel" 2 (poll))))
+  (let-ports ((s (tcp-pair)))
+    (in-tasks
+     (send (cdr s) "x")
+     (recv! (car s) bytes)
+     (send (cdr s) "line\n")
+     (test-equal "a port procedure" "line" (get-line (car s)))
+     (let ((thread (call-with-new-thread
+                    (lambda () (recv! (car s) bytes)))))
+       (send (cdr s) "xyz")
+       (wait-until (lambda () (thread-exited? thread)))
+       (test-equal "another thread" 3 (join-thread thread))))))
+
+(test-case "many wait on one port"
+  (let-ports ((server (unix-listener)))
+    (test-equal "all accept" 20
+      (in-tasks
+       (define count 0)
+       (with-task-group
+        (lambda (group)
+          (do ((i 0 (1+ i))) ((= i 20))
+            (spawn (lambda ()
+                     (close-port (car (accept server)))
+                     (set! count (1+ count)))))
+          (task-yield)
+          (do ((i 0 (1+ i))) ((= i 20))
+            (let ((client (socket AF_UNIX SOCK_STREAM 0)))
+              (connect client (getsockname server))
+              (close-port client)
+              (task-yield)))))
+       count))))
+
+(test-case "a descriptor closed behind our back and used again"
+  (test-equal "received" 50
+    (in-tasks
+     (let loop ((i 0) (sum 0))
+       (if (= i 50)
+           sum
+           (let* ((s (unix-pair))
+                  (task (spawn (lambda () (recv! (car s) bytes)))))
+             (task-yield)
+             (send (cdr s) "x")
+             (let ((sum (+ sum (join task))))
+               ;; Guile's own, which tells nobody.
+               ((@ (guile) close-port) (car s))
+               ((@ (guile) close-port) (cdr s))
+               (loop (1+ i) sum))))))))
+
+(test-end "task-port")

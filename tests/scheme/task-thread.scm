@@ -1,0 +1,157 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Tasks in numbers, under a watchdog, with signals and with threads.
+
+(use-modules (harness)
+             (harness socket)
+             (harness task)
+             (ice-9 binary-ports)
+             (ice-9 exceptions)
+             (ice-9 match)
+             (ice-9 rdelim)
+             (ice-9 textual-ports)
+             (ice-9 threads)
+             (rnrs bytevectors)
+             (sockport)
+             (sockport channel)
+             (sockport operation)
+             ((sockport timer) #:prefix heap:)
+             (srfi srfi-1))
+
+(test-begin "task-thread")
+
+;;; Watching.
+
+(test-case "the watchdog tells who does not wait"
+  (let ((told #f))
+    (run-tasks
+     (lambda ()
+       (join (spawn (lambda ()
+                      (wait-until (lambda () told) 5)
+                      (let spin ((i 0))
+                        (unless (or told (> i 100000000)) (spin (1+ i)))))
+                    #:name 'hog)))
+     #:watchdog 0.02
+     #:on-stuck (lambda (task stack) (set! told (task-name task))))
+    (test-eq "its name" 'hog told))
+  (test-equal "nothing to tell" 1
+    (run-tasks (lambda () (sleep 0.1) 1)
+               #:watchdog 0.02
+               #:on-stuck (lambda (task stack) (error "told" task))))
+  (test-error* "no time" '(out-of-range) (run-tasks (const 1) #:watchdog -1)))
+
+;;; In numbers.
+
+(test-case "a hundred thousand tasks"
+  (test-equal "joined" 4999950000
+    (in-tasks
+     (fold (lambda (task sum) (+ sum (join task))) 0
+           (map (lambda (i) (spawn (const i))) (iota 100000))))))
+
+(test-case "a million timers set and cancelled"
+  (let ((timers (heap:make-timers)) (fired 0))
+    (define (add! i)
+      (heap:timer-add! timers (modulo (* i 7919) 100003)
+                       (lambda () (set! fired (1+ fired)))))
+    (do ((i 0 (1+ i))) ((= i 100))
+      (let ((all (map add! (iota 10000))))
+        (for-each (lambda (timer) (heap:timer-cancel! timers timer)) all)))
+    (test-equal "none left" 0 (heap:timers-count timers))
+    (let ((all (map add! (iota 10000))))
+      (for-each (lambda (timer i)
+                  (when (odd? i) (heap:timer-cancel! timers timer)))
+                all (iota 10000)))
+    (heap:timers-expire! timers 100003)
+    (test-equal "the others fired" 5000 fired)))
+
+(test-case "collections and signals under load"
+  (test-equal "rounds" 2000
+    (let ((before (sigaction SIGUSR2)) (count 0))
+      (sigaction SIGUSR2 (lambda (signum) (gc)))
+      (in-tasks
+       (let-ports ((s (unix-pair)))
+         (spawn (lambda ()
+                  (do ((i 0 (1+ i))) ((= i 2000))
+                    (when (zero? (modulo i 50)) (kill (getpid) SIGUSR2))
+                    (send (cdr s) "x")
+                    (task-yield))))
+         (do () ((= count 2000))
+           (set! count (+ count (recv! (car s) bytes))))))
+      (sigaction SIGUSR2 (car before) (cdr before))
+      count)))
+
+;;; Threads.
+
+(test-case "a handler of a signal can end it all"
+  (test-error* "raised" '(stop)
+    (let ((before (sigaction SIGUSR2)))
+      (sigaction SIGUSR2 (lambda (signum) (throw 'stop)))
+      (dynamic-wind
+        (const #f)
+        (lambda ()
+          (in-tasks
+           (spawn (lambda () (sleep 0.02) (kill (getpid) SIGUSR2)))
+           (sleep 10)))
+        (lambda () (sigaction SIGUSR2 (car before) (cdr before)))))))
+
+(test-case "from other threads"
+  (in-tasks
+   (let* ((loop (current-loop))
+          (gate (make-channel))
+          (sleeper (spawn (lambda () (sleep 10))))
+          (thread (call-with-new-thread
+                   (lambda ()
+                     (let ((task (spawn (lambda () (channel-put gate 'in))
+                                        #:loop loop)))
+                       (join task)
+                       (cancel! sleeper)
+                       (channel-put gate 'done))))))
+     (test-eq "spawned" 'in (channel-get gate))
+     (test-eq "joined" 'done (channel-get gate))
+     (test-assert "cancelled"
+       (guard (e ((task-cancelled? e) #t)) (join sleeper)))
+     (wait-until (lambda () (thread-exited? thread))))))
+
+(test-case "a thread started by a task waits as a thread"
+  (let-ports ((s (unix-pair)))
+    (test-equal "received" 1
+      (in-tasks
+       (let ((thread (call-with-new-thread
+                      (lambda () (recv! (car s) bytes)))))
+         (sleep 0.01)
+         (send (cdr s) "x")
+         (wait-until (lambda () (thread-exited? thread)))
+         (join-thread thread))))))
+
+(test-case "workers"
+  (let ((numbers (make-channel 3)))
+    (test-equal "the first's value" 0
+      (run-tasks (lambda ()
+                   (channel-put numbers (current-worker))
+                   (current-worker))
+                 #:workers 3))
+    (test-equal "all ran" '(0 1 2)
+      (sort (map (lambda (_) (channel-get numbers)) (iota 3)) <)))
+  (test-error* "one fails" '(misc-error)
+    (run-tasks (lambda ()
+                 (if (= 1 (current-worker)) (error "no") (sleep 10)))
+               #:workers 2))
+  (test-equal "channels cross over" 5000
+    (let ((channel (make-channel 4)))
+      (run-tasks
+       (lambda ()
+         (if (zero? (current-worker))
+             (let loop ((count 0))
+               (if (eof-object? (channel-get channel))
+                   count
+                   (loop (1+ count))))
+             (begin
+               (do ((i 0 (1+ i))) ((= i 5000))
+                 (channel-put channel i))
+               (channel-close! channel))))
+       #:workers 2))))
+
+(test-case "outside of tasks a signal ends a sleep of whole seconds, as Guile's"
+  (test-assert "some are left"
+    (positive? (interrupted-after 0.02 (const #t) (lambda () (sleep 3))))))
+
+(test-end "task-thread")
