@@ -15,8 +15,8 @@
   #:use-module (web request)
   #:use-module (web response)
   #:use-module (web uri)
-  #:export (read-head
-            parse-head
+  #:export (await-head
+            read-head
             request-bytes
             persistent?
             send-response
@@ -48,19 +48,14 @@ none yet."
   (or (lf? i)
       (and (< i length) (eqv? CR (bytevector-u8-ref bytes i)) (lf? (+ i 1)))))
 
-(define (without-empty-lines bytes)
-  "Return BYTES without the line ends that some clients send after a body."
+(define (blank-bytes bytes)
+  "Return how many bytes BYTES begins with are the line ends that some clients send
+after a body."
   (let next ((i 0))
-    (cond ((and (< i (bytevector-length bytes))
-                (memv (bytevector-u8-ref bytes i) (list CR LF)))
-           (next (+ i 1)))
-          ((zero? i) bytes)
-          (else (slice bytes i (bytevector-length bytes))))))
-
-(define (slice bytes start end)
-  (let ((copy (make-bytevector (- end start))))
-    (bytevector-copy! bytes start copy 0 (- end start))
-    copy))
+    (if (and (< i (bytevector-length bytes))
+             (memv (bytevector-u8-ref bytes i) (list CR LF)))
+        (next (+ i 1))
+        i)))
 
 (define (append-bytes a b)
   (let ((both (make-bytevector (+ (bytevector-length a) (bytevector-length b)))))
@@ -68,55 +63,40 @@ none yet."
     (bytevector-copy! b 0 both (bytevector-length a) (bytevector-length b))
     both))
 
-(define (split-head sock bytes end)
-  (let ((length (bytevector-length bytes)))
-    (if (= end length)
-        bytes
-        (begin
-          (unget-bytevector sock bytes end (- length end))
-          (slice bytes 0 end)))))
-
-(define (read-head sock limit in-time)
-  "Return the bytes of the next request's head, or #f at the end of the stream.
-When the first of them have come, the others are read by (IN-TIME thunk)."
+(define (await-head sock limit in-time)
+  "Wait until SOCK has the whole head of a request in its buffer; #f at the end of
+the stream.  When the first bytes have come, (IN-TIME thunk) waits for the others."
+  (define (put-back bytes)
+    (let ((blank (blank-bytes bytes)))
+      (unget-bytevector sock bytes blank (- (bytevector-length bytes) blank))
+      #t))
   (define (more bytes searched)
-    (cond ((head-end bytes searched)
-           => (lambda (end)
-                (if (> end limit)
-                    (refuse-request 431)
-                    (split-head sock bytes end))))
-          ((> (bytevector-length bytes) limit) (refuse-request 431))
-          (else
-           (match (get-bytevector-some sock)
-             ((? eof-object?) (refuse-request 400))
-             (next
-              (more (append-bytes bytes next)
-                    ;; The line before may end with what came first.
-                    (max 0 (- (bytevector-length bytes) 2))))))))
+    (let ((end (head-end bytes searched)))
+      (cond ((> (or end (bytevector-length bytes)) limit) (refuse-request 431))
+            (end (put-back bytes))
+            (else
+             (match (get-bytevector-some sock)
+               ((? eof-object?) (refuse-request 400))
+               (next
+                (more (append-bytes bytes next)
+                      ;; What came first may end in the middle of the empty line.
+                      (max 0 (- (bytevector-length bytes) 2)))))))))
   (match (get-bytevector-some sock)
     ((? eof-object?) #f)
     (first
-     (let ((bytes (without-empty-lines first)))
-       (cond ((zero? (bytevector-length bytes))
-              (read-head sock limit in-time))
-             ((head-end bytes 0) (more bytes 0))
-             (else (in-time (lambda () (more bytes 0)))))))))
+     (let ((blank (blank-bytes first)))
+       (cond ((= blank (bytevector-length first))
+              (await-head sock limit in-time))
+             ((head-end first blank) (more first blank))
+             (else (in-time (lambda () (more first blank)))))))))
 
-(define (parse-head head sock peer)
-  "Return the request that HEAD says."
+(define (read-head sock peer)
+  "Return the request whose head SOCK has in its buffer."
   (let ((request (catch #t
-                   (lambda () (read-request (open-bytevector-input-port head)))
+                   (lambda () (read-request sock `((peer . ,peer))))
                    (lambda args (refuse-request 400)))))
     (check-framing request)
-    (set-fields request
-      ((request-port) sock)
-      ((request-meta) `((peer . ,peer))))))
-
-(define (chunked? request)
-  (match (request-transfer-encoding request)
-    (() #f)
-    ((('chunked)) #t)
-    (_ (refuse-request 501))))
+    request))
 
 ;;; Two lengths, and what is behind a proxy may see another end than the proxy:
 ;;; RFC 9112, 6.3.  Versions and the missing host: 2.3 and 3.2.
@@ -130,6 +110,12 @@ When the first of them have come, the others are read by (IN-TIME thunk)."
               (request-host request)
               (uri-host (request-uri request)))
     (refuse-request 400)))
+
+(define (chunked? request)
+  (match (request-transfer-encoding request)
+    (() #f)
+    ((('chunked)) #t)
+    (_ (refuse-request 501))))
 
 ;;; The body.
 
@@ -210,18 +196,28 @@ When the first of them have come, the others are read by (IN-TIME thunk)."
                  (acons 'connection (list token)
                         (assq-remove! (list-copy (response-headers response))
                                       'connection))))
-    (call-with-values open-bytevector-output-port
-      (lambda (port result)
-        (write-response
-         (cond ((memq 'upgrade told) response)
-               ((not keep?) (if (memq 'close told)
-                                response
-                                (with-connection 'close)))
-               ((equal? '(1 . 0) (response-version response))
-                (with-connection 'keep-alive))
-               (else response))
-         port)
-        (result)))))
+    (response-bytes
+     (cond ((memq 'upgrade told) response)
+           ((not keep?) (if (memq 'close told)
+                            response
+                            (with-connection 'close)))
+           ((equal? '(1 . 0) (response-version response))
+            (with-connection 'keep-alive))
+           (else response)))))
+
+;;; A pair of a port and a procedure for its bytes.  Making one takes longer than
+;;; the rest, so each thread keeps one; nothing waits while it is in use.
+(define scratch (make-thread-local-fluid #f))
+
+(define (response-bytes response)
+  (let ((pair (or (fluid-ref scratch)
+                  (call-with-values open-bytevector-output-port cons))))
+    ;; After an error it would hold a part of a head.
+    (fluid-set! scratch #f)
+    (write-response response (car pair))
+    (let ((bytes ((cdr pair))))
+      (fluid-set! scratch pair)
+      bytes)))
 
 (define (send-head sock response keep?)
   (send sock (response-head response keep?)))

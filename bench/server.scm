@@ -1,0 +1,77 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Servers to measure, as processes of their own: started on a free port, kept on
+;;; one processor, known to listen, and ended.
+
+(define-module (bench server)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 popen)
+  #:use-module (ice-9 threads)
+  #:use-module (srfi srfi-1)
+  #:use-module ((sockport) #:prefix skp:)
+  #:export (call-with-servers
+            in-path?
+            on-processor))
+
+(define (in-path? program)
+  (search-path (parse-path (getenv "PATH")) program))
+
+(define (on-processor number command)
+  "Return COMMAND, a list of strings, kept on processor NUMBER if there are two."
+  (if (and (> (total-processor-count) 1) (in-path? "taskset"))
+      (cons* "taskset" "-c" (number->string number) command)
+      command))
+
+(define (free-port)
+  (let* ((listener (car (skp:listen-on "127.0.0.1:0")))
+         (port (skp:sockaddr:port (skp:getsockname listener))))
+    (close-port listener)
+    port))
+
+(define (listens? port)
+  (let* ((sock (skp:socket AF_INET SOCK_STREAM 0))
+         (answer (catch 'system-error
+                   (lambda () (skp:connect sock AF_INET INADDR_LOOPBACK port))
+                   (const #f))))
+    (close-port sock)
+    answer))
+
+(define (wait-for port tries)
+  (or (listens? port)
+      (and (positive? tries)
+           (begin
+             (usleep 20000)
+             (wait-for port (- tries 1))))))
+
+(define (start-server command port)
+  (call-with-values
+      (lambda () (pipeline (list (on-processor 0 (command port)))))
+    (lambda (from to pids)
+      (and (wait-for port 250)
+           (list from to (first pids))))))
+
+(define (stop-server process)
+  (match process
+    ((from to pid)
+     (kill pid SIGKILL)
+     (waitpid pid)
+     (close-port from)
+     (close-port to))))
+
+(define (call-with-servers commands proc)
+  "Start the servers of COMMANDS, an alist from names to procedures that return a
+command for a port, and call PROC with an alist from the names of those that
+listen to their ports."
+  (let* ((started (filter-map
+                   (match-lambda
+                     ((name . command)
+                      (let* ((port (free-port))
+                             (process (start-server command port)))
+                        (and process (list name port process)))))
+                   commands)))
+    (dynamic-wind
+      (const #t)
+      (lambda ()
+        (proc (map (match-lambda ((name port _) (cons name port))) started)))
+      (lambda ()
+        (for-each (match-lambda ((_ _ process) (stop-server process)))
+                  started)))))
