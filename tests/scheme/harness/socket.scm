@@ -75,13 +75,21 @@ returns its value, or the description of its error."
     (let ((whole (inexact->exact (floor seconds))))
       (setitimer ITIMER_REAL 0 0 whole
                  (inexact->exact (round (* 1000000 (- seconds whole)))))))
-  (let ((before (sigaction SIGALRM)))
+  (define (expired?)
+    (equal? '(0 . 0) (cadr (getitimer ITIMER_REAL))))
+  (let ((before (sigaction SIGALRM)) (ran? #f))
     (dynamic-wind
       (lambda ()
-        (sigaction SIGALRM (lambda (signal) (handler)))
+        (sigaction SIGALRM (lambda (signal)
+                             (set! ran? #t)
+                             (handler)))
         (set-timer! seconds))
       thunk
       (lambda ()
+        ;; The signal may have ended a system call and its handler be still to
+        ;; come, which must not be the next one's.
+        (when (expired?)
+          (wait-until (lambda () ran?) 1))
         (set-timer! 0)
         (sigaction SIGALRM (car before) (cdr before))
         (alarm (case-seconds))))))
