@@ -8,9 +8,6 @@
   #:use-module (ice-9 match)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
-  #:use-module (srfi srfi-1)
-  #:use-module (srfi srfi-9)
-  #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport condition)
   #:use-module (sockport constant)
   #:use-module (sockport deadline)
@@ -18,88 +15,11 @@
   #:use-module (sockport log)
   #:use-module (sockport loop)
   #:use-module (sockport server-listeners)
+  #:use-module (sockport server-site)
   #:use-module (sockport socket)
-  #:use-module (sockport sync)
   #:use-module (sockport task)
-  #:export (serve
-            stop-server!
-            server?
-            server-addresses
-            server-connections))
-
-;;; STOPPING is #f, `draining', or `now'.  SITES has one for each worker.
-(define-record-type <server>
-  (make-server handler addresses limit idle-seconds connection-seconds
-               grace-seconds log on-stop stopping sites)
-  server?
-  (handler server-handler)
-  (addresses server-addresses)
-  (limit server-limit)
-  (idle-seconds server-idle-seconds)
-  (connection-seconds server-connection-seconds)
-  (grace-seconds server-grace-seconds)
-  (log server-log)
-  (on-stop server-on-stop)
-  (stopping server-stopping)
-  (sites server-sites))
-
-(set-record-type-printer! <server>
-  (lambda (server port)
-    (format port "#<server ~a>" (server-addresses server))))
-
-;;; The part of a server in one thread.  WAITERS wait for its connections to
-;;; become fewer, or for the server's end.
-(define-record-type <site>
-  (make-site server group count waiters short?)
-  site?
-  (server site-server)
-  (group site-group)
-  (count site-count set-site-count!)
-  (waiters site-waiters set-site-waiters!)
-  (short? site-short? set-site-short!))
-
-(define (stopping server)
-  (atomic-box-ref (server-stopping server)))
-
-(define (server-connections server)
-  "Return how many connections SERVER has."
-  (fold (lambda (site sum) (+ sum (site-count site)))
-        0
-        (atomic-box-ref (server-sites server))))
-
-(define (add-site! server site)
-  (let* ((box (server-sites server)) (old (atomic-box-ref box)))
-    (unless (eq? old (atomic-box-compare-and-swap! box old (cons site old)))
-      (add-site! server site))))
-
-;;; Waiting for a site to change.
-
-(define (changed! site)
-  (with-lock
-   (let ((waiters (site-waiters site)))
-     (set-site-waiters! site '())
-     (for-each (lambda (waiter) (claim! waiter #t)) waiters))))
-
-(define (await-site site ready?)
-  "Wait until READY?, which is asked when SITE has changed, is true."
-  (unless (ready?)
-    (let ((waiter (make-waiter)))
-      (when (with-lock
-             (and (not (ready?))
-                  (begin
-                    (set-site-waiters! site (cons waiter (site-waiters site)))
-                    #t)))
-        (await! waiter)
-        (await-site site ready?)))))
-
-(define* (stop-server! server #:optional now?)
-  "Have SERVER stop listening and, when its connections have ended or its grace
-period has, return; with NOW?, or when called again, cancel them at once.  From
-any thread, and from handlers of signals."
-  (let ((box (server-stopping server)))
-    (atomic-box-set! box
-                     (if (or now? (atomic-box-ref box)) 'now 'draining))
-    (for-each changed! (atomic-box-ref (server-sites server)))))
+  #:export (serve)
+  #:re-export (stop-server! server? server-addresses server-connections))
 
 ;;; Connections.
 

@@ -15,9 +15,10 @@
 
 ;; Modules that are there for the others.
 (define internal
-  '("answer" "choice" "condition" "fibers" "group" "http-message" "limit" "log"
-    "loop" "node" "prefill" "primitive" "retry" "scope" "server-listeners" "slot"
-    "sync" "timer" "unix-name" "wait" "watchdog"))
+  '("answer" "choice" "condition" "fibers" "group" "http-message" "limit"
+    "log" "loop" "node" "prefill" "primitive" "retry" "scope"
+    "server-listeners" "server-site" "slot" "sync" "timer" "unix-name" "wait"
+    "watchdog"))
 
 (define (files-under directory suffixes)
   (let ((found '()))

@@ -1,0 +1,118 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; How servers end, where they listen, and their workers.
+
+(use-modules (harness)
+             (harness process)
+             (harness server)
+             (harness socket)
+             (ice-9 match)
+             (ice-9 threads)
+             (rnrs bytevectors)
+             (srfi srfi-1)
+             (sockport))
+
+(test-begin "server-end")
+
+(define (refused? server)
+  (catch 'system-error
+    (lambda () (close-port (client server)) #f)
+    (lambda args (= ECONNREFUSED (system-error-errno args)))))
+
+(test-case "stopping: nobody new, and time for the others"
+  (call-with-server echo
+    (lambda (server)
+      (let ((sock (client server)))
+        (say sock "x")
+        (stop-server! server)
+        (wait-for-task (lambda () (refused? server)))
+        (test-equal "still served" "y" (say sock "y"))
+        (close-port sock)
+        (wait-for-task (lambda () (zero? (server-connections server))))))
+    #:grace-seconds #f))
+
+(test-case "stopping: the grace period ends"
+  (call-with-server echo
+    (lambda (server)
+      (let-ports ((sock (client server)))
+        (say sock "x")
+        (stop-server! server)
+        (test-equal "ended" 0 (end-of sock))))
+    #:grace-seconds 1/10))
+
+(test-case "SIGTERM, and what handled it before"
+  (let ((before (car (sigaction SIGTERM))))
+    (serve "127.0.0.1:0" echo
+           #:on-listen (lambda (server) (kill (getpid) SIGTERM)))
+    (test-equal "as before" before (car (sigaction SIGTERM)))))
+
+(test-case "a signal while the server sleeps, and a second one"
+  (define server #f)
+  (define thread
+    (in-thread
+     (lambda ()
+       (wait-until (lambda () server))
+       (let ((sock (client server)))
+         (send sock "x")
+         (recv! sock (make-string 1))
+         (kill (getpid) SIGTERM)
+         (wait-until (lambda () (refused? server)))
+         (kill (getpid) SIGTERM)
+         (let ((end (end-of sock)))
+           (close-port sock)
+           end)))))
+  (serve "127.0.0.1:0" echo #:grace-seconds #f
+         #:on-listen (lambda (made) (set! server made)))
+  (test-equal "cancelled" 0 (join-thread thread)))
+
+(test-case "a name in the file system goes with the server"
+  (with-temporary-directory
+    (lambda (directory)
+      (let ((path (string-append directory "/sock")))
+        (serve (string-append "unix:" path) echo #:mode #o600
+               #:on-listen (lambda (server)
+                             (test-assert "there" (file-exists? path))
+                             (stop-server! server)))
+        (test-assert "gone" (not (file-exists? path)))))))
+
+(test-case "several addresses, and a socket that listens already"
+  (let* ((given (tcp-listener)) (address (getsockname given)))
+    (serve (list "127.0.0.1:0" given) echo
+           #:on-listen
+           (lambda (server)
+             (test-equal "both" 2 (length (server-addresses server)))
+             (test-equal "the given one" address
+               (cadr (server-addresses server)))
+             (stop-server! server)))
+    (test-assert "it was closed" (port-closed? given))))
+
+(test-case "workers"
+  (define seen (make-hash-table))
+  (define lock (make-mutex))
+  (define server #f)
+  (define thread
+    (in-thread
+     (lambda ()
+       (wait-until (lambda () server))
+       (let ((socks (map (lambda (i) (client server)) (iota 64))))
+         (for-each (lambda (sock)
+                     (send sock "x")
+                     (recv! sock (make-string 1)))
+                   socks)
+         (for-each close-port socks)
+         (stop-server! server)))))
+  (serve "127.0.0.1:0"
+         (lambda (sock peer)
+           (with-mutex lock (hashv-set! seen (current-worker) #t))
+           (echo sock peer))
+         #:workers 2
+         #:on-listen (lambda (made) (set! server made)))
+  (join-thread thread)
+  (test-equal "each had some" '(0 1)
+    (sort (hash-map->list (lambda (worker _) worker) seen) <)))
+
+(test-case "an address in use is an error of serve"
+  (let-ports ((taken (tcp-listener)))
+    (test-error* "in use" `(system-error ,EADDRINUSE "bind")
+      (serve (getsockname taken) echo))))
+
+(test-end "server-end")
