@@ -52,7 +52,7 @@
            (map (lambda (connections)
                   (cons (format #f "~a at a time" connections)
                         (map (match-lambda
-                               ((name . port)
+                               ((name port pid)
                                 (cons name (load port connections))))
                              ports)))
                 '(1 64)))))

@@ -46,27 +46,41 @@ require('http').createServer((request, response) => {
     ("Node" . ,(lambda (port)
                  (list "node" "-e" node (number->string port))))))
 
-(define (requests port connections)
-  "Return a thunk that answers the requests a second, the last number that wrk
-prints on the line that tells it."
+(define (wrk port connections wanted)
+  "Run wrk and return what follows WANTED, or comes before it."
+  (apply command-number
+         (on-processor
+          1 (list "sh" "-c"
+                  (format #f "wrk -t1 -c~a -d1 http://127.0.0.1:~a/ |
+ sed -n 's|~a|\\1|p'" connections port wanted)))))
+
+(define (requests port pid connections)
   (lambda ()
-    (apply command-number
-           (on-processor
-            1 (list "sh" "-c"
-                    (format #f "wrk -t1 -c~a -d1 http://127.0.0.1:~a/ |
- sed -n 's|^Requests/sec: *||p'" connections port))))))
+    (wrk port connections "^Requests/sec: *\\(.*\\)")))
+
+(define (cost port pid connections)
+  "Return a thunk that answers the microseconds that a request costs."
+  (lambda ()
+    (let* ((before (cpu-us pid))
+           (count (wrk port connections "^ *\\([0-9]*\\) requests in .*")))
+      (/ (- (cpu-us pid) before) count 1.))))
+
+(define (cases servers measure)
+  (map (lambda (connections)
+         (cons (format #f "~a connections" connections)
+               (map (match-lambda
+                      ((name port pid)
+                       (cons name (measure port pid connections))))
+                    servers)))
+       '(10 100)))
 
 (if (in-path? "wrk")
     (call-with-servers servers
-      (lambda (ports)
+      (lambda (servers)
         (bench "http" #:title "Requests of HTTP" #:unit "requests/s"
                #:better 'higher #:rounds 5
-               #:cases
-               (map (lambda (connections)
-                      (cons (format #f "~a connections" connections)
-                            (map (match-lambda
-                                   ((name . port)
-                                    (cons name (requests port connections))))
-                                 ports)))
-                    '(10 100)))))
+               #:cases (cases servers requests))
+        (bench "http-cost" #:title "What a request of HTTP costs"
+               #:unit "us of processor" #:rounds 5
+               #:cases (cases servers cost))))
     (display "http: needs wrk\n"))

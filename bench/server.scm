@@ -5,10 +5,12 @@
 (define-module (bench server)
   #:use-module (ice-9 match)
   #:use-module (ice-9 popen)
+  #:use-module (ice-9 textual-ports)
   #:use-module (ice-9 threads)
   #:use-module (srfi srfi-1)
   #:use-module ((sockport) #:prefix skp:)
   #:export (call-with-servers
+            cpu-us
             in-path?
             on-processor))
 
@@ -42,6 +44,17 @@
              (usleep 20000)
              (wait-for port (- tries 1))))))
 
+;;; The fields utime and stime of proc_pid_stat(5), in hundredths of a second; the
+;;; second field may hold spaces.
+(define (cpu-us pid)
+  "Return the time that process PID has used, in microseconds."
+  (let* ((text (call-with-input-file (format #f "/proc/~a/stat" pid)
+                 get-string-all))
+         (fields (string-tokenize
+                  (substring text (+ 1 (string-rindex text #\)))))))
+    (* 10000 (+ (string->number (list-ref fields 11))
+                (string->number (list-ref fields 12))))))
+
 (define (start-server command port)
   (call-with-values
       (lambda () (pipeline (list (on-processor 0 (command port)))))
@@ -59,8 +72,8 @@
 
 (define (call-with-servers commands proc)
   "Start the servers of COMMANDS, an alist from names to procedures that return a
-command for a port, and call PROC with an alist from the names of those that
-listen to their ports."
+command for a port, and call PROC with a list for each that listens: its name, its
+port and its process."
   (let* ((started (filter-map
                    (match-lambda
                      ((name . command)
@@ -71,7 +84,8 @@ listen to their ports."
     (dynamic-wind
       (const #t)
       (lambda ()
-        (proc (map (match-lambda ((name port _) (cons name port))) started)))
+        (proc (map (match-lambda ((name port (_ _ pid)) (list name port pid)))
+                   started)))
       (lambda ()
         (for-each (match-lambda ((_ _ process) (stop-server process)))
                   started)))))
