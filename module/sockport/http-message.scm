@@ -16,6 +16,7 @@
   #:use-module (web response)
   #:use-module (web uri)
   #:export (await-head
+            parse-head
             read-head
             request-bytes
             persistent?
@@ -64,8 +65,9 @@ after a body."
     both))
 
 (define (await-head sock limit in-time)
-  "Wait until SOCK has the whole head of a request in its buffer; #f at the end of
-the stream.  When the first bytes have come, (IN-TIME thunk) waits for the others."
+  "Wait until the whole head of a request has come.  Return its bytes if nothing came
+but them, #t if all is in SOCK's buffer again, #f at the end of the stream.  When the
+first bytes have come, (IN-TIME thunk) waits for the others."
   (define (put-back bytes)
     (let ((blank (blank-bytes bytes)))
       (unget-bytevector sock bytes blank (- (bytevector-length bytes) blank))
@@ -87,13 +89,29 @@ the stream.  When the first bytes have come, (IN-TIME thunk) waits for the other
      (let ((blank (blank-bytes first)))
        (cond ((= blank (bytevector-length first))
               (await-head sock limit in-time))
-             ((head-end first blank) (more first blank))
+             ((head-end first blank)
+              => (lambda (end)
+                   (if (and (zero? blank) (= end (bytevector-length first))
+                            (<= end limit))
+                       first
+                       (more first blank))))
              (else (in-time (lambda () (more first blank)))))))))
+
+;;; A client that asks again mostly asks in the same words.
+(define (parse-head bytes sock peer last)
+  "Return the request whose head BYTES are.  LAST is a pair of the bytes and the
+request of the one before, or #f."
+  (if (and last (bytevector=? bytes (car last)))
+      (set-field (cdr last) (request-meta) `((peer . ,peer)))
+      (begin
+        (unget-bytevector sock bytes)
+        (read-head sock peer))))
 
 (define (read-head sock peer)
   "Return the request whose head SOCK has in its buffer."
+  (define meta `((peer . ,peer)))
   (let ((request (catch #t
-                   (lambda () (read-request sock `((peer . ,peer))))
+                   (lambda () (read-request sock meta))
                    (lambda args (refuse-request 400)))))
     (check-framing request)
     request))

@@ -5,6 +5,7 @@
 (define-module (sockport http)
   #:use-module (ice-9 binary-ports)
   #:use-module (ice-9 match)
+  #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-9)
   #:use-module (sockport constant)
   #:use-module (sockport deadline)
@@ -30,14 +31,15 @@
   (open site-open)
   (draining? site-draining? set-site-draining!))
 
-;;; IDLE? while it waits for a request.
+;;; IDLE? while it waits for a request.  LAST is what `parse-head' wants.
 (define-record-type <connection>
-  (make-connection site sock peer idle?)
+  (make-connection site sock peer idle? last)
   connection?
   (site connection-site)
   (sock connection-sock)
   (peer connection-peer)
-  (idle? connection-idle? set-connection-idle!))
+  (idle? connection-idle? set-connection-idle!)
+  (last connection-last set-connection-last!))
 
 (define (connections-here site)
   (let ((open (site-open site)))
@@ -167,12 +169,18 @@ that is to be called with the socket."
   (let* ((site (connection-site connection))
          (sock (connection-sock connection)))
     (set-connection-idle! connection #t)
-    (let ((there? (await-head sock (site-head-limit site)
-                              (lambda (thunk)
-                                (set-connection-idle! connection #f)
-                                (in-request-time site thunk)))))
+    (let ((head (await-head sock (site-head-limit site)
+                            (lambda (thunk)
+                              (set-connection-idle! connection #f)
+                              (in-request-time site thunk))))
+          (peer (connection-peer connection)))
       (set-connection-idle! connection #f)
-      (and there? (read-head sock (connection-peer connection))))))
+      (cond ((bytevector? head)
+             (let ((request (parse-head head sock peer
+                                        (connection-last connection))))
+               (set-connection-last! connection (cons head request))
+               request))
+            (else (and head (read-head sock peer)))))))
 
 (define (body-of site request)
   (and (or (request-content-length request)
@@ -189,7 +197,7 @@ that is to be called with the socket."
       (requests connection))))
 
 (define (converse site sock peer)
-  (let ((connection (make-connection site sock peer #t))
+  (let ((connection (make-connection site sock peer #t #f))
         (open (connections-here site)))
     (setvbuf sock 'block 4096)
     (hashq-set! open connection #t)

@@ -78,6 +78,16 @@
         (test-equal "byte by byte" '(200) (codes (get-line sock))))
       (test-equal "lines that end in LF; an empty line before" '(200 200)
         (codes (exchange new "\r\nGET / HTTP/1.1\nHost: a\n\n\nGET / HTTP/1.1\nHost: a\n\n")))
+      (let-ports ((sock (new)))
+        (define (ask text)
+          (send sock text)
+          (let ((buffer (make-string 1000)))
+            (let ((count (recv! sock buffer)))
+              (last (string-split (substring buffer 0 count) #\newline)))))
+        (let ((other (crlf "GET /two HTTP/1.1" "Host: test" "")))
+          (test-equal "the same again, and others of the same length"
+            '("GET /one #f" "GET /one #f" "GET /two #f" "GET /one #f")
+            (map ask (list get get other get)))))
       (test-equal "many at once" 500
         (length (codes (exchange new (string-concatenate
                                       (make-list 500 get)))))))))
