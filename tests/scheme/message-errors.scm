@@ -58,4 +58,21 @@
         (test-assert "the others" (<= 1 (length rest) 5))))
     (close-port sock)))
 
+(test-case "sizes out of their bounds are refused before there is room for them"
+  (let ((sock (socket AF_INET SOCK_DGRAM 0)))
+    (for-each
+     (match-lambda
+       ((expected . args)
+        (test-error* (format #f "~s" args) `(,@expected "receive-errors")
+          (apply receive-errors sock args))))
+     `(((out-of-range 3) #f -1)
+       ((out-of-range 3) #f 65536)
+       ((out-of-range 3) #f ,(expt 2 63))
+       ((out-of-range 3) #f ,(expt 2 70))
+       ((wrong-type-arg 3) #f 1.5)
+       ((out-of-range 2) -1)
+       ((wrong-type-arg 2) 1.5)))
+    (test-equal "at the bounds" '() (receive-errors sock 0 65535))
+    (close-port sock)))
+
 (test-end "message-errors")
