@@ -206,6 +206,30 @@
                     (sigaction signal handler flags)))
                  before)))))
 
+(define (check-arguments handler workers connections . seconds)
+  (define (refuse key wanted value)
+    (scm-error key "serve" "Bad argument (expecting ~A): ~S"
+               (list wanted value) (list value)))
+  (define (check-count value wanted)
+    (cond ((not (exact-integer? value)) (refuse 'wrong-type-arg wanted value))
+          ((< value 1) (refuse 'out-of-range wanted value))))
+  (unless (procedure? handler)
+    (scm-error 'wrong-type-arg "serve"
+               "Wrong type argument in position ~A (expecting ~A): ~S"
+               (list 2 "procedure" handler) (list handler)))
+  (check-count workers "number of workers")
+  (when connections
+    (check-count connections "number of connections"))
+  (for-each (lambda (value)
+              (cond ((not value) #t)
+                    ((not (real? value))
+                     (refuse 'wrong-type-arg "seconds" value))
+                    ((not (>= value 0))
+                     (refuse 'out-of-range "seconds" value))))
+            seconds)
+  (when (and (in-task?) (> workers 1))
+    (error "serve: more than one worker is for callers outside of tasks")))
+
 (define* (serve where handler #:key connections idle-seconds connection-seconds
                 (grace-seconds 10) (signals (list SIGTERM)) (workers 1)
                 (on-listen (const #t)) (on-stop (const #t)) (log log-line)
@@ -213,8 +237,8 @@
   "Listen at WHERE, and call (HANDLER socket address) in a task for each
 connection; the socket is closed when it returns.  Return when the server has been
 stopped, by one of SIGNALS or @code{stop-server!}."
-  (when (and (in-task?) (> workers 1))
-    (error "serve: more than one worker is for callers outside of tasks"))
+  (check-arguments handler workers connections
+                   idle-seconds connection-seconds grace-seconds)
   (let* ((sets (open-listeners where workers #:backlog backlog
                                #:no-delay? no-delay?
                                #:v6-only? v6-only? #:mode mode

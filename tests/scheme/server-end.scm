@@ -115,4 +115,20 @@
     (test-error* "in use" `(system-error ,EADDRINUSE "bind")
       (serve (getsockname taken) echo))))
 
+(test-case "bad arguments, before anything is opened"
+  (test-error* "no handler" '(wrong-type-arg 2 "serve") (serve "127.0.0.1:0" 5))
+  (test-error* "no address" '(wrong-type-arg 1 "listen-on") (serve 'here echo))
+  (for-each
+   (match-lambda
+     ((key . options)
+      (test-error* (list key options) (list key)
+        (apply serve "127.0.0.1:0" echo options))))
+   '((out-of-range #:workers 0) (out-of-range #:workers -1)
+     (wrong-type-arg #:workers 1.5) (out-of-range #:connections 0)
+     (wrong-type-arg #:connections "many") (out-of-range #:idle-seconds -1)
+     (wrong-type-arg #:idle-seconds 1+i) (out-of-range #:grace-seconds +nan.0)
+     (wrong-type-arg #:connection-seconds soon)
+     (out-of-range #:backlog -1) (out-of-range #:backlog 1180591620717411303424)
+     (keyword-argument-error #:no-such-option 1))))
+
 (test-end "server-end")
