@@ -150,6 +150,18 @@ pair_to (struct scm_skp__value *to, const struct skp_option *option,
   scm_skp__field_to (&fields[1], to->store, SCM_CDR (s->value), s->pos, s->who);
 }
 
+/* The kernel takes a negative time for a long one.  */
+static void
+linger_to (struct scm_skp__value *to, const struct skp_option *option,
+           const struct source *s)
+{
+  struct linger linger;
+  pair_to (to, option, s);
+  memcpy (&linger, to->store, sizeof linger);
+  if (linger.l_linger < 0)
+    out_of_range (s, scm_from_int (linger.l_linger));
+}
+
 /* The kernel takes a negative time for none at all, and refuses microseconds
    beyond a second with EDOM.  */
 static void
@@ -260,7 +272,7 @@ static const struct
   [SKP_OPTION_UINT] = { "uint", uint_from, uint_to, sizeof (uint32_t) },
   [SKP_OPTION_WIDE] = { "wide", wide_from, wide_to, sizeof (uint64_t) },
   [SKP_OPTION_STRING] = { "string", string_from, string_to, 0 },
-  [SKP_OPTION_LINGER] = { "linger", pair_from, pair_to, 0 },
+  [SKP_OPTION_LINGER] = { "linger", pair_from, linger_to, 0 },
   [SKP_OPTION_TIMEVAL] = { "timeval", pair_from, timeval_to, 0 },
   [SKP_OPTION_STRUCTURE]
   = { "structure", structure_from, scm_skp__structure_value, 0 },

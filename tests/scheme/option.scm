@@ -82,6 +82,16 @@
 
 ;;; Pairs and records.
 
+(test-case "no time to linger is negative"
+  (with-tcp s
+    (for-each
+     (lambda (value)
+       (test-error* (format #f "~a" value) '(out-of-range 4 "setsockopt")
+         (setsockopt s SOL_SOCKET SO_LINGER value)))
+     (list '(1 . -1) '(1 . -2147483648) (make-linger 1 -1)))
+    (test-error* "by name" '(out-of-range 3 "set-socket-option!")
+      (set-socket-option! s 'linger -1))))
+
 (test-case "linger"
   (with-tcp s
     (test-equal "as Guile's own" (guile-getsockopt s SOL_SOCKET SO_LINGER)
