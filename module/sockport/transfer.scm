@@ -21,13 +21,20 @@
     (finish (lambda (moved) (%recv! sock buf flags (+ start moved) end))
             result wait-readable sock 'recv!)))
 
+(define (recv-later sock buf)
+  (wait-shortly sock 'recv!
+    (retrying (wait-readable sock 'recv!) (%recv! sock buf))
+    (or (%recv! sock buf)
+        (recv-later sock buf))))
+
 (define recv!
   (case-lambda
     "Receive into BUF, a bytevector or a string, from START to END, and return the
 number of bytes; 0 is the end of a stream or an empty datagram.  FLAGS is an
 inclusive or of MSG_ constants.  Data that SOCK has buffered is ignored."
     ((sock buf)
-     (retrying (wait-readable sock 'recv!) (%recv! sock buf)))
+     (or (%recv! sock buf)
+         (recv-later sock buf)))
     ((sock buf flags)
      (done-or (%recv! sock buf flags)
               (recv-more sock buf flags 0 (buffer-length buf))))

@@ -14,6 +14,7 @@
   #:use-module (sockport primitive)
   #:export (wait-readable
             wait-writable
+            wait-shortly
             look-again-waiter
             retrying
             scheduler?
@@ -74,6 +75,18 @@
          (check-open port who))
         ;; A thread that inherited the waiter from a fiber.
         (else (%wait port events #f who))))
+
+;;; The shortest way into a scheduler that was met before: what is on the stack
+;;; there is copied each time a task is suspended.  AGAIN when PORT is readable,
+;;; OTHERWISE if it has to be waited for in full.
+(define-syntax-rule (wait-shortly port who otherwise again)
+  (let ((waiter (fluid-ref read-waiter)))
+    (if (and (eq? waiter known-waiter)
+             (not (eq? (waiter port) 'errors)))
+        (begin
+          (check-open port who)
+          again)
+        otherwise)))
 
 (define (wait-readable port who)
   "Wait until PORT is readable.  WHO, a symbol, is named by errors: EAGAIN when
