@@ -108,4 +108,29 @@
         (test-equal "run-server returns" "ended"
           (get-string-all (peer-output peer)))))))
 
+(define on-unix "
+(use-modules (sockport) (web server))
+(run-server (lambda (request body)
+              (values '((content-type . (text/plain)))
+                      (number->string (current-worker))))
+            'sockport (list #:listen (cadr (command-line)) #:workers 2))
+")
+
+(test-case "a UNIX socket and two workers"
+  (require-program "curl")
+  (with-temporary-directory
+    (lambda (directory)
+      (let ((path (string-append directory "/web")))
+        (call-with-peer (list "guile" "--no-auto-compile" "-c" on-unix
+                              (string-append "unix:" path))
+          (lambda (peer)
+            (wait-until (lambda () (file-exists? path)))
+            (test-assert "served"
+              (member (output-of "curl" "-sS" "--unix-socket" path "http://x/")
+                      '("0" "1")))
+            (kill (peer-pid peer) SIGTERM)
+            (test-equal "it ends well" 0
+              (status:exit-val (peer-status peer)))))
+        (test-assert "the name has gone" (not (file-exists? path)))))))
+
 (test-end "web-clients")

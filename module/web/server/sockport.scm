@@ -15,8 +15,8 @@
   #:use-module (sockport constant)
   #:use-module (sockport address)
   #:use-module (sockport http)
-  #:use-module (sockport listener)
   #:use-module (sockport log)
+  #:use-module (sockport server-listeners)
   #:use-module (sockport socket)
   #:use-module (sockport sync)
   #:use-module (sockport task)
@@ -53,7 +53,7 @@
   (make-web-server
    (if socket
        (begin (false-if-exception (listen-again socket)) (list socket))
-       (listen-on (where host family addr port listen)))
+       (car (open-listeners (where host family addr port listen) 1)))
    (without-own options)))
 
 ;;; Guile's own takes a socket that is bound, and listens.
@@ -136,7 +136,7 @@
   (values))
 
 (define (close-server server)
-  (for-each close-port (web-server-listeners server)))
+  (for-each close-listener (web-server-listeners server)))
 
 (define-server-impl sockport
   open-server
