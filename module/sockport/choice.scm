@@ -101,16 +101,20 @@ with VALUE; return a list of that something, or #f.  The lock is held."
 
 (define (await-first operations)
   (let* ((waiter (make-waiter))
+         (able? (can-wait?))
          (takes-back '())
          (now (with-lock
                (or (first-answer (lambda (o) ((operation-try o))) operations)
-                   (begin
-                     (set! takes-back (start-all waiter operations))
-                     #f)))))
+                   (and able?
+                        (begin
+                          (set! takes-back (start-all waiter operations))
+                          #f))))))
     (define (take-back)
       (with-lock (for-each (lambda (take-back) (take-back)) takes-back)))
     (or now
-        (call-with-cleanup (lambda () (await! waiter)) take-back))))
+        (begin
+          (check-can-wait "wait")
+          (call-with-cleanup (lambda () (await! waiter)) take-back)))))
 
 (define (perform operations)
   (match (or (first-answer (lambda (o) ((operation-look o))) operations)

@@ -142,6 +142,7 @@ an exception."
   "Start a task in LOOP, which is another thread's, and return it."
   (unless (loop-root loop)
     (error "this loop has ended:" loop))
+  (check-can-wait "spawn")
   (let ((waiter (make-waiter)))
     (loop-post! loop
       (lambda ()
@@ -222,6 +223,7 @@ are cancelled and the exception is raised when they have ended; what others
 raised besides is in @code{task-errors-others}.  #f if the group was cancelled."
   (let ((task (or (current-task)
                   (error "with-task-group: no tasks run here; use run-tasks"))))
+    (check-can-wait "with-task-group")
     (define scope #f)
     (define group
       (make-group (task-loop task) task #f (make-ring) #f #f #f '()))

@@ -5,6 +5,7 @@
 
 (define-module (sockport loop)
   #:use-module (ice-9 atomic)
+  #:use-module (ice-9 control)
   #:use-module (ice-9 threads)
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-9)
@@ -22,7 +23,8 @@
             set-task-interrupt! task-scope set-task-scope! task-state
             set-task-state! task-ended? task-result set-task-result! task-group task-node
             set-task-node! task-watchers task-on-end task-parked
-            task-start! task-ready! suspend! check-interrupt pause!
+            task-start! task-ready! suspend! check-interrupt can-wait?
+            check-can-wait pause!
             set-task-parked! wake-entry! add-entry! remove-entry!
             set-entry-methods!))
 
@@ -212,6 +214,17 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
 (define-inlinable (check-interrupt task)
   (when (task-interrupt task)
     (raise-exception (task-interrupt task))))
+
+(define (can-wait?)
+  "Can what runs here wait?  A task cannot below a procedure in C."
+  (or (not (current-task))
+      (suspendable-continuation? task-tag)))
+
+(define (check-can-wait who)
+  (unless (can-wait?)
+    (error (string-append who ": a task cannot wait inside a procedure that is"
+                          " written in C, string-for-each or sort say, nor in"
+                          " a signal's handler"))))
 
 (define (pause! loop task parked)
   "Suspend TASK, which runs, until it is made ready; PARKED is what it waits for.

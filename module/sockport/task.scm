@@ -170,6 +170,7 @@ Where none does, and SECONDS is an integer, it is Guile's own."
 
 (define (sleep-in-task task ns)
   (let ((loop (task-loop task)))
+    (check-can-wait "sleep")
     (check-interrupt task)
     (pause! loop task
             (timer-add! (loop-timers loop) (+ (monotonic-ns) ns)
@@ -186,6 +187,7 @@ Where none does, and SECONDS is an integer, it is Guile's own."
   (let ((task (current-task)))
     (if task
         (begin
+          (check-can-wait "task-yield")
           (check-interrupt task)
           (task-start! task)
           (pause! (task-loop task) task #f)
@@ -196,6 +198,7 @@ Where none does, and SECONDS is an integer, it is Guile's own."
   "Wait until TASK has ended, and return its values.  Raises the exception it
 ended with."
   (unless (task-ended? task)
+    (check-can-wait "join")
     (let* ((waiter (make-waiter))
            (node (with-lock
                   (and (not (task-ended? task))

@@ -154,4 +154,28 @@
   (test-assert "some are left"
     (positive? (interrupted-after 0.02 (const #t) (lambda () (sleep 3))))))
 
+(define (below-c proc)
+  (string-for-each (lambda (char) (proc)) "x"))
+
+(test-case "what would wait below C code is refused, and the task goes on"
+  (run-tasks
+   (lambda ()
+     (let* ((channel (make-channel 1))
+            (empty (make-channel 1))
+            (task (spawn (lambda () (sleep 0.01) 'ended))))
+       (for-each (lambda (name proc)
+                   (test-equal name 'misc-error
+                     (catch #t
+                       (lambda () (below-c proc) 'waited)
+                       (lambda (key . args) key))))
+                 '("yield" "sleep" "channel" "join" "group")
+                 (list task-yield
+                       (lambda () (sleep 0.01))
+                       (lambda () (channel-get empty))
+                       (lambda () (join task))
+                       (lambda () (with-task-group (lambda (group) #t)))))
+       (below-c (lambda () (channel-put channel 'room)))
+       (test-equal "what need not wait works" 'room (channel-get channel))
+       (test-equal "the task goes on" 'ended (join task))))))
+
 (test-end "task-thread")
