@@ -51,7 +51,8 @@
 (define (start! command port)
   (call-with-values
       (lambda ()
-        (pipeline (list `("taskset" "-c" "0" ,@command
+        (pipeline (list `("taskset" "-c" "0"
+                          ,@(with-fibers command)
                           ,(number->string port)))))
     (lambda (from to started)
       (set! pids (append started pids)))))

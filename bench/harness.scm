@@ -27,7 +27,8 @@
             command-number
             elapsed-ns
             output-directory
-            pin!))
+            pin!
+            with-fibers))
 
 (define output-directory
   (string-append (or (getenv "SOCKPORT_BUILD") "build") "/bench"))
@@ -42,6 +43,21 @@
     (bytevector-u8-set! set (quotient processor 8)
                         (ash 1 (remainder processor 8)))
     (sched-setaffinity 0 128 (bytevector->pointer set))))
+
+(define (with-fibers command)
+  "Return COMMAND, a list, with Fibers on Guile's paths if FIBERS_PREFIX tells where
+it is installed."
+  (let ((prefix (getenv "FIBERS_PREFIX")))
+    (define (variable name directory)
+      (format #f "~a=~a/~a:~a" name prefix directory (or (getenv name) "")))
+    (if prefix
+        (cons* "env"
+               (variable "GUILE_LOAD_PATH" "share/guile/site/3.0")
+               (variable "GUILE_LOAD_COMPILED_PATH"
+                         "lib/guile/3.0/site-ccache")
+               (variable "GUILE_EXTENSIONS_PATH" "lib/guile/3.0/extensions")
+               command)
+        command)))
 
 (define (elapsed-ns thunk)
   "Call THUNK and return how many nanoseconds that took."

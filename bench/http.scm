@@ -19,20 +19,6 @@
                                 "Hello, World!"))
                       ',back-end '(#:port ,port)))))))
 
-(define (with-fibers command)
-  (let ((prefix (getenv "FIBERS_PREFIX")))
-    (lambda (port)
-      (define (variable name directory)
-        (format #f "~a=~a/~a:~a" name prefix directory (or (getenv name) "")))
-      (if prefix
-          (cons* "env"
-                 (variable "GUILE_LOAD_PATH" "share/guile/site/3.0")
-                 (variable "GUILE_LOAD_COMPILED_PATH"
-                           "lib/guile/3.0/site-ccache")
-                 (variable "GUILE_EXTENSIONS_PATH" "lib/guile/3.0/extensions")
-                 (command port))
-          (command port)))))
-
 (define node "
 require('http').createServer((request, response) => {
   response.setHeader('Content-Type', 'text/plain;charset=utf-8');
@@ -42,7 +28,7 @@ require('http').createServer((request, response) => {
 (define servers
   `(("Sockport" . ,(guile 'sockport))
     ("Guile" . ,(guile 'http))
-    ("Fibers" . ,(with-fibers (guile 'fibers)))
+    ("Fibers" . ,(compose with-fibers (guile 'fibers)))
     ("Node" . ,(lambda (port)
                  (list "node" "-e" node (number->string port))))))
 
@@ -63,7 +49,8 @@ require('http').createServer((request, response) => {
   (lambda ()
     (let* ((before (cpu-us pid))
            (count (wrk port connections "^ *\\([0-9]*\\) requests in .*")))
-      (/ (- (cpu-us pid) before) count 1.))))
+      (and count (positive? count)
+           (/ (- (cpu-us pid) before) count 1.)))))
 
 (define (cases servers measure)
   (map (lambda (connections)
