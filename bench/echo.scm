@@ -1,93 +1,104 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Echo servers: requests a second of 64 bytes over 50, 1,000 and 5,000 TCP
-;;; connections, the server on one processor and the load on another.
+;;; connections, the server on one processor and the load on another; then, once
+;;; for each, how long requests take, what they cost, and the server's memory.
 
 (use-modules (bench harness)
+             (bench server)
              (ice-9 match)
-             (ice-9 popen)
-             (ice-9 rdelim)
              (srfi srfi-1))
 
 (define source (or (getenv "SOCKPORT_SOURCE")
                    (dirname (dirname (current-filename)))))
 (define build (or (getenv "SOCKPORT_BUILD") "build"))
 
-(define (in-path program)
-  (search-path (parse-path (getenv "PATH")) program))
+;; As many seconds are measured; a tenth of them is spent on warming up before.
+(define seconds 1.5)
 
-;; From SECONDS, a tenth is spent on warming up.
-(define seconds "1.5")
+(define connection-counts '(50 1000 5000))
 
 (define (peer-file name)
   (string-append source "/bench/peers/" name))
 
-;; Each is started with a port as its last argument.
-(define servers
-  (filter-map
-   (match-lambda
-     ((name program . arguments)
-      (and=> (in-path program)
-             (lambda (file) (cons* name file arguments)))))
-   `(("Sockport" "guile" "--no-auto-compile" "-s"
-      ,(string-append source "/examples/echo-server.scm"))
-     ("C epoll" ,(string-append build "/bench/echo-server"))
-     ,@(if (getenv "FIBERS_PREFIX")
-           `(("Fibers" "guile" "--no-auto-compile" "-s"
-              ,(peer-file "echo-fibers.scm")))
-           '())
-     ("Node" "node" ,(peer-file "echo-node.js"))
-     ("asyncio" "python3" ,(peer-file "echo-asyncio.py")))))
-
-(define pids '())
+(define echo-server (string-append source "/examples/echo-server.scm"))
 
 ;; As ./dev run would.
 (for-each (lambda (program)
             (system* "guile" "--no-auto-compile"
                      (string-append source "/build-aux/compile-program.scm")
                      program))
-          (list (string-append source "/examples/echo-server.scm")
-                (peer-file "echo-fibers.scm")))
+          (cons echo-server
+                (if (getenv "FIBERS_PREFIX")
+                    (list (peer-file "echo-fibers.scm"))
+                    '())))
 
-(define (start! command port)
-  (call-with-values
-      (lambda ()
-        (pipeline (list `("taskset" "-c" "0"
-                          ,@(with-fibers command)
-                          ,(number->string port)))))
-    (lambda (from to started)
-      (set! pids (append started pids)))))
+(define (guile program)
+  (list "guile" "--no-auto-compile" "-s" program))
 
-(define (stop-all!)
-  (for-each (lambda (pid) (false-if-exception (kill pid SIGTERM))) pids))
+(define (server name command)
+  (and (in-path? (car command))
+       (cons name
+             (lambda (port)
+               (append command (list (number->string port)))))))
 
-(define (load-number port connections)
-  (lambda ()
-    (command-number "taskset" "-c" "1" (string-append build "/bench/echo-load")
-                    (number->string port) (number->string connections)
-                    seconds)))
+(define servers
+  (filter identity
+          (list (server "Sockport" (guile echo-server))
+                (server "C epoll" (list (string-append build
+                                                       "/bench/echo-server")))
+                (and (getenv "FIBERS_PREFIX")
+                     (server "Fibers"
+                             (with-fibers (guile (peer-file
+                                                  "echo-fibers.scm")))))
+                (server "Node" (list "node" (peer-file "echo-node.js")))
+                (server "asyncio"
+                        (list "python3" (peer-file "echo-asyncio.py"))))))
 
-(define first-port (+ 20000 (modulo (getpid) 20000)))
+(define (load port connections)
+  "Return the requests a second and three percentiles of their microseconds."
+  (apply command-numbers
+         (on-processor 1 (list (string-append build "/bench/echo-load")
+                               (number->string port)
+                               (number->string connections)
+                               (number->string seconds)))))
 
-(define peers
-  (map (match-lambda*
-         (((name . command) index)
-          (start! command (+ first-port index))
-          (cons name (+ first-port index))))
-       servers (iota (length servers))))
+(define (cases servers)
+  (map (lambda (connections)
+         (cons (format #f "~a connections" connections)
+               (map (match-lambda
+                      ((name port pid)
+                       (cons name
+                             (lambda ()
+                               (and=> (load port connections) first)))))
+                    servers)))
+       connection-counts))
 
-(define (connections-case count)
-  (cons (format #f "~a connections" count)
-        (map (match-lambda
-               ((name . port) (cons name (load-number port count))))
-             peers)))
+(define (print-details connections name port pid)
+  (let ((before (cpu-us pid)))
+    (match (load port connections)
+      ((rate p50 p99 p999)
+       (let ((requests (* rate seconds 1.1)))
+         (format #t "~5@a ~10a ~9,0f ~9,1f ~9,1f ~9,1f ~9,2f ~9,1f~%"
+                 connections name rate p50 p99 p999
+                 (/ (- (cpu-us pid) before) requests)
+                 (/ (memory-kib pid) 1024.))))
+      (_ (format #t "~5@a ~10a failed~%" connections name)))))
 
-(sleep 3)
-(dynamic-wind
-  (const #t)
-  (lambda ()
+(define (details servers)
+  (format #t "~%Once each; latency in us, processor time in us a request, ~
+memory in MiB~%~5@a ~10a ~9@a ~9@a ~9@a ~9@a ~9@a ~9@a~%"
+          "conns" "server" "requests/s" "p50" "p99" "p99.9" "cpu" "memory")
+  (for-each (lambda (connections)
+              (for-each (lambda (server)
+                          (apply print-details connections server))
+                        servers))
+            connection-counts))
+
+(call-with-servers servers
+  (lambda (servers)
     (bench "echo"
            #:title "Echo of 64 bytes" #:unit "requests a second"
            #:better 'higher #:rounds 5
            #:promises '(("C epoll" . 0.90) ("Node" . 1.5) ("Fibers" . 1.5))
-           #:cases (map connections-case '(50 1000 5000))))
-  stop-all!)
+           #:cases (cases servers))
+    (details servers)))

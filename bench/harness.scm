@@ -25,6 +25,7 @@
   #:export (allocated-by
             bench
             command-number
+            command-numbers
             elapsed-ns
             output-directory
             pin!
@@ -74,15 +75,21 @@ it is installed."
     (thunk)
     (- (total) before)))
 
-(define (command-number . command)
-  "Run COMMAND and return the first number that it prints, or #f."
+(define (command-numbers . command)
+  "Run COMMAND and return the numbers that it prints, or #f."
   (call-with-values (lambda () (pipeline (list command)))
     (lambda (from to pids)
       (close-port to)
       (let ((output (get-string-all from)))
         (close-port from)
         (and (eqv? 0 (status:exit-val (cdr (waitpid (car pids)))))
-             (any string->number (string-tokenize output)))))))
+             (filter-map string->number (string-tokenize output)))))))
+
+(define (command-number . command)
+  "Run COMMAND and return the first number that it prints, or #f."
+  (match (apply command-numbers command)
+    ((number . _) number)
+    (_ #f)))
 
 ;;; A result: case, peer, and the numbers of its rounds.
 

@@ -12,6 +12,7 @@
   #:export (call-with-servers
             cpu-us
             in-path?
+            memory-kib
             on-processor))
 
 (define (in-path? program)
@@ -54,6 +55,13 @@
                   (substring text (+ 1 (string-rindex text #\)))))))
     (* 10000 (+ (string->number (list-ref fields 11))
                 (string->number (list-ref fields 12))))))
+
+(define (memory-kib pid)
+  "Return the resident size of process PID, in KiB."
+  (let ((text (call-with-input-file (format #f "/proc/~a/status" pid)
+                get-string-all)))
+    (string->number
+     (car (string-tokenize (substring text (+ 6 (string-contains text "VmRSS:"))))))))
 
 (define (start-server command port)
   (call-with-values
