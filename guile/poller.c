@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <gc/gc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,18 +35,41 @@ struct loop_poller
 
 __thread struct scm_skp__hints scm_skp__hints;
 
+/* Other threads wake a poller and forget ports; under this lock, what they look
+   into neither ends nor moves.  Nothing allocates or throws while it is held.
+ */
+static pthread_mutex_t shared = PTHREAD_MUTEX_INITIALIZER;
+
+/* A thread that a fork did not copy may have held it.  */
+static void
+shared_reset (void)
+{
+  pthread_mutex_init (&shared, NULL);
+}
+
+__attribute__ ((constructor)) static void
+shared_init (void)
+{
+  pthread_atfork (NULL, NULL, shared_reset);
+}
+
 static void
 release (struct loop_poller *p)
 {
-  if (!p->core)
+  pthread_mutex_lock (&shared);
+  struct skp_poller *core = p->core;
+  unsigned char *hints = p->hints.hint;
+  p->core = NULL;
+  p->hints = (struct scm_skp__hints){ NULL, 0 };
+  pthread_mutex_unlock (&shared);
+  if (!core)
     return;
-  skp_poller_close (p->core);
+  skp_poller_close (core);
   close (p->pipe[0]);
   close (p->pipe[1]);
-  p->core = NULL;
-  if (scm_skp__hints.hint == p->hints.hint)
+  if (scm_skp__hints.hint == hints)
     scm_skp__hints = (struct scm_skp__hints){ NULL, 0 };
-  free (p->hints.hint);
+  free (hints);
 }
 
 static void
@@ -120,13 +144,18 @@ grow (struct loop_poller *p, size_t needed)
   struct owners *larger
       = scm_gc_malloc (sizeof *larger + size * sizeof (scm_t_bits), "poller");
   *larger = (struct owners){ .size = size };
+  unsigned char *hints = scm_malloc (size), *old = p->hints.hint;
+  memset (hints, SCM_SKP__HINT_NONE, size);
+  pthread_mutex_lock (&shared);
   for (size_t i = 0; i < size; i++)
     larger->owner[i]
         = p->owners && i < p->owners->size ? p->owners->owner[i] : 0;
-  unsigned char *hints = scm_realloc (p->hints.hint, size);
-  memset (hints + p->hints.count, SCM_SKP__HINT_NONE, size - p->hints.count);
+  if (old)
+    memcpy (hints, old, p->hints.count);
   p->hints = scm_skp__hints = (struct scm_skp__hints){ hints, size };
   p->owners = larger;
+  pthread_mutex_unlock (&shared);
+  free (old);
 }
 
 /* FD if it is watched for OWNER, -1 - FD if it is from now on, #f if there is
@@ -175,16 +204,21 @@ static SCM
 poller_forget (SCM poller, SCM port)
 {
   struct loop_poller *p = poller_any (poller);
-  struct owners *owners = p->owners;
-  if (!p->core || !owners || !SCM_OPFPORTP (port))
+  if (!SCM_OPFPORTP (port))
     return SCM_BOOL_F;
   size_t fd = (size_t)SCM_FPORT_FDES (port);
-  if (fd >= owners->size || owners->owner[fd] != (scm_t_bits)SCM_STREAM (port))
-    return SCM_BOOL_F;
-  owners->owner[fd] = 0;
-  p->hints.hint[fd] = SCM_SKP__HINT_NONE;
-  skp_poller_forget (p->core, (int)fd);
-  return SCM_I_MAKINUM ((scm_t_signed_bits)fd);
+  pthread_mutex_lock (&shared);
+  struct owners *owners = p->owners;
+  int watched = p->core && owners && fd < owners->size
+                && owners->owner[fd] == (scm_t_bits)SCM_STREAM (port);
+  if (watched)
+    {
+      owners->owner[fd] = 0;
+      p->hints.hint[fd] = SCM_SKP__HINT_NONE;
+      skp_poller_forget (p->core, (int)fd);
+    }
+  pthread_mutex_unlock (&shared);
+  return watched ? SCM_I_MAKINUM ((scm_t_signed_bits)fd) : SCM_BOOL_F;
 }
 
 struct wait_call
@@ -288,8 +322,10 @@ static SCM
 poller_wake (SCM poller)
 {
   struct loop_poller *p = poller_any (poller);
+  pthread_mutex_lock (&shared);
   if (p->core)
     skp_poller_wake (p->core);
+  pthread_mutex_unlock (&shared);
   return SCM_UNSPECIFIED;
 }
 
