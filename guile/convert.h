@@ -221,6 +221,11 @@ struct scm_skp__hints
   size_t count;
 };
 
+/* Where the last attempt that would have had to wait wanted to receive: nothing
+   that is relied on.  */
+extern __thread const char *scm_skp__wanted
+    __attribute__ ((tls_model ("initial-exec")));
+
 extern __thread struct scm_skp__hints scm_skp__hints
     __attribute__ ((tls_model ("initial-exec")));
 
@@ -253,6 +258,7 @@ void scm_skp__init_poller (void);
 void scm_skp__init_process (void);
 void scm_skp__init_socket (void);
 void scm_skp__init_stream (void);
+void scm_skp__init_task (void);
 void scm_skp__init_structure (void);
 void scm_skp__init_transfer (void);
 void scm_skp__init_wait (void);

@@ -11,7 +11,7 @@ static void (*const inits[]) (void) = {
   scm_skp__init_byte_order, scm_skp__init_constant,   scm_skp__init_interface,
   scm_skp__init_option,     scm_skp__init_socket,     scm_skp__init_structure,
   scm_skp__init_transfer,   scm_skp__init_wait,       scm_skp__init_poller,
-  scm_skp__init_process,    scm_skp__init_stream,
+  scm_skp__init_process,    scm_skp__init_stream,     scm_skp__init_task,
 };
 
 void

@@ -3,7 +3,7 @@
    waiting outside Guile mode so that asyncs end the wait.  What becomes of an
    event is the loop's business (module/sockport/loop.scm).  */
 
-#include "convert.h"
+#include "poller.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,25 +15,8 @@
 #include <sockport/poller.h>
 #include <sockport/socket.h>
 
-/* The owners of the watched descriptors.  An owner is what a port has that
-   lives as long as it does and is not the port, which the loop must not keep
-   alive: the stream of a file port.  Held here, its address is not used again,
-   so a descriptor that was closed and given to another port is noticed.  */
-struct owners
-{
-  size_t size;
-  scm_t_bits owner[];
-};
-
-struct loop_poller
-{
-  struct skp_poller *core;
-  struct owners *owners;
-  struct scm_skp__hints hints; /* as large as OWNERS */
-  int pipe[2]; /* libguile writes to it when an async is queued */
-};
-
 __thread struct scm_skp__hints scm_skp__hints;
+__thread const char *scm_skp__wanted;
 
 /* Other threads wake a poller and forget ports; under this lock, what they look
    into neither ends nor moves.  Nothing allocates or throws while it is held.
@@ -78,10 +61,8 @@ finalize (void *p)
   release (p);
 }
 
-/* A poller is a pointer object, which costs less to look into than one of a
-   foreign type; none but (sockport loop) and its helpers have one.  */
-static struct loop_poller *
-poller_any (SCM poller)
+struct loop_poller *
+scm_skp__poller (SCM poller)
 {
   if (!SCM_POINTER_P (poller))
     scm_wrong_type_arg_msg ("run-tasks", 1, poller, "poller");
@@ -91,7 +72,7 @@ poller_any (SCM poller)
 static inline struct loop_poller *
 poller_of (SCM poller, const char *who)
 {
-  struct loop_poller *p = poller_any (poller);
+  struct loop_poller *p = scm_skp__poller (poller);
   if (!p->core)
     scm_misc_error (who, "this loop has ended", SCM_EOL);
   return p;
@@ -131,7 +112,7 @@ poller_open (void)
 static SCM
 poller_close (SCM poller)
 {
-  release (poller_any (poller));
+  release (scm_skp__poller (poller));
   return SCM_UNSPECIFIED;
 }
 
@@ -164,7 +145,7 @@ static SCM
 arm (struct loop_poller *p, int fd, scm_t_bits owner)
 {
   struct owners *owners = p->owners;
-  if (owners && (size_t)fd < owners->size && owners->owner[fd] == owner)
+  if (scm_skp__watched (p, fd, owner))
     return SCM_I_MAKINUM (fd);
   if (!owners || (size_t)fd >= owners->size)
     grow (p, (size_t)fd + 1);
@@ -203,14 +184,14 @@ poller_arm_fd (SCM poller, SCM fd, SCM port)
 static SCM
 poller_forget (SCM poller, SCM port)
 {
-  struct loop_poller *p = poller_any (poller);
+  struct loop_poller *p = scm_skp__poller (poller);
   if (!SCM_OPFPORTP (port))
     return SCM_BOOL_F;
   size_t fd = (size_t)SCM_FPORT_FDES (port);
   pthread_mutex_lock (&shared);
   struct owners *owners = p->owners;
-  int watched = p->core && owners && fd < owners->size
-                && owners->owner[fd] == (scm_t_bits)SCM_STREAM (port);
+  int watched
+      = p->core && scm_skp__watched (p, (int)fd, (scm_t_bits)SCM_STREAM (port));
   if (watched)
     {
       owners->owner[fd] = 0;
@@ -260,9 +241,21 @@ drain_pipe (struct loop_poller *p)
     continue;
 }
 
+/* What waits in LOOP for EVENT goes on; 0 if that is left for Scheme.  */
+static int
+dispatch (SCM loop, struct skp_poller_event *event)
+{
+  static const unsigned bits[] = { SKP_POLLER_READ, SKP_POLLER_WRITE };
+  for (size_t i = 0; i < 2; i++)
+    if (event->ready & bits[i]
+        && scm_skp__edge (loop, 2 * (size_t)event->fd + i))
+      event->ready &= ~bits[i];
+  return !(event->ready & (SKP_POLLER_READ | SKP_POLLER_WRITE));
+}
+
 /* The number of events that are left for Scheme: not that of the pipe.  */
 static int
-take_events (struct loop_poller *p, struct wait_call *call)
+take_events (struct loop_poller *p, SCM loop, struct wait_call *call)
 {
   int kept = 0;
   for (int i = 0; i < call->result; i++)
@@ -271,7 +264,8 @@ take_events (struct loop_poller *p, struct wait_call *call)
     else
       {
         note_event (p, &call->events[i]);
-        call->events[kept++] = call->events[i];
+        if (!dispatch (loop, &call->events[i]))
+          call->events[kept++] = call->events[i];
       }
   return kept;
 }
@@ -287,13 +281,16 @@ poller_doubt (SCM port)
   return SCM_BOOL_T;
 }
 
-/* The number of events stored in the bytevector EVENTS (struct
-   skp_poller_event), after at most TIMEOUT_NS.  Guile mode is left only to wait
-   longer than nothing.  */
+/* The number of events stored in LOOP's bytevector (struct skp_poller_event),
+   after at most TIMEOUT_NS, that Scheme has to deal with: those that concern
+   tasks alone are dealt with.  Guile mode is left only to wait longer than
+   nothing.  */
 static SCM
-poller_wait (SCM poller, SCM events, SCM timeout_ns)
+poller_wait (SCM loop, SCM timeout_ns)
 {
-  struct loop_poller *p = poller_of (poller, "run-tasks");
+  struct loop_poller *p
+      = poller_of (scm_skp__field (loop, LOOP_POLLER), "run-tasks");
+  SCM events = scm_skp__field (loop, LOOP_EVENTS);
   struct wait_call call
       = { .core = p->core,
           .events = (struct skp_poller_event *)SCM_BYTEVECTOR_CONTENTS (events),
@@ -304,24 +301,25 @@ poller_wait (SCM poller, SCM events, SCM timeout_ns)
   if (call.result == 0 && !scm_is_eq (timeout_ns, SCM_INUM0))
     {
       call.timeout_ns
-          = scm_skp__integer (timeout_ns, -1, INT64_MAX, 3, "run-tasks");
+          = scm_skp__integer (timeout_ns, -1, INT64_MAX, 2, "run-tasks");
       if (!scm_c_prepare_to_wait_on_fd (p->pipe[1]))
         {
           scm_without_guile (do_wait, &call);
           scm_c_wait_finished ();
         }
     }
-  scm_remember_upto_here_2 (events, poller);
   if (call.result < 0 && call.result != -EINTR)
     scm_skp__error (call.result, "run-tasks");
-  return SCM_I_MAKINUM (call.result > 0 ? take_events (p, &call) : 0);
+  int kept = call.result > 0 ? take_events (p, loop, &call) : 0;
+  scm_remember_upto_here_2 (events, loop);
+  return SCM_I_MAKINUM (kept);
 }
 
 /* Any thread may call this, at any time.  */
 static SCM
 poller_wake (SCM poller)
 {
-  struct loop_poller *p = poller_any (poller);
+  struct loop_poller *p = scm_skp__poller (poller);
   pthread_mutex_lock (&shared);
   if (p->core)
     skp_poller_wake (p->core);
@@ -333,7 +331,7 @@ poller_wake (SCM poller)
 static SCM
 poller_ours (SCM poller)
 {
-  struct loop_poller *p = poller_any (poller);
+  struct loop_poller *p = scm_skp__poller (poller);
   return scm_from_bool (p->core && skp_poller_forget (p->core, -1) != -ECHILD);
 }
 
@@ -361,7 +359,7 @@ scm_skp__init_poller (void)
     { "%poller-arm", 2, 0, 0, poller_arm },
     { "%poller-arm-fd", 3, 0, 0, poller_arm_fd },
     { "%poller-forget", 2, 0, 0, poller_forget },
-    { "%poller-wait", 3, 0, 0, poller_wait },
+    { "%poller-wait", 2, 0, 0, poller_wait },
     { "%poller-wake", 1, 0, 0, poller_wake },
     { "%poller-doubt", 1, 0, 0, poller_doubt },
     { "%poller-ours?", 1, 0, 0, poller_ours },

@@ -12,18 +12,18 @@
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport primitive)
   #:use-module (sockport timer)
-  #:export (make-loop loop? loop-timers loop-current loop-inside? loop-worker
+  #:export (make-loop loop? loop-timers loop-current loop-inside? set-loop-inside! loop-worker
             loop-peers loop-turns loop-thread loop-root set-loop-root!
             loop-poller loop-events loop-failed loop-slots set-loop-slots!
-            set-loop-drowsy!
-            loop-count loop-fluid loop-tag task-tag
+            set-loop-drowsy! loop-read-waiter set-loop-read-waiter!
+            loop-fluid loop-tag task-tag
             loop-here? loop-post! enqueue! run-batch! run-inbox!
             current-loop current-task in-task?
             make-task task? task-name task-loop task-interrupt
             set-task-interrupt! task-scope set-task-scope! task-state
             set-task-state! task-ended? task-result set-task-result! task-group task-node
             set-task-node! task-watchers task-on-end task-parked
-            task-start! task-ready! suspend! check-interrupt can-wait?
+            task-start! task-ready! leave! suspend! check-interrupt can-wait?
             check-can-wait pause!
             set-task-parked! wake-entry! add-entry! remove-entry!
             set-entry-methods!))
@@ -35,43 +35,47 @@
 ;;; false in the loop and while a continuation is taken or put back.  DROWSY? is
 ;;; true from before the loop looks whether it may sleep until it has.  SLOTS has
 ;;; for descriptor N what waits to read (2N) and to write (2N+1): #f nothing; #t
-;;; nothing, and an edge was seen; a task, another entry, or a list of them.
+;;; nothing, and an edge was seen; a task, another entry, or a list of them.  The
+;;; tasks that are ready are in a queue of the poller.  The first seven fields are
+;;; known in guile/poller.h.
 (define-record-type <loop>
-  (%make-loop poller thread events timers inbox worker peers failed ended
-              slots queue head count current inside? turns root drowsy?)
+  (%make-loop current turns poller thread slots events inside? timers inbox
+              worker peers failed ended root drowsy? read-waiter)
   loop?
+  (current loop-current set-loop-current!)
+  (turns loop-turns set-loop-turns!)
   (poller loop-poller)
   (thread loop-thread)
+  (slots loop-slots set-loop-slots!)
   (events loop-events)
+  (inside? loop-inside? set-loop-inside!)
   (timers loop-timers)
   (inbox loop-inbox)
   (worker loop-worker)
   (peers loop-peers)
   (failed loop-failed)
   (ended loop-ended)
-  (slots loop-slots set-loop-slots!)
-  (queue loop-queue set-loop-queue!)
-  (head loop-head set-loop-head!)
-  (count loop-count set-loop-count!)
-  (current loop-current set-loop-current!)
-  (inside? loop-inside? set-loop-inside!)
-  (turns loop-turns set-loop-turns!)
   (root loop-root set-loop-root!)
-  (drowsy? loop-drowsy? set-loop-drowsy!))
+  (drowsy? loop-drowsy? set-loop-drowsy!)
+  (read-waiter loop-read-waiter set-loop-read-waiter!))
 
 ;;; CONTINUATION is the thunk that goes on with the task.  PARKED says what it
 ;;; waits for: a slot's number, a timer, another entry, or #f.  INTERRUPT is the
-;;; exception that it gets when it has to wait, or #f.
+;;; exception that it gets when it has to wait, or #f.  PORT is what it waited for
+;;; last, WANTED where it would have received.  These five are known in
+;;; guile/poller.h.
 (define-record-type <task>
-  (%make-task name loop continuation group parked interrupt scope state result
+  (%make-task continuation parked interrupt port wanted name loop group scope state result
               node watchers on-end)
   task?
-  (name task-name)
-  (loop task-loop)
   (continuation task-continuation set-task-continuation!)
-  (group task-group)
   (parked task-parked set-task-parked!)
   (interrupt task-interrupt set-task-interrupt!)
+  (port task-port)
+  (wanted task-wanted)
+  (name task-name)
+  (loop task-loop)
+  (group task-group)
   (scope task-scope set-task-scope!)
   (state task-state set-task-state!)
   (result task-result set-task-result!)
@@ -92,7 +96,7 @@
 ;;; Thread-local, so that a thread started by a task is not taken for the loop's.
 (define loop-fluid (make-thread-local-fluid #f))
 
-(define (current-loop)
+(define-inlinable (current-loop)
   "Return the loop that runs in this thread, or #f."
   (fluid-ref loop-fluid))
 
@@ -107,49 +111,30 @@
 (define* (make-loop failed ended #:key (worker 0) (peers (vector #f)))
   "Return a loop for the calling thread.  (FAILED exception) is called when an
 exception arises outside of tasks, (ENDED task state result) when a task ends."
-  (%make-loop (%poller-open) (current-thread)
-              (make-bytevector (* event-size events-at-once)) (make-timers)
-              (make-atomic-box '()) worker peers failed ended
-              (make-vector 128 #f) (make-vector 64 #f) 0 0 #f #f 0 #f #f))
+  (%make-loop #f 0 (%poller-open) (current-thread) (make-vector 128 #f)
+              (make-bytevector (* event-size events-at-once)) #f (make-timers)
+              (make-atomic-box '()) worker peers failed ended #f #f #f))
 
 (define (loop-here? loop)
   "Is this the thread of LOOP?"
   (eq? (current-thread) (loop-thread loop)))
 
-;;; The run queue, a ring.
+;;; The tasks that are ready.
 
-;;; A signal's handler may come in at any call, so the ring is changed between
-;;; calls only.
 (define (enqueue! loop task)
-  (when (= (loop-count loop) (vector-length (loop-queue loop)))
-    (grow-queue! loop))
-  (let* ((queue (loop-queue loop))
-         (count (loop-count loop))
-         (mask (- (vector-length queue) 1)))
-    (vector-set! queue (logand (+ (loop-head loop) count) mask) task)
-    (set-loop-count! loop (+ count 1))
-    ;; A handler came in after the loop had found nothing to run.
-    (when (loop-drowsy? loop)
-      (%poller-wake (loop-poller loop)))))
+  (%task-push! (loop-poller loop) task)
+  ;; A signal's handler came in after the loop had found nothing to run.
+  (when (loop-drowsy? loop)
+    (%poller-wake (loop-poller loop))))
 
-(define (grow-queue! loop)
-  (let* ((old (loop-queue loop))
-         (size (vector-length old))
-         (new (make-vector (* 2 size) #f))
-         (head (loop-head loop)))
-    (vector-move-left! old head size new 0)
-    (vector-move-left! old 0 head new (- size head))
-    (set-loop-queue! loop new)
-    (set-loop-head! loop 0)))
-
-(define (dequeue! loop)
-  (let* ((queue (loop-queue loop))
-         (head (loop-head loop))
-         (task (vector-ref queue head)))
-    (vector-set! queue head #f)
-    (set-loop-head! loop (logand (+ head 1) (- (vector-length queue) 1)))
-    (set-loop-count! loop (- (loop-count loop) 1))
-    task))
+(define (run-batch! loop)
+  "Run the tasks that are ready now."
+  (let ((poller (loop-poller loop)))
+    (%tasks-begin! poller)
+    (let next ((task (%task-pop! poller)))
+      (when task
+        (run-task! loop task)
+        (next (%task-pop! poller))))))
 
 ;;; Calls from elsewhere.
 
@@ -170,15 +155,14 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
 
 (define (make-task loop name thunk group scope watchers on-end)
   "Return a task of LOOP that will call THUNK."
-  (%make-task name loop
-              (lambda ()
+  (%make-task (lambda ()
                 (let ((task (loop-current loop)))
                   (set-loop-inside! loop #t)
                   (call-with-values thunk
                     (lambda results
                       (check-same task)
                       ((loop-ended loop) task 'done results)))))
-              group #f #f scope 'ready #f #f watchers on-end))
+              #f #f #f #f name loop group scope 'ready #f #f watchers on-end))
 
 (define (check-same task)
   (unless (eq? task (current-task))
@@ -191,24 +175,41 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
   (enqueue! (task-loop task) task))
 
 ;;; K is a continuation whose whole stack begins at the prompt here, so calling
-;;; it as the thunk spares a closure for each turn.
+;;; it as the thunk spares a closure for each turn.  When the prompt is left, the
+;;; task that runs may be another one than TASK.
 (define (run-task! loop task)
   (set-loop-current! loop task)
   (set-loop-turns! loop (+ (loop-turns loop) 1))
   (call-with-prompt task-tag (task-continuation task)
     (lambda (k failure)
-      (if failure
-          (begin
-            (set-loop-inside! loop #f)
-            ((loop-ended loop) (loop-current loop) 'failed failure))
-          (set-task-continuation! (loop-current loop) k))))
+      (cond (failure
+             (set-loop-inside! loop #f)
+             ((loop-ended loop) (loop-current loop) 'failed failure))
+            (k (set-task-continuation! (loop-current loop) k)))))
   (set-loop-inside! loop #f)
   (set-loop-current! loop #f))
 
+;;; Leave the running task until PORT may be ready, or until something else wakes
+;;; it if that is #f; where it takes more to wait for PORT, call OTHERWISE.  A task
+;;; is taken up again outside of itself.
+;;;
+;;; Not to be inlined: what comes after the abort is the caller's, and so the
+;;; frame of this procedure is all that %task-wait has to leave out.  When that has
+;;; gone on with another task it does not return until this one goes on; else it has
+;;; filled the continuation of this one anew, and the abort takes none, or it has
+;;; done nothing.
+(define leave! #f)
+(set! leave!
+      (lambda (loop port direction otherwise)
+        (let ((parked (%task-wait loop port direction)))
+          (cond ((eq? parked #t) (abort-to-prompt task-tag #f))
+                (parked (otherwise loop port direction))))))
+
+(%task-init! <task> task-tag leave!)
+
 (define-inlinable (suspend! loop)
   "Take the continuation of the running task and leave it."
-  (set-loop-inside! loop #f)
-  (abort-to-prompt task-tag #f)
+  (leave! loop #f 0 #f)
   (set-loop-inside! loop #t))
 
 (define-inlinable (check-interrupt task)
@@ -241,11 +242,6 @@ The caller looks at the interrupt."
     (if (loop-here? loop)
         (ready)
         (loop-post! loop ready))))
-
-(define (run-batch! loop count)
-  (when (positive? count)
-    (run-task! loop (dequeue! loop))
-    (run-batch! loop (- count 1))))
 
 ;;; What waits for a descriptor.
 

@@ -10,6 +10,7 @@
   #:use-module (sockport primitive)
   #:use-module (sockport timer)
   #:export (wait-for
+            wait-here
             port-slot
             loop-forget!
             loop-run-until!
@@ -20,18 +21,14 @@
 (define POLLOUT 4)
 (define event-size 8)
 
+;;; For what %poller-wait leaves, more than one task say.
 (define (edge! loop slot)
   (let* ((slots (loop-slots loop))
          (entry (vector-ref slots slot)))
-    (cond ((task? entry)
-           (vector-set! slots slot #f)
-           (wake-entry! loop entry))
-          ((or (not entry) (eq? entry #t))
-           (vector-set! slots slot #t))
-          (else
-           (vector-set! slots slot #f)
-           (unless (wake-entry! loop entry)
-             (vector-set! slots slot #t))))))
+    (vector-set! slots slot #f)
+    (unless (and entry (not (eq? entry #t))
+                 (wake-entry! loop entry))
+      (vector-set! slots slot #t))))
 
 (define (grow-slots! loop size)
   (let* ((old (loop-slots loop))
@@ -81,9 +78,22 @@
           (answer (armed loop answer direction))
           (else #f))))
 
+;;; A signal's handler may wait where no task runs, or one is being put back.
+(define-inlinable (wait-here loop port direction)
+  "As wait-for, in the thread of LOOP."
+  (let ((task (loop-current loop)) (inside? (loop-inside? loop)))
+    (leave! loop port direction wait-in-full)
+    (set-loop-inside! loop inside?)
+    (when task (check-interrupt task))))
+
 (define (wait-for loop port direction)
   "Suspend the task that runs until PORT can be read (DIRECTION 0) or written (1),
 or is worth another attempt."
+  (if (eq? loop (current-loop))
+      (wait-here loop port direction)
+      (wait-in-full loop port direction)))
+
+(define (wait-in-full loop port direction)
   (let ((task (loop-current loop)))
     (cond ((not (and task (loop-here? loop)
                      (suspendable-continuation? task-tag)))
@@ -119,24 +129,22 @@ or is worth another attempt."
       (when (positive? left)
         (let ((slot (* 2 (bytevector-s32-native-ref events at)))
               (ready (bytevector-u32-native-ref events (+ at 4))))
-          (when (< slot (vector-length (loop-slots loop)))
-            (when (odd? ready) (edge! loop slot))
-            (when (logtest 2 ready) (edge! loop (+ slot 1)))))
+          (when (odd? ready) (edge! loop slot))
+          (when (logtest 2 ready) (edge! loop (+ slot 1))))
         (next (+ at event-size) (- left 1))))))
 
 (define (timeout-ns loop)
   (let ((next (timers-next (loop-timers loop))))
-    (cond ((positive? (loop-count loop)) 0)
+    (cond ((positive? (%tasks-ready (loop-poller loop))) 0)
           (next (max 0 (- next (monotonic-ns))))
           (else -1))))
 
 (define (turn! loop)
-  (run-batch! loop (loop-count loop))
+  (run-batch! loop)
   (run-inbox! loop)
   (when (loop-root loop)
     (set-loop-drowsy! loop #t)
-    (let ((count (%poller-wait (loop-poller loop) (loop-events loop)
-                               (timeout-ns loop))))
+    (let ((count (%poller-wait loop (timeout-ns loop))))
       (set-loop-drowsy! loop #f)
       (dispatch-events! loop count))
     (when (timers-next (loop-timers loop))

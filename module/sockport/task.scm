@@ -54,7 +54,8 @@
   (delay (begin (add-close-watcher! forget-port) #t)))
 
 (define (run-loop loop)
-  (parameterize ((current-read-waiter (lambda (port) (wait-for loop port 0)))
+  (set-loop-read-waiter! loop (lambda (port) (wait-for loop port 0)))
+  (parameterize ((current-read-waiter (loop-read-waiter loop))
                  (current-write-waiter (lambda (port) (wait-for loop port 1))))
     (core-dynamic-wind
       (lambda () (update-loops! (lambda (loops) (cons loop loops))))

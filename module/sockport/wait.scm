@@ -11,7 +11,9 @@
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (sockport fibers)
+  #:use-module (sockport loop)
   #:use-module (sockport primitive)
+  #:use-module (sockport slot)
   #:export (wait-readable
             wait-writable
             wait-shortly
@@ -46,7 +48,7 @@
   (scm-error 'system-error (symbol->string who) "~A"
              (list (strerror errno)) (list errno)))
 
-(define (check-open port who)
+(define-inlinable (check-open port who)
   "Raise EBADF for WHO if PORT was closed while WHO was waiting for it, else #t."
   (when (port-closed? port)
     (scm-error 'system-error (symbol->string who)
@@ -76,14 +78,15 @@
         ;; A thread that inherited the waiter from a fiber.
         (else (%wait port events #f who))))
 
-;;; The shortest way into a scheduler that was met before: what is on the stack
-;;; there is copied each time a task is suspended.  AGAIN when PORT is readable,
-;;; OTHERWISE if it has to be waited for in full.
+;;; The shortest way to wait in a task of ours: what is on the stack there is copied
+;;; each time it is suspended.  AGAIN when PORT is readable, OTHERWISE if it has to
+;;; be waited for in full.
 (define-syntax-rule (wait-shortly port who otherwise again)
-  (let ((waiter (fluid-ref read-waiter)))
-    (if (and (eq? waiter known-waiter)
-             (not (eq? (waiter port) 'errors)))
+  (let ((loop (current-loop)))
+    (if (and loop
+             (eq? (fluid-ref read-waiter) (loop-read-waiter loop)))
         (begin
+          (wait-here loop port 0)
           (check-open port who)
           again)
         otherwise)))

@@ -1,0 +1,9 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; The tests of tasks where Guile takes and calls every continuation, as it does
+;;; with another release of Guile than the one that this was built for.
+
+(use-modules (sockport primitive))
+
+(%task-init! (@@ (sockport loop) <task>) (@@ (sockport loop) task-tag) #f)
+
+(load "task.scm")

@@ -1,0 +1,182 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Going from one task to the next: each finds what it had, whatever its stack
+;;; holds and whatever else goes on, and nothing is allocated for it.
+
+(use-modules (harness)
+             (harness socket)
+             (harness task)
+             (ice-9 control)
+             (ice-9 match)
+             (ice-9 threads)
+             (rnrs bytevectors)
+             (sockport)
+             (srfi srfi-1)
+             (system base compile)
+             (system vm vm))
+
+(test-begin "task-switch")
+
+;;; Waiting, in two ways, at the bottom of DEPTH calls that each add something.
+(define (wait-deep depth wait)
+  (if (zero? depth)
+      (begin (wait) 0)
+      (let ((rest (wait-deep (- depth 1) wait)))
+        (+ depth rest))))
+
+(define (sum-to n) (/ (* n (+ n 1)) 2))
+
+(define (echo-once near far buffer byte)
+  (bytevector-u8-set! buffer 0 byte)
+  (send far buffer 0 0 1)
+  (unless (= 1 (recv! near buffer)) (error "nothing came"))
+  (unless (= byte (bytevector-u8-ref buffer 0)) (error "something else came")))
+
+(define parameter (make-parameter 'none))
+
+;;; Ways to call THUNK with something bound, or not.
+(define (bindings id)
+  (list (lambda (thunk) (thunk))
+        (lambda (thunk)
+          (parameterize ((parameter id))
+            (let ((result (thunk)))
+              (unless (eqv? id (parameter)) (error "another's parameter"))
+              result)))
+        (lambda (thunk)
+          (let/ec return (return (thunk))))
+        (lambda (thunk)
+          (with-exception-handler error thunk #:unwind? #t))
+        (lambda (thunk)
+          (with-deadline 100 thunk))
+        (lambda (thunk)
+          (let ((inside 0))
+            (define result
+              (dynamic-wind (lambda () (set! inside (+ inside 1)))
+                            thunk
+                            (lambda () (set! inside (- inside 1)))))
+            (unless (zero? inside) (error "wound twice"))
+            result))))
+
+(define (random-walk id rounds)
+  "Return the number of rounds in which what was computed was right."
+  (let ((state (seed->random-state id)) (pair (pair-of-sockets))
+        (buffer (make-bytevector 100)))
+    (define (wait)
+      (match (random 3 state)
+        (0 (task-yield))
+        (1 (echo-once (car pair) (cdr pair) buffer (modulo id 256)))
+        (2 (sleep 0.0001))))
+    (define right
+      (let loop ((left rounds) (right 0))
+        (if (zero? left)
+            right
+            (let ((depth (random 40 state))
+                  (bind (list-ref (bindings id) (random 6 state))))
+              (loop (- left 1)
+                    (if (= (sum-to depth)
+                           (bind (lambda () (wait-deep depth wait))))
+                        (+ right 1)
+                        right))))))
+    (close-port (car pair))
+    (close-port (cdr pair))
+    right))
+
+(define (pair-of-sockets) (socketpair AF_UNIX SOCK_STREAM 0))
+
+(define (walks tasks rounds)
+  (in-tasks
+   (map join
+        (map (lambda (id) (spawn (lambda () (random-walk id rounds))))
+             (iota tasks)))))
+
+(test-case "each task finds its own"
+  (test-equal "alone" '(200) (walks 1 200))
+  (test-equal "two" '(200 200) (walks 2 200))
+  (test-equal "many" (make-list 100 60) (walks 100 60)))
+
+(test-case "while threads collect garbage"
+  (let* ((stop? #f)
+         (threads (map (lambda (i)
+                         (call-with-new-thread
+                          (lambda ()
+                            (let loop ((kept '()))
+                              (unless stop?
+                                (when (zero? i) (gc))
+                                (loop (make-list 1000 i)))))))
+                       (iota 2)))
+         (result (walks 50 60)))
+    (set! stop? #t)
+    (for-each join-thread threads)
+    (test-equal "many" (make-list 50 60) result)))
+
+;;; As a debugger does; then nothing runs as machine code until it is taken away.
+(define (toggle-hook! times)
+  (define (hook . args) #f)
+  (let loop ((left times))
+    (unless (zero? left)
+      (vm-add-abort-hook! hook)
+      (set-vm-trace-level! (+ (vm-trace-level) 1))
+      (task-yield)
+      (set-vm-trace-level! (- (vm-trace-level) 1))
+      (vm-remove-abort-hook! hook)
+      (task-yield)
+      (loop (- left 1)))))
+
+(test-case "while a debugger's hook comes and goes"
+  (test-equal "many" (make-list 20 60)
+    (in-tasks
+     (let ((hooks (spawn (lambda () (toggle-hook! 200))))
+           (all (map (lambda (id) (spawn (lambda () (random-walk id 60))))
+                     (iota 20))))
+       (join hooks)
+       (map join all)))))
+
+(define (allocated thunk)
+  (let ((before (assq-ref (gc-stats) 'heap-total-allocated)))
+    (thunk)
+    (- (assq-ref (gc-stats) 'heap-total-allocated) before)))
+
+(define (compiled expression)
+  (compile expression #:env (current-module)))
+
+;;; Answer each byte with one; FIRST? begins.
+(define play
+  (compiled
+   '(lambda (sock rounds first?)
+      (let ((buffer (make-bytevector 1)))
+        (when first? (send sock buffer))
+        (let loop ((left rounds))
+          (unless (zero? left)
+            (recv! sock buffer)
+            (send sock buffer)
+            (loop (- left 1))))))))
+
+(define yield-often
+  (compiled
+   '(lambda (rounds)
+      (let loop ((left rounds))
+        (unless (zero? left)
+          (task-yield)
+          (loop (- left 1)))))))
+
+(test-case "nothing is allocated"
+  (define rounds 20000)
+  (define (bytes-each . thunks)
+    (in-tasks
+     (let ((bytes (allocated
+                   (lambda ()
+                     (for-each join (map spawn thunks))))))
+       (/ bytes rounds 1.))))
+  (let ((pair (pair-of-sockets)))
+    ;; The tasks themselves, and what the compiler makes, are in it.
+    (test-assert "by waiting for a socket"
+      (< (bytes-each (lambda () (play (car pair) rounds #t))
+                     (lambda () (play (cdr pair) rounds #f)))
+         8))
+    (close-port (car pair))
+    (close-port (cdr pair)))
+  (test-assert "by yielding"
+    (< (bytes-each (lambda () (yield-often rounds))
+                   (lambda () (yield-often rounds)))
+       8)))
+
+(test-end "task-switch")
