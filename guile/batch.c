@@ -277,6 +277,8 @@ batch_receive (SCM batch, SCM sock, SCM flags)
   const struct holder *holder = holder_of (batch, who);
   int fd = scm_skp__fd (sock, 2, who);
   int bits = scm_skp__flags (flags, 0, 3, who);
+  if (!(bits & MSG_DONTWAIT) && scm_skp__turn_over ())
+    return SCM_BOOL_F;
   int n = skp_batch_recv (holder->batch, fd, bits);
   scm_remember_upto_here_1 (batch);
   if (n == -EAGAIN && !(bits & MSG_DONTWAIT))
@@ -300,6 +302,11 @@ batch_send (SCM batch, SCM sock, SCM flags, SCM start)
   skp_batch_datagrams (holder->batch, &count);
   if (!SCM_UNBNDP (start))
     from = (size_t)scm_skp__integer (start, 0, (int64_t)count, 4, who);
+  if (!(bits & MSG_DONTWAIT) && scm_skp__turn_over ())
+    {
+      holder->error = -EAGAIN;
+      return SCM_I_MAKINUM (-1);
+    }
   int n = skp_batch_send (holder->batch, fd, from, bits, &holder->error);
   scm_remember_upto_here_1 (batch);
   return SCM_I_MAKINUM (holder->error ? -n - 1 : n);

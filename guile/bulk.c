@@ -28,6 +28,8 @@ send_file (SCM out, SCM in, SCM count, SCM offset)
   int64_t at = scm_is_false (offset)
                    ? 0
                    : scm_skp__integer (offset, 0, FILE_MOST, 4, who);
+  if (scm_skp__turn_over ())
+    return SCM_BOOL_F;
   scm_skp__mode_lock ();
   ssize_t n = skp_bulk_send_file (to, from, scm_is_false (offset) ? NULL : &at,
                                   (size_t)size);
@@ -41,6 +43,8 @@ splice_some (SCM out, SCM in, SCM count)
   static const char who[] = "splice";
   int to = scm_skp__fd (out, 1, who), from = scm_skp__fd (in, 2, who);
   int64_t size = scm_skp__integer (count, 0, FILE_MOST, 3, who);
+  if (scm_skp__turn_over ())
+    return SCM_BOOL_F;
   scm_skp__mode_lock ();
   ssize_t n = skp_bulk_splice (to, from, (size_t)size);
   scm_skp__mode_unlock ();

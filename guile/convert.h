@@ -221,6 +221,38 @@ struct scm_skp__hints
   size_t count;
 };
 
+/* A task that never has to wait shall not keep its thread from the others: of
+   so many attempts, the last is answered as if it had to wait, and then waiting
+   is letting the others run.  LEFT is 0 where no loop runs.  */
+#define SCM_SKP__TURN 32
+struct scm_skp__turn
+{
+  unsigned left;
+  int over;
+};
+
+extern __thread struct scm_skp__turn scm_skp__turn
+    __attribute__ ((tls_model ("initial-exec")));
+
+/* For the beginning of an attempt: is the turn over?  */
+static inline int
+scm_skp__turn_over (void)
+{
+  if (!scm_skp__turn.left || --scm_skp__turn.left)
+    return 0;
+  scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN, .over = 1 };
+  return 1;
+}
+
+/* For those who wait: was it the turn that was over?  */
+static inline int
+scm_skp__turn_was_over (void)
+{
+  int over = scm_skp__turn.over;
+  scm_skp__turn.over = 0;
+  return over;
+}
+
 /* Where the last attempt that would have had to wait wanted to receive: nothing
    that is relied on.  */
 extern __thread const char *scm_skp__wanted

@@ -252,6 +252,8 @@ send_try (SCM sock, SCM buffers, SCM address, SCM control, SCM flags, SCM skip)
 {
   struct call call;
   send_begin (&call, sock, buffers, address, control, flags, skip);
+  if (!call.instant && scm_skp__turn_over ())
+    return SCM_BOOL_F;
   ssize_t n = send_now (&call);
   if (would_block (&call, n))
     return SCM_BOOL_F;
@@ -342,6 +344,8 @@ receive_try (SCM sock, SCM buffers, SCM flags, SCM control_size, SCM skip)
 {
   struct call call;
   receive_begin (&call, sock, buffers, flags, control_size, skip);
+  if (!call.instant && scm_skp__turn_over ())
+    return SCM_BOOL_F;
   ssize_t n = receive_now (&call);
   if (would_block (&call, n))
     return SCM_BOOL_F;

@@ -17,6 +17,7 @@
 
 __thread struct scm_skp__hints scm_skp__hints;
 __thread const char *scm_skp__wanted;
+__thread struct scm_skp__turn scm_skp__turn;
 
 /* Other threads wake a poller and forget ports; under this lock, what they look
    into neither ends nor moves.  Nothing allocates or throws while it is held.
@@ -51,7 +52,10 @@ release (struct loop_poller *p)
   close (p->pipe[0]);
   close (p->pipe[1]);
   if (scm_skp__hints.hint == hints)
-    scm_skp__hints = (struct scm_skp__hints){ NULL, 0 };
+    {
+      scm_skp__hints = (struct scm_skp__hints){ NULL, 0 };
+      scm_skp__turn = (struct scm_skp__turn){ 0, 0 };
+    }
   free (hints);
 }
 

@@ -78,8 +78,23 @@ scm_skp__set_field (SCM record, size_t field, SCM value)
   SCM_STRUCT_SLOT_SET (record, field, value);
 }
 
-/* An edge was seen for SLOT of LOOP: a task that waits there alone goes on.  0 if
-   something else has to.  */
+/* An edge was seen for SLOT of LOOP: a task that waits there alone goes on.  0
+   if something else has to.  */
 int scm_skp__edge (SCM loop, size_t slot);
+
+/* The first task of Q, which is taken from there and not empty.  */
+SCM scm_skp__task_pop (struct scm_skp__queue *q);
+
+/* TAG is that of the prompts of tasks, PROC the procedure that leaves one; if
+   that is none, nothing here is done but by Guile.  */
+void scm_skp__leave_by (SCM tag, SCM proc);
+
+/* Can the task that runs in THREAD be left here?  0 if it is not known.  */
+int scm_skp__can_leave (SCM thread);
+
+/* Leave the running task of LOOP, for PROC.  If its continuation could be
+   filled anew, the abort that follows takes none; and if another task is ready,
+   that goes on instead of what follows.  */
+void scm_skp__leave (SCM loop);
 
 #endif /* SCM_SKP_POLLER_H */

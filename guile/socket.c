@@ -169,6 +169,12 @@ accept_try (SCM pair, SCM sock, SCM flags)
   return pair;
 }
 
+static SCM
+accept_in_turn (SCM pair, SCM sock, SCM flags)
+{
+  return scm_skp__turn_over () ? SCM_BOOL_F : accept_try (pair, sock, flags);
+}
+
 static int
 nonblocking (SCM sock, const char *who)
 {
@@ -336,7 +342,7 @@ scm_skp__init_socket (void)
     { "%shutdown", 2, 0, 0, scm_skp_shutdown },
     { "bind", 2, 1, 1, scm_skp_bind },
     { "listen", 2, 0, 0, scm_skp_listen },
-    { "%accept", 2, 1, 0, accept_try },
+    { "%accept", 2, 1, 0, accept_in_turn },
     { "%connect", 2, 1, 1, connect_try },
     { "%connect-result", 1, 0, 0, connect_result },
     { "getsockname", 1, 0, 0, scm_skp_getsockname },

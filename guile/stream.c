@@ -12,6 +12,8 @@ static SCM
 file_read (SCM port, SCM buffer, SCM start, SCM count)
 {
   signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
+  if (scm_skp__turn_over ())
+    return SCM_BOOL_F;
   return scm_skp__count (skp_stream_read (SCM_FPORT_FDES (port), bytes,
                                           (size_t)SCM_I_INUM (count)),
                          "fport_read");
@@ -21,6 +23,8 @@ static SCM
 file_write (SCM port, SCM buffer, SCM start, SCM count)
 {
   signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
+  if (scm_skp__turn_over ())
+    return SCM_BOOL_F;
   return scm_skp__count (skp_stream_write (SCM_FPORT_FDES (port), bytes,
                                            (size_t)SCM_I_INUM (count)),
                          "fport_write");

@@ -81,6 +81,8 @@ answer (const struct transfer *t, ssize_t n, int unfinished)
 static inline SCM
 receive_try (struct transfer *t)
 {
+  if (!t->instant && scm_skp__turn_over ())
+    return SCM_BOOL_F;
   ssize_t n = receive_now (t, 0);
   scm_remember_upto_here_2 (t->sock, t->buffer);
   if (n > 0 && !SCM_BYTEVECTOR_P (t->buffer))
@@ -91,6 +93,8 @@ receive_try (struct transfer *t)
 static inline SCM
 send_try (struct transfer *t)
 {
+  if (!t->instant && scm_skp__turn_over ())
+    return SCM_BOOL_F;
   ssize_t n = send_now (t, 0);
   scm_remember_upto_here_2 (t->sock, t->buffer);
   return answer (t, n, n > 0 && (size_t)n < t->slice.size);

@@ -287,6 +287,8 @@ block (SCM port, SCM events, SCM who)
 {
   char text[32];
   int bits = (int)scm_skp__integer (events, 0, INT16_MAX, 2, "wait");
+  if (scm_skp__turn_was_over ())
+    return SCM_BOOL_T;
   int ready = scm_skp__block (port, bits, who_to (who, text, sizeof text));
   return scm_from_bool (ready != SCM_SKP__ERRORS);
 }

@@ -103,6 +103,11 @@ or is worth another attempt."
           ((task-interrupt task)
            (unless (%poller-doubt port)
              (check-interrupt task)))
+          ;; It may be readable: nothing would tell.
+          ((%turn-was-over?)
+           (enqueue! loop task)
+           (suspend! loop)
+           (check-interrupt task))
           (else
            (let ((slot (port-slot loop port direction)))
              (when slot

@@ -136,7 +136,8 @@ waited for."
 (define millisecond 1000000)
 
 (define* (look-again-waiter port who #:optional (wait wait-writable))
-  "Return a thunk that lets some time pass, more each time it is called: the way
+  "Return a thunk that lets some time pass, more each time it is called, and none
+the first time, when it may have been a task's turn that was over: the way
 to wait for what no event tells, a UNIX socket whose queue is full.  It raises
 EAGAIN when PORT must not wait or its SO_SNDTIMEO, of wait-readable its SO_RCVTIMEO,
 has passed."
@@ -146,12 +147,14 @@ has passed."
                                          POLLIN
                                          POLLOUT)
                                      who)))
-        (pause millisecond))
+        (pause 0))
     (lambda ()
       (when (and limit (>= (monotonic-ns) limit))
         (raise-errno who EAGAIN))
-      (wait-awhile port who pause)
-      (set! pause (min (* 2 pause) (* 64 millisecond))))))
+      (unless (zero? pause)
+        (wait-awhile port who pause))
+      (set! pause (max millisecond
+                       (min (* 2 pause) (* 64 millisecond)))))))
 
 ;;; Waiters that end a thread's wait early, at a deadline say, without being a
 ;;; scheduler: nothing else can run in that thread meanwhile.

@@ -55,4 +55,49 @@
         (kill (peer-pid peer) SIGTERM)
         (test-equal "ends at SIGTERM" 0 (peer-status peer))))))
 
+;;; The limit of descriptors, raised as far as may be, and what is free below it.
+(define (free-descriptors)
+  (call-with-values (lambda () (getrlimit 'nofile))
+    (lambda (soft hard)
+      (setrlimit 'nofile hard hard)
+      (- hard 100))))
+
+(define (resident-kib pid)
+  (call-with-input-file (format #f "/proc/~a/status" pid)
+    (lambda (port)
+      (let next ((line (read-line port)))
+        (if (string-prefix? "VmRSS:" line)
+            (string->number (second (string-tokenize line)))
+            (next (read-line port)))))))
+
+;;; Ask on all SOCKS before any answer is read, so that all are active at once.
+(define (all-answer? socks)
+  (for-each (lambda (sock) (send sock "abcdefgh")) socks)
+  (let ((answer (make-bytevector 8)))
+    (every (lambda (sock) (eqv? 8 (recv! sock answer MSG_WAITALL))) socks)))
+
+(test-case "ten thousand connections"
+  (let ((count (min 10000 (free-descriptors))))
+    (call-with-peer command
+      (lambda (peer)
+        (let* ((port (last (map string->number
+                                (string-tokenize (read-line (peer-output peer))
+                                                 char-set:digit))))
+               (pid (peer-pid peer))
+               (before (resident-kib pid)))
+          (with-deadline 60
+            (lambda ()
+              (let ((socks (map (lambda (_) (connected port)) (iota count))))
+                (test-assert "all are answered" (all-answer? socks))
+                (let ((once (resident-kib pid)))
+                  (format #t "# ~a connections, ~,1f KiB each~%" count
+                          (/ (- once before) count 1.))
+                  (test-assert "little memory each"
+                    (< (/ (- once before) count) 16))
+                  (test-assert "again and again"
+                    (every (lambda (_) (all-answer? socks)) (iota 20)))
+                  (test-assert "memory stays as it is"
+                    (< (- (resident-kib pid) once) (* count 1/2))))
+                (for-each close-port socks)))))))))
+
 (test-end "example-echo")

@@ -5,6 +5,7 @@
 (use-modules (harness)
              (harness socket)
              (harness task)
+             (ice-9 binary-ports)
              (ice-9 control)
              (ice-9 match)
              (ice-9 threads)
@@ -129,6 +130,85 @@
                      (iota 20))))
        (join hooks)
        (map join all)))))
+
+;;; Things to do for ever, none of which ever has to wait.
+(define (tireless near far zero)
+  (let* ((buffer (make-bytevector 100))
+         (batch (make-batch 1 100))
+         (out (make-batch 1 100)))
+    (batch-add! out buffer)
+    (list
+     (cons "recv! and send"
+           (lambda () (send far buffer) (recv! near buffer)))
+     (cons "recvfrom! and send"
+           (lambda () (send far buffer) (recvfrom! near buffer)))
+     (cons "recvmsg! and sendmsg"
+           (lambda () (sendmsg far buffer) (recvmsg! near buffer)))
+     (cons "batches"
+           (lambda () (batch-send! out far) (batch-receive! batch near)))
+     (cons "Guile's own"
+           (lambda () (get-bytevector-n zero 10))))))
+
+(test-case "a task that never has to wait"
+  (let* ((pair (socketpair AF_UNIX SOCK_DGRAM 0))
+         (zero (open "/dev/zero" (logior O_RDWR O_NONBLOCK)))
+         (tasks (tireless (car pair) (cdr pair) zero)))
+    (setvbuf zero 'none)
+    (for-each
+     (match-lambda
+       ((name . once)
+        (let ((rounds 0))
+          (test-equal (string-append name ": ends at its deadline") 'late
+            (in-tasks
+             (with-deadline 0.03
+               (lambda ()
+                 (let loop () (once) (set! rounds (1+ rounds)) (loop)))
+               (const 'late))))
+          (test-assert (string-append name ": did something") (> rounds 30)))
+        (test-equal (string-append name ": lets others run") '(1 2 3)
+          (in-tasks
+           (let ((busy (spawn (lambda () (let loop () (once) (loop)))
+                              #:on-end (const #t)))
+                 (seen '()))
+             (for-each (lambda (i) (sleep 0.001) (set! seen (cons i seen)))
+                       '(3 2 1))
+             (cancel! busy)
+             seen)))
+        ;; What the last attempt left.
+        (false-if-exception
+         (recv! (car pair) (make-bytevector 100) MSG_DONTWAIT))))
+     tasks)
+    (close-port zero)
+    (close-port (car pair))
+    (close-port (cdr pair))))
+
+(define (echo-all listener)
+  (let ((sock (car (accept listener))))
+    (close-port sock)
+    (echo-all listener)))
+
+(test-case "connections that never end"
+  (test-equal "let others run" 'slept
+    (in-tasks
+     (let* ((listener (car (listen-on "127.0.0.1:0")))
+            (address (getsockname listener))
+            (server (spawn (lambda () (echo-all listener)) #:on-end (const #t)))
+            (over? #f)
+            (thread (call-with-new-thread
+                     (lambda ()
+                       (let loop ()
+                         (unless over?
+                           (let ((sock (socket AF_INET SOCK_STREAM 0)))
+                             (setsockopt sock SOL_SOCKET SO_LINGER '(1 . 0))
+                             (false-if-exception (connect sock address))
+                             (close-port sock))
+                           (loop)))))))
+       (sleep 0.05)
+       (set! over? #t)
+       (join-thread thread)
+       (cancel! server)
+       (close-port listener)
+       'slept))))
 
 (define (allocated thunk)
   (let ((before (assq-ref (gc-stats) 'heap-total-allocated)))

@@ -54,6 +54,8 @@
   (let-ports ((sock (new)))
     (send sock text)
     (shutdown sock SHUT_WR)
+    ;; An unbuffered port is read byte by byte.
+    (setvbuf sock 'block)
     (with-deadline 5 (lambda () (get-string-all sock)))))
 
 (define (codes text)

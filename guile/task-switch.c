@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Leaving a task, and going on with the next.
+
+   Guile takes a continuation by copying the stack to new memory each time.  A task
+   that waits has an old continuation, which nothing else refers to and which will
+   not be called again: if it is as large, it is filled anew instead.  And where
+   another task is ready, and neither has bound anything since the prompt of the
+   loop, its continuation is copied to the stack in exchange, as if the loop had
+   called it.
+
+   The structures are those of libguile's own headers.  They may differ in another
+   release, so the one that runs must be the one that this was built for; if it is
+   not, Guile takes and calls every continuation.  */
+
+#include "poller.h"
+
+#include <gc/gc.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fitting;
+static SCM task_tag, leaver;
+
+/* The words of a prompt on the dynamic stack, as in libguile/dynstack.c.  */
+enum prompt_word
+{
+  PROMPT_KEY,
+  PROMPT_FP,
+  PROMPT_REGISTERS = 5
+};
+
+/* The innermost prompt for tasks.  */
+static scm_t_bits *
+find_prompt (const scm_thread *thread)
+{
+  scm_t_bits *item = SCM_DYNSTACK_PREV (thread->dynstack.top);
+  while (item
+         && !(SCM_DYNSTACK_TAG_TYPE (SCM_DYNSTACK_TAG (item))
+                  == SCM_DYNSTACK_TYPE_PROMPT
+              && scm_is_eq (SCM_PACK (item[PROMPT_KEY]), task_tag)))
+    item = SCM_DYNSTACK_PREV (item);
+  return item;
+}
+
+/* Is there no C code between?  */
+static int
+can_leave (const scm_thread *thread, const scm_t_bits *prompt)
+{
+  return prompt && (jmp_buf *)prompt[PROMPT_REGISTERS] == thread->vm.registers;
+}
+
+int
+scm_skp__can_leave (SCM thread_object)
+{
+  const scm_thread *thread = SCM_I_THREAD_DATA (thread_object);
+  return fitting && can_leave (thread, find_prompt (thread));
+}
+
+#define FRAME_HEADER 3
+
+static inline int
+has_machine_code (const union scm_vm_stack_element *fp)
+{
+  return SCM_FRAME_MACHINE_RETURN_ADDRESS (fp) != NULL;
+}
+
+/* The data of the CONTINUATION of a task that can go on anywhere, or NULL.  */
+static struct scm_vm_cont *
+continuation_data (SCM continuation)
+{
+  if (!SCM_PROGRAM_P (continuation)
+      || !SCM_PROGRAM_IS_PARTIAL_CONTINUATION (continuation))
+    return NULL;
+  SCM vm_cont = SCM_PROGRAM_FREE_VARIABLE_REF (continuation, 0);
+  return SCM_VM_CONT_REWINDABLE_P (vm_cont) ? SCM_VM_CONT_DATA (vm_cont) : NULL;
+}
+
+static inline int
+binds_nothing (const scm_t_dynstack *stack)
+{
+  return SCM_DYNSTACK_TAG (SCM_DYNSTACK_FIRST (stack)) == 0;
+}
+
+/* The frame that was called within PROMPT, the oldest of a continuation: the
+   newest is FP.  */
+static union scm_vm_stack_element *
+base_frame (const struct scm_vm *vm, const scm_t_bits *prompt,
+            union scm_vm_stack_element *fp)
+{
+  union scm_vm_stack_element *end
+      = vm->stack_top - (ptrdiff_t)prompt[PROMPT_FP];
+  while (SCM_FRAME_DYNAMIC_LINK (fp) < end)
+    fp = SCM_FRAME_DYNAMIC_LINK (fp);
+  return fp;
+}
+
+/* Is what was called from the frame FP called by the procedure that leaves a
+   task?  Nothing of its frame is needed once a task goes on.  */
+static int
+called_by_leaver (const union scm_vm_stack_element *fp)
+{
+  const uint32_t *code = SCM_PROGRAM_CODE (leaver);
+  ptrdiff_t at = SCM_FRAME_VIRTUAL_RETURN_ADDRESS (fp) - code;
+  return at > 0 && at < 64;
+}
+
+/* What is bound from ITEM on, is it what OLD has bound, nothing but fluids?  */
+static int
+same_bindings (const scm_t_bits *item, const struct scm_vm_cont *old)
+{
+  const scm_t_bits *then = SCM_DYNSTACK_FIRST (old->dynstack);
+  for (;;)
+    {
+      scm_t_bits tag = SCM_DYNSTACK_TAG (item);
+      size_t words = SCM_DYNSTACK_TAG_LEN (tag);
+      if (tag != SCM_DYNSTACK_TAG (then)
+          || SCM_DYNSTACK_TAG_TYPE (tag) == SCM_DYNSTACK_TYPE_PROMPT
+          || memcmp (item, then, words * sizeof *item) != 0)
+        return 0;
+      if (!tag)
+        return 1;
+      item += words + SCM_DYNSTACK_HEADER_LEN;
+      then += words + SCM_DYNSTACK_HEADER_LEN;
+    }
+}
+
+/* Fill OLD with the continuation whose newest frame is FP, of the procedure
+   that leaves a task, and whose oldest is BASE; 0 if it does not fit.  OLD was
+   taken when that procedure had tail-called abort-to-prompt: one frame in its
+   place.  */
+static int
+refill (struct scm_vm_cont *old, const union scm_vm_stack_element *fp,
+        const union scm_vm_stack_element *base, const scm_t_bits *prompt)
+{
+  if (base - fp != old->stack_size || old->fp_offset != old->stack_size
+      || (old->mra && !has_machine_code (fp))
+      || !same_bindings (SCM_DYNSTACK_NEXT (prompt), old))
+    return 0;
+  memcpy (old->stack_bottom, fp, (size_t)old->stack_size * sizeof *fp);
+  return 1;
+}
+
+struct resumption
+{
+  struct scm_vm *vm;
+  const struct scm_vm_cont *from;
+  union scm_vm_stack_element *base;
+};
+
+/* While no collector looks at the stack.  */
+static void *
+do_resume (void *data)
+{
+  struct resumption *r = data;
+  memcpy (r->base - r->from->stack_size, r->from->stack_bottom,
+          (size_t)r->from->stack_size * sizeof *r->base);
+  r->vm->fp = r->base - r->from->fp_offset;
+  r->vm->sp = r->vm->fp - 1;
+  return NULL;
+}
+
+/* Can the continuation FROM take the place of the one on the stack, by a return
+   of the primitive that runs?  The primitive may be machine code, which returns
+   to no other.  */
+static int
+can_resume (const struct scm_vm *vm, const struct scm_vm_cont *from,
+            const union scm_vm_stack_element *base)
+{
+  return from && from->fp_offset == from->stack_size
+         && binds_nothing (from->dynstack)
+         && has_machine_code (from->stack_bottom) && has_machine_code (base)
+         && base - from->stack_size - 2 * FRAME_HEADER > vm->stack_limit;
+}
+
+/* With thousands of tasks, what one of them needs is seldom in the processor's
+   cache when it goes on, and the way there is a chain of pointers.  So each
+   step of the way is fetched ahead, while those before it in the queue run:
+   DISTANCE tasks ahead, the first step; and so on.  */
+/* Inlined, or the compiler finds that it has no effect.  */
+__attribute__ ((always_inline)) static inline void
+fetch_ahead (const struct scm_skp__queue *q)
+{
+  enum
+  {
+    STEPS = 5
+  };
+  for (size_t ahead = 1; ahead <= STEPS && ahead < q->count; ahead++)
+    {
+      SCM task = q->task[(q->head + ahead) & (q->size - 1)];
+      if (ahead == STEPS)
+        {
+          __builtin_prefetch (SCM2PTR (task));
+          continue;
+        }
+      SCM continuation = scm_skp__field (task, TASK_CONTINUATION),
+          port = scm_skp__field (task, TASK_PORT);
+      if (ahead == STEPS - 1)
+        {
+          __builtin_prefetch (SCM2PTR (continuation));
+          if (SCM_NIMP (port))
+            __builtin_prefetch (SCM2PTR (port));
+          continue;
+        }
+      if (!SCM_PROGRAM_IS_PARTIAL_CONTINUATION (continuation))
+        continue;
+      SCM vm_cont = SCM_PROGRAM_FREE_VARIABLE_REF (continuation, 0);
+      if (ahead == STEPS - 2)
+        {
+          __builtin_prefetch (SCM2PTR (vm_cont));
+          if (SCM_NIMP (port))
+            __builtin_prefetch ((void *)SCM_STREAM (port));
+          continue;
+        }
+      const struct scm_vm_cont *data = SCM_VM_CONT_DATA (vm_cont);
+      if (ahead == STEPS - 3)
+        {
+          __builtin_prefetch (data);
+          continue;
+        }
+      __builtin_prefetch (data->dynstack);
+      SCM wanted = scm_skp__field (task, TASK_WANTED);
+      if (SCM_I_INUMP (wanted))
+        {
+          const char *bytes = (const char *)NULL + SCM_I_INUM (wanted);
+          __builtin_prefetch (bytes - 1);
+          __builtin_prefetch (bytes + 63);
+        }
+      for (ptrdiff_t i = 0; i < data->stack_size; i += 8)
+        __builtin_prefetch (data->stack_bottom + i);
+    }
+}
+
+static void
+resume_next (SCM loop, struct scm_vm *vm, union scm_vm_stack_element *base)
+{
+  SCM poller = scm_skp__field (loop, LOOP_POLLER);
+  struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
+  if (!q->left)
+    return;
+  SCM next = q->task[q->head];
+  struct resumption r = { .vm = vm,
+                          .base = base,
+                          .from = continuation_data (
+                              scm_skp__field (next, TASK_CONTINUATION)) };
+  if (!can_resume (vm, r.from, base))
+    return;
+  fetch_ahead (q);
+  scm_skp__task_pop (q);
+  scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN };
+  scm_skp__set_field (loop, LOOP_CURRENT, next);
+  scm_skp__set_field (
+      loop, LOOP_TURNS,
+      SCM_I_MAKINUM (SCM_I_INUM (scm_skp__field (loop, LOOP_TURNS)) + 1));
+  GC_call_with_alloc_lock (do_resume, &r);
+}
+
+void
+scm_skp__leave (SCM loop)
+{
+  scm_thread *thread = SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD));
+  scm_t_bits *prompt = fitting ? find_prompt (thread) : NULL;
+  scm_skp__set_field (loop, LOOP_INSIDE, SCM_BOOL_F);
+  if (!prompt)
+    return;
+  struct scm_vm *vm = &thread->vm;
+  struct scm_vm_cont *old = continuation_data (
+      scm_skp__field (scm_skp__field (loop, LOOP_CURRENT), TASK_CONTINUATION));
+  union scm_vm_stack_element *fp = SCM_FRAME_DYNAMIC_LINK (vm->fp),
+                             *base = base_frame (vm, prompt, fp);
+  int refilled = old && can_leave (thread, prompt)
+                 && called_by_leaver (vm->fp) && refill (old, fp, base, prompt);
+  scm_t_bits escape = SCM_F_DYNSTACK_PROMPT_ESCAPE_ONLY,
+             tag = SCM_DYNSTACK_TAG (prompt);
+  SCM_DYNSTACK_SET_TAG (prompt, refilled ? tag | escape : tag & ~escape);
+  if (refilled && binds_nothing (old->dynstack))
+    resume_next (loop, vm, base);
+}
+
+static int
+runs_release (const char *release)
+{
+  char *running = scm_to_utf8_string (scm_version ());
+  int same = strcmp (running, release) == 0;
+  free (running);
+  return same;
+}
+
+#define STRING(x) #x
+#define RELEASE(major, minor, micro)                                           \
+  STRING (major) "." STRING (minor) "." STRING (micro)
+
+void
+scm_skp__leave_by (SCM tag, SCM proc)
+{
+  task_tag = tag;
+  leaver = proc;
+  fitting = SCM_PROGRAM_P (proc)
+            && runs_release (RELEASE (SCM_MAJOR_VERSION, SCM_MINOR_VERSION,
+                                      SCM_MICRO_VERSION));
+}
