@@ -85,9 +85,10 @@ int scm_skp__edge (SCM loop, size_t slot);
 /* The first task of Q, which is taken from there and not empty.  */
 SCM scm_skp__task_pop (struct scm_skp__queue *q);
 
-/* TAG is that of the prompts of tasks, PROC the procedure that leaves one; if
-   that is none, nothing here is done but by Guile.  */
-void scm_skp__leave_by (SCM tag, SCM proc);
+/* TAG is that of the prompts of tasks, PROC the procedure that leaves one,
+   WINDER has the code of what does nothing when a task is left or goes on.
+   Without PROC nothing here is done but by Guile.  */
+void scm_skp__leave_by (SCM tag, SCM proc, SCM winder);
 
 /* Can the task that runs in THREAD be left here?  0 if it is not known.  */
 int scm_skp__can_leave (SCM thread);

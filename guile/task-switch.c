@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* Leaving a task, and going on with the next.
 
-   Guile takes a continuation by copying the stack to new memory each time.  A task
-   that waits has an old continuation, which nothing else refers to and which will
-   not be called again: if it is as large, it is filled anew instead.  And where
-   another task is ready, and neither has bound anything since the prompt of the
-   loop, its continuation is copied to the stack in exchange, as if the loop had
-   called it.
+   Guile takes a continuation by copying the stack to new memory each time.  A
+   task that waits has an old continuation, which nothing else refers to and
+   which will not be called again: if it is as large, it is filled anew instead.
+   And where another task is ready, its continuation is copied to the stack in
+   exchange, as if the loop had called it; unless one of them is inside
+   something that has to be told, a dynamic-wind of Guile's own say.
 
-   The structures are those of libguile's own headers.  They may differ in another
-   release, so the one that runs must be the one that this was built for; if it is
-   not, Guile takes and calls every continuation.  */
+   The structures are those of libguile's own headers.  They may differ in
+   another release, so the one that runs must be the one that this was built
+   for; if it is not, Guile takes and calls every continuation.  */
 
 #include "poller.h"
 
@@ -19,15 +19,22 @@
 #include <string.h>
 
 static int fitting;
-static SCM task_tag, leaver;
+static SCM task_tag, leaver, winder;
 
 /* The words of a prompt on the dynamic stack, as in libguile/dynstack.c.  */
 enum prompt_word
 {
   PROMPT_KEY,
   PROMPT_FP,
+  PROMPT_SP,
   PROMPT_REGISTERS = 5
 };
+
+static inline scm_t_dynstack_item_type
+item_type (const scm_t_bits *item)
+{
+  return SCM_DYNSTACK_TAG_TYPE (SCM_DYNSTACK_TAG (item));
+}
 
 /* The innermost prompt for tasks.  */
 static scm_t_bits *
@@ -35,8 +42,7 @@ find_prompt (const scm_thread *thread)
 {
   scm_t_bits *item = SCM_DYNSTACK_PREV (thread->dynstack.top);
   while (item
-         && !(SCM_DYNSTACK_TAG_TYPE (SCM_DYNSTACK_TAG (item))
-                  == SCM_DYNSTACK_TYPE_PROMPT
+         && !(item_type (item) == SCM_DYNSTACK_TYPE_PROMPT
               && scm_is_eq (SCM_PACK (item[PROMPT_KEY]), task_tag)))
     item = SCM_DYNSTACK_PREV (item);
   return item;
@@ -75,12 +81,6 @@ continuation_data (SCM continuation)
   return SCM_VM_CONT_REWINDABLE_P (vm_cont) ? SCM_VM_CONT_DATA (vm_cont) : NULL;
 }
 
-static inline int
-binds_nothing (const scm_t_dynstack *stack)
-{
-  return SCM_DYNSTACK_TAG (SCM_DYNSTACK_FIRST (stack)) == 0;
-}
-
 /* The frame that was called within PROMPT, the oldest of a continuation: the
    newest is FP.  */
 static union scm_vm_stack_element *
@@ -104,24 +104,97 @@ called_by_leaver (const union scm_vm_stack_element *fp)
   return at > 0 && at < 64;
 }
 
-/* What is bound from ITEM on, is it what OLD has bound, nothing but fluids?  */
-static int
-same_bindings (const scm_t_bits *item, const struct scm_vm_cont *old)
+/* What is bound: prompts, fluids, winders.  ITEM is the first of the items of a
+   dynamic stack that a continuation has, up to the one without a tag.  */
+
+/* The offsets of prompts count from the oldest frame of a continuation, BY from
+   the top of the stack.  */
+static void
+relocate_prompts (scm_t_bits *item, ptrdiff_t by)
 {
-  const scm_t_bits *then = SCM_DYNSTACK_FIRST (old->dynstack);
-  for (;;)
-    {
-      scm_t_bits tag = SCM_DYNSTACK_TAG (item);
-      size_t words = SCM_DYNSTACK_TAG_LEN (tag);
-      if (tag != SCM_DYNSTACK_TAG (then)
-          || SCM_DYNSTACK_TAG_TYPE (tag) == SCM_DYNSTACK_TYPE_PROMPT
-          || memcmp (item, then, words * sizeof *item) != 0)
+  for (; SCM_DYNSTACK_TAG (item); item = SCM_DYNSTACK_NEXT (item))
+    if (item_type (item) == SCM_DYNSTACK_TYPE_PROMPT)
+      {
+        item[PROMPT_FP] += (scm_t_bits)by;
+        item[PROMPT_SP] += (scm_t_bits)by;
+      }
+}
+
+/* With the tag of each, and of the end.  */
+static void
+copy_items (scm_t_bits *to, const scm_t_bits *from, size_t words)
+{
+  memcpy (to - 1, from - 1, (words + 1) * sizeof *to);
+}
+
+static int
+is_winder (scm_t_bits proc)
+{
+  return SCM_PROGRAM_P (SCM_PACK (proc))
+         && SCM_PROGRAM_CODE (SCM_PACK (proc)) == SCM_PROGRAM_CODE (winder);
+}
+
+/* Are these items such that leaving and entering them calls nothing?  */
+static int
+can_exchange (const scm_t_bits *item)
+{
+  for (; SCM_DYNSTACK_TAG (item); item = SCM_DYNSTACK_NEXT (item))
+    switch (item_type (item))
+      {
+      case SCM_DYNSTACK_TYPE_PROMPT:
+        break;
+      case SCM_DYNSTACK_TYPE_DYNWIND:
+        if (!is_winder (item[0]) || !is_winder (item[1]))
+          return 0;
+        break;
+      case SCM_DYNSTACK_TYPE_WITH_FLUID:
+        if (SCM_UNBNDP (SCM_VARIABLE_REF (SCM_PACK (item[1])))
+            || scm_is_false (scm_fluid_bound_p (SCM_PACK (item[0]))))
+          return 0;
+        break;
+      default:
         return 0;
-      if (!tag)
-        return 1;
-      item += words + SCM_DYNSTACK_HEADER_LEN;
-      then += words + SCM_DYNSTACK_HEADER_LEN;
-    }
+      }
+  return 1;
+}
+
+/* What Guile does with a fluid when a continuation is left and entered.  */
+static void
+swap_fluid (const scm_t_bits *item)
+{
+  if (item_type (item) != SCM_DYNSTACK_TYPE_WITH_FLUID)
+    return;
+  SCM fluid = SCM_PACK (item[0]), box = SCM_PACK (item[1]);
+  SCM value = scm_fluid_ref (fluid);
+  scm_fluid_set_x (fluid, SCM_VARIABLE_REF (box));
+  SCM_VARIABLE_SET (box, value);
+}
+
+static void
+leave_items (scm_t_dynstack *stack, scm_t_bits *first)
+{
+  for (scm_t_bits *item = SCM_DYNSTACK_PREV (stack->top); item >= first;
+       item = SCM_DYNSTACK_PREV (item))
+    swap_fluid (item);
+  SCM_DYNSTACK_SET_TAG (first, 0);
+  stack->top = first;
+}
+
+static void
+enter_items (scm_t_dynstack *stack, const scm_t_dynstack *from, ptrdiff_t by,
+             jmp_buf *registers)
+{
+  const scm_t_bits *first = SCM_DYNSTACK_FIRST (from);
+  size_t words = (size_t)(from->top - first);
+  scm_t_bits *item = stack->top;
+  copy_items (item, first, words);
+  stack->top = item + words;
+  relocate_prompts (item, by);
+  for (; SCM_DYNSTACK_TAG (item); item = SCM_DYNSTACK_NEXT (item))
+    if (item_type (item) == SCM_DYNSTACK_TYPE_PROMPT)
+      item[PROMPT_REGISTERS] = (scm_t_bits)registers;
+    else
+      swap_fluid (item);
 }
 
 /* Fill OLD with the continuation whose newest frame is FP, of the procedure
@@ -129,14 +202,20 @@ same_bindings (const scm_t_bits *item, const struct scm_vm_cont *old)
    taken when that procedure had tail-called abort-to-prompt: one frame in its
    place.  */
 static int
-refill (struct scm_vm_cont *old, const union scm_vm_stack_element *fp,
+refill (struct scm_vm_cont *old, const scm_thread *thread,
+        const union scm_vm_stack_element *fp,
         const union scm_vm_stack_element *base, const scm_t_bits *prompt)
 {
+  scm_t_bits *saved = SCM_DYNSTACK_FIRST (old->dynstack);
+  const scm_t_bits *items = SCM_DYNSTACK_NEXT (prompt);
+  ptrdiff_t words = thread->dynstack.top - items;
   if (base - fp != old->stack_size || old->fp_offset != old->stack_size
       || (old->mra && !has_machine_code (fp))
-      || !same_bindings (SCM_DYNSTACK_NEXT (prompt), old))
+      || old->dynstack->top - saved != words)
     return 0;
   memcpy (old->stack_bottom, fp, (size_t)old->stack_size * sizeof *fp);
+  copy_items (saved, items, (size_t)words);
+  relocate_prompts (saved, base - thread->vm.stack_top);
   return 1;
 }
 
@@ -163,13 +242,16 @@ do_resume (void *data)
    of the primitive that runs?  The primitive may be machine code, which returns
    to no other.  */
 static int
-can_resume (const struct scm_vm *vm, const struct scm_vm_cont *from,
-            const union scm_vm_stack_element *base)
+can_resume (const scm_thread *thread, const struct scm_vm_cont *from,
+            const union scm_vm_stack_element *base, const scm_t_bits *items)
 {
   return from && from->fp_offset == from->stack_size
-         && binds_nothing (from->dynstack)
          && has_machine_code (from->stack_bottom) && has_machine_code (base)
-         && base - from->stack_size - 2 * FRAME_HEADER > vm->stack_limit;
+         && base - from->stack_size - 2 * FRAME_HEADER > thread->vm.stack_limit
+         && thread->dynstack.limit - items
+                >= from->dynstack->top - from->dynstack->base
+         && can_exchange (items)
+         && can_exchange (SCM_DYNSTACK_FIRST (from->dynstack));
 }
 
 /* With thousands of tasks, what one of them needs is seldom in the processor's
@@ -231,18 +313,19 @@ fetch_ahead (const struct scm_skp__queue *q)
 }
 
 static void
-resume_next (SCM loop, struct scm_vm *vm, union scm_vm_stack_element *base)
+resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
+             scm_t_bits *items)
 {
   SCM poller = scm_skp__field (loop, LOOP_POLLER);
   struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
   if (!q->left)
     return;
   SCM next = q->task[q->head];
-  struct resumption r = { .vm = vm,
+  struct resumption r = { .vm = &thread->vm,
                           .base = base,
                           .from = continuation_data (
                               scm_skp__field (next, TASK_CONTINUATION)) };
-  if (!can_resume (vm, r.from, base))
+  if (!can_resume (thread, r.from, base, items))
     return;
   fetch_ahead (q);
   scm_skp__task_pop (q);
@@ -251,6 +334,9 @@ resume_next (SCM loop, struct scm_vm *vm, union scm_vm_stack_element *base)
   scm_skp__set_field (
       loop, LOOP_TURNS,
       SCM_I_MAKINUM (SCM_I_INUM (scm_skp__field (loop, LOOP_TURNS)) + 1));
+  leave_items (&thread->dynstack, items);
+  enter_items (&thread->dynstack, r.from->dynstack, thread->vm.stack_top - base,
+               thread->vm.registers);
   GC_call_with_alloc_lock (do_resume, &r);
 }
 
@@ -267,13 +353,13 @@ scm_skp__leave (SCM loop)
       scm_skp__field (scm_skp__field (loop, LOOP_CURRENT), TASK_CONTINUATION));
   union scm_vm_stack_element *fp = SCM_FRAME_DYNAMIC_LINK (vm->fp),
                              *base = base_frame (vm, prompt, fp);
-  int refilled = old && can_leave (thread, prompt)
-                 && called_by_leaver (vm->fp) && refill (old, fp, base, prompt);
+  int refilled = old && can_leave (thread, prompt) && called_by_leaver (vm->fp)
+                 && refill (old, thread, fp, base, prompt);
   scm_t_bits escape = SCM_F_DYNSTACK_PROMPT_ESCAPE_ONLY,
              tag = SCM_DYNSTACK_TAG (prompt);
   SCM_DYNSTACK_SET_TAG (prompt, refilled ? tag | escape : tag & ~escape);
-  if (refilled && binds_nothing (old->dynstack))
-    resume_next (loop, vm, base);
+  if (refilled)
+    resume_next (loop, thread, base, SCM_DYNSTACK_NEXT (prompt));
 }
 
 static int
@@ -290,10 +376,11 @@ runs_release (const char *release)
   STRING (major) "." STRING (minor) "." STRING (micro)
 
 void
-scm_skp__leave_by (SCM tag, SCM proc)
+scm_skp__leave_by (SCM tag, SCM proc, SCM sample)
 {
   task_tag = tag;
   leaver = proc;
+  winder = sample;
   fitting = SCM_PROGRAM_P (proc)
             && runs_release (RELEASE (SCM_MAJOR_VERSION, SCM_MINOR_VERSION,
                                       SCM_MICRO_VERSION));

@@ -156,13 +156,13 @@ turn_was_over (void)
   return scm_from_bool (scm_skp__turn_was_over ());
 }
 
-/* Tell of the record type of tasks, the tag of their prompts, and the procedure
-   that calls %task-wait; without that, Guile does everything.  */
+/* Tell of the record type of tasks, the tag of their prompts, the procedure
+   that calls %task-wait (`scm_skp__leave_by'), and a winder.  */
 static SCM
-task_init (SCM type, SCM tag, SCM proc)
+task_init (SCM type, SCM tag, SCM proc, SCM winder)
 {
   task_type = type;
-  scm_skp__leave_by (tag, proc);
+  scm_skp__leave_by (tag, proc, winder);
   return SCM_UNSPECIFIED;
 }
 
@@ -170,7 +170,7 @@ void
 scm_skp__init_task (void)
 {
   static const struct scm_skp__primitive primitives[] = {
-    { "%task-init!", 3, 0, 0, task_init },
+    { "%task-init!", 4, 0, 0, task_init },
     { "%task-push!", 2, 0, 0, task_push },
     { "%task-pop!", 1, 0, 0, task_pop },
     { "%tasks-ready", 1, 0, 0, tasks_ready },

@@ -23,7 +23,7 @@
             set-task-interrupt! task-scope set-task-scope! task-state
             set-task-state! task-ended? task-result set-task-result! task-group task-node
             set-task-node! task-watchers task-on-end task-parked
-            task-start! task-ready! leave! suspend! check-interrupt can-wait?
+            task-start! task-ready! leave! suspend! winding check-interrupt can-wait?
             check-can-wait pause!
             set-task-parked! wake-entry! add-entry! remove-entry!
             set-entry-methods!))
@@ -205,7 +205,19 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
           (cond ((eq? parked #t) (abort-to-prompt task-tag #f))
                 (parked (otherwise loop port direction))))))
 
-(%task-init! <task> task-tag leave!)
+(define winder #f)
+(set! winder
+      (lambda (loop thunk)
+        (lambda ()
+          (when (loop-inside? loop) (thunk)))))
+
+(define (winding loop in thunk out)
+  "As `dynamic-wind', but IN and OUT are not called when a task of LOOP is
+suspended and resumed in THUNK."
+  (dynamic-wind (winder loop in) thunk (winder loop out)))
+
+;;; Neither inlined, so that all winders have the code of this one.
+(%task-init! <task> task-tag leave! (winder #f #f))
 
 (define-inlinable (suspend! loop)
   "Take the continuation of the running task and leave it."

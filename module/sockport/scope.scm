@@ -17,7 +17,6 @@
             scope-outermost
             trigger!
             call-in-scope
-            winding
             set-unpark-group!))
 
 ;;; TRIGGER is the exception that interrupts, or #f.  GROUP is the task group
@@ -69,14 +68,6 @@ thread."
       (update-interrupt! task)
       (when (task-interrupt task)
         (unpark! task)))))
-
-(define (winding loop in thunk out)
-  "As `dynamic-wind', but IN and OUT are not called when a task of LOOP is
-suspended and resumed in THUNK."
-  (dynamic-wind
-    (lambda () (when (loop-inside? loop) (in)))
-    thunk
-    (lambda () (when (loop-inside? loop) (out)))))
 
 (define (call-in-scope task scope thunk)
   "Call THUNK with SCOPE, whose parent is the present one, as TASK's innermost."

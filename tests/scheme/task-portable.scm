@@ -4,6 +4,6 @@
 
 (use-modules (sockport primitive))
 
-(%task-init! (@@ (sockport loop) <task>) (@@ (sockport loop) task-tag) #f)
+(%task-init! (@@ (sockport loop) <task>) (@@ (sockport loop) task-tag) #f #f)
 
 (load "task.scm")

@@ -55,6 +55,16 @@
                             thunk
                             (lambda () (set! inside (- inside 1)))))
             (unless (zero? inside) (error "wound twice"))
+            result))
+        ;; Guile's own is told of each time.
+        (lambda (thunk)
+          (let ((inside 0))
+            (define result
+              ((@ (guile) dynamic-wind)
+               (lambda () (set! inside (+ inside 1)))
+               thunk
+               (lambda () (set! inside (- inside 1)))))
+            (unless (zero? inside) (error "not unwound"))
             result))))
 
 (define (random-walk id rounds)
@@ -71,7 +81,7 @@
         (if (zero? left)
             right
             (let ((depth (random 40 state))
-                  (bind (list-ref (bindings id) (random 6 state))))
+                  (bind (list-ref (bindings id) (random 7 state))))
               (loop (- left 1)
                     (if (= (sum-to depth)
                            (bind (lambda () (wait-deep depth wait))))
@@ -230,6 +240,13 @@
             (send sock buffer)
             (loop (- left 1))))))))
 
+(define (guarded sock rounds first?)
+  (with-deadline 100
+    (lambda ()
+      (with-exception-handler raise-exception
+        (lambda () (play sock rounds first?))
+        #:unwind? #t))))
+
 (define yield-often
   (compiled
    '(lambda (rounds)
@@ -251,6 +268,10 @@
     (test-assert "by waiting for a socket"
       (< (bytes-each (lambda () (play (car pair) rounds #t))
                      (lambda () (play (cdr pair) rounds #f)))
+         8))
+    (test-assert "nor under a deadline, in a handler's reach"
+      (< (bytes-each (lambda () (guarded (car pair) rounds #t))
+                     (lambda () (guarded (cdr pair) rounds #f)))
          8))
     (close-port (car pair))
     (close-port (cdr pair)))
