@@ -291,6 +291,7 @@ void scm_skp__init_process (void);
 void scm_skp__init_socket (void);
 void scm_skp__init_stream (void);
 void scm_skp__init_task (void);
+void scm_skp__init_dynamic_stack (void);
 void scm_skp__init_structure (void);
 void scm_skp__init_transfer (void);
 void scm_skp__init_wait (void);

@@ -12,41 +12,14 @@
    another release, so the one that runs must be the one that this was built
    for; if it is not, Guile takes and calls every continuation.  */
 
+#include "dynamic-stack.h"
 #include "poller.h"
 
 #include <gc/gc.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int fitting;
-static SCM task_tag, leaver, winder;
-
-/* The words of a prompt on the dynamic stack, as in libguile/dynstack.c.  */
-enum prompt_word
-{
-  PROMPT_KEY,
-  PROMPT_FP,
-  PROMPT_SP,
-  PROMPT_REGISTERS = 5
-};
-
-static inline scm_t_dynstack_item_type
-item_type (const scm_t_bits *item)
-{
-  return SCM_DYNSTACK_TAG_TYPE (SCM_DYNSTACK_TAG (item));
-}
-
-/* The innermost prompt for tasks.  */
-static scm_t_bits *
-find_prompt (const scm_thread *thread)
-{
-  scm_t_bits *item = SCM_DYNSTACK_PREV (thread->dynstack.top);
-  while (item
-         && !(item_type (item) == SCM_DYNSTACK_TYPE_PROMPT
-              && scm_is_eq (SCM_PACK (item[PROMPT_KEY]), task_tag)))
-    item = SCM_DYNSTACK_PREV (item);
-  return item;
-}
+static SCM leaver;
 
 /* Is there no C code between?  */
 static int
@@ -59,7 +32,7 @@ int
 scm_skp__can_leave (SCM thread_object)
 {
   const scm_thread *thread = SCM_I_THREAD_DATA (thread_object);
-  return fitting && can_leave (thread, find_prompt (thread));
+  return fitting && can_leave (thread, scm_skp__find_prompt (thread));
 }
 
 #define FRAME_HEADER 3
@@ -104,99 +77,6 @@ called_by_leaver (const union scm_vm_stack_element *fp)
   return at > 0 && at < 64;
 }
 
-/* What is bound: prompts, fluids, winders.  ITEM is the first of the items of a
-   dynamic stack that a continuation has, up to the one without a tag.  */
-
-/* The offsets of prompts count from the oldest frame of a continuation, BY from
-   the top of the stack.  */
-static void
-relocate_prompts (scm_t_bits *item, ptrdiff_t by)
-{
-  for (; SCM_DYNSTACK_TAG (item); item = SCM_DYNSTACK_NEXT (item))
-    if (item_type (item) == SCM_DYNSTACK_TYPE_PROMPT)
-      {
-        item[PROMPT_FP] += (scm_t_bits)by;
-        item[PROMPT_SP] += (scm_t_bits)by;
-      }
-}
-
-/* With the tag of each, and of the end.  */
-static void
-copy_items (scm_t_bits *to, const scm_t_bits *from, size_t words)
-{
-  memcpy (to - 1, from - 1, (words + 1) * sizeof *to);
-}
-
-static int
-is_winder (scm_t_bits proc)
-{
-  return SCM_PROGRAM_P (SCM_PACK (proc))
-         && SCM_PROGRAM_CODE (SCM_PACK (proc)) == SCM_PROGRAM_CODE (winder);
-}
-
-/* Are these items such that leaving and entering them calls nothing?  */
-static int
-can_exchange (const scm_t_bits *item)
-{
-  for (; SCM_DYNSTACK_TAG (item); item = SCM_DYNSTACK_NEXT (item))
-    switch (item_type (item))
-      {
-      case SCM_DYNSTACK_TYPE_PROMPT:
-        break;
-      case SCM_DYNSTACK_TYPE_DYNWIND:
-        if (!is_winder (item[0]) || !is_winder (item[1]))
-          return 0;
-        break;
-      case SCM_DYNSTACK_TYPE_WITH_FLUID:
-        if (SCM_UNBNDP (SCM_VARIABLE_REF (SCM_PACK (item[1])))
-            || scm_is_false (scm_fluid_bound_p (SCM_PACK (item[0]))))
-          return 0;
-        break;
-      default:
-        return 0;
-      }
-  return 1;
-}
-
-/* What Guile does with a fluid when a continuation is left and entered.  */
-static void
-swap_fluid (const scm_t_bits *item)
-{
-  if (item_type (item) != SCM_DYNSTACK_TYPE_WITH_FLUID)
-    return;
-  SCM fluid = SCM_PACK (item[0]), box = SCM_PACK (item[1]);
-  SCM value = scm_fluid_ref (fluid);
-  scm_fluid_set_x (fluid, SCM_VARIABLE_REF (box));
-  SCM_VARIABLE_SET (box, value);
-}
-
-static void
-leave_items (scm_t_dynstack *stack, scm_t_bits *first)
-{
-  for (scm_t_bits *item = SCM_DYNSTACK_PREV (stack->top); item >= first;
-       item = SCM_DYNSTACK_PREV (item))
-    swap_fluid (item);
-  SCM_DYNSTACK_SET_TAG (first, 0);
-  stack->top = first;
-}
-
-static void
-enter_items (scm_t_dynstack *stack, const scm_t_dynstack *from, ptrdiff_t by,
-             jmp_buf *registers)
-{
-  const scm_t_bits *first = SCM_DYNSTACK_FIRST (from);
-  size_t words = (size_t)(from->top - first);
-  scm_t_bits *item = stack->top;
-  copy_items (item, first, words);
-  stack->top = item + words;
-  relocate_prompts (item, by);
-  for (; SCM_DYNSTACK_TAG (item); item = SCM_DYNSTACK_NEXT (item))
-    if (item_type (item) == SCM_DYNSTACK_TYPE_PROMPT)
-      item[PROMPT_REGISTERS] = (scm_t_bits)registers;
-    else
-      swap_fluid (item);
-}
-
 /* Fill OLD with the continuation whose newest frame is FP, of the procedure
    that leaves a task, and whose oldest is BASE; 0 if it does not fit.  OLD was
    taken when that procedure had tail-called abort-to-prompt: one frame in its
@@ -214,8 +94,8 @@ refill (struct scm_vm_cont *old, const scm_thread *thread,
       || old->dynstack->top - saved != words)
     return 0;
   memcpy (old->stack_bottom, fp, (size_t)old->stack_size * sizeof *fp);
-  copy_items (saved, items, (size_t)words);
-  relocate_prompts (saved, base - thread->vm.stack_top);
+  scm_skp__copy_items (saved, items, (size_t)words);
+  scm_skp__relocate_prompts (saved, base - thread->vm.stack_top);
   return 1;
 }
 
@@ -250,8 +130,8 @@ can_resume (const scm_thread *thread, const struct scm_vm_cont *from,
          && base - from->stack_size - 2 * FRAME_HEADER > thread->vm.stack_limit
          && thread->dynstack.limit - items
                 >= from->dynstack->top - from->dynstack->base
-         && can_exchange (items)
-         && can_exchange (SCM_DYNSTACK_FIRST (from->dynstack));
+         && scm_skp__can_exchange (items)
+         && scm_skp__can_exchange (SCM_DYNSTACK_FIRST (from->dynstack));
 }
 
 /* With thousands of tasks, what one of them needs is seldom in the processor's
@@ -334,9 +214,9 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
   scm_skp__set_field (
       loop, LOOP_TURNS,
       SCM_I_MAKINUM (SCM_I_INUM (scm_skp__field (loop, LOOP_TURNS)) + 1));
-  leave_items (&thread->dynstack, items);
-  enter_items (&thread->dynstack, r.from->dynstack, thread->vm.stack_top - base,
-               thread->vm.registers);
+  scm_skp__leave_items (&thread->dynstack, items);
+  scm_skp__enter_items (&thread->dynstack, r.from->dynstack,
+                        thread->vm.stack_top - base, thread->vm.registers);
   GC_call_with_alloc_lock (do_resume, &r);
 }
 
@@ -344,7 +224,7 @@ void
 scm_skp__leave (SCM loop)
 {
   scm_thread *thread = SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD));
-  scm_t_bits *prompt = fitting ? find_prompt (thread) : NULL;
+  scm_t_bits *prompt = fitting ? scm_skp__find_prompt (thread) : NULL;
   scm_skp__set_field (loop, LOOP_INSIDE, SCM_BOOL_F);
   if (!prompt)
     return;
@@ -362,26 +242,11 @@ scm_skp__leave (SCM loop)
     resume_next (loop, thread, base, SCM_DYNSTACK_NEXT (prompt));
 }
 
-static int
-runs_release (const char *release)
-{
-  char *running = scm_to_utf8_string (scm_version ());
-  int same = strcmp (running, release) == 0;
-  free (running);
-  return same;
-}
-
-#define STRING(x) #x
-#define RELEASE(major, minor, micro)                                           \
-  STRING (major) "." STRING (minor) "." STRING (micro)
-
 void
 scm_skp__leave_by (SCM tag, SCM proc, SCM sample)
 {
-  task_tag = tag;
+  scm_skp__task_tag = tag;
   leaver = proc;
-  winder = sample;
-  fitting = SCM_PROGRAM_P (proc)
-            && runs_release (RELEASE (SCM_MAJOR_VERSION, SCM_MINOR_VERSION,
-                                      SCM_MICRO_VERSION));
+  scm_skp__winder = sample;
+  fitting = scm_skp__same_release && SCM_PROGRAM_P (proc);
 }

@@ -4,11 +4,13 @@
 ;;; was made.
 
 (define-module (sockport group)
+  #:use-module (ice-9 match)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport condition)
   #:use-module (sockport loop)
   #:use-module (sockport node)
+  #:use-module (sockport primitive)
   #:use-module (sockport scope)
   #:use-module (sockport sync)
   #:export (with-task-group
@@ -129,6 +131,31 @@ an exception."
           ((scope-group scope) => identity)
           (else (search (scope-parent scope))))))
 
+;;; What handles exceptions is bound in the same way, and is the spawner's own.
+(define handler-fluid
+  (with-exception-handler raise-exception
+    (lambda ()
+      (match (%task-bindings #f)
+        (() #f)
+        (((fluid . _) . _) fluid)))))
+
+(define (with-bindings bindings thunk)
+  (match bindings
+    (() (thunk))
+    (((fluid . value) . rest)
+     (if (eq? fluid handler-fluid)
+         (with-bindings rest thunk)
+         (with-fluids ((fluid value))
+           (with-bindings rest thunk))))))
+
+(define (inheriting task thunk)
+  "Return what calls THUNK with the parameters that hold now, in TASK."
+  (match (%task-bindings task)
+    ((or () ((= car (? (lambda (fluid) (eq? fluid handler-fluid)))))) thunk)
+    (bindings
+     (lambda ()
+       (with-bindings bindings thunk)))))
+
 (define (start! loop group thunk name on-end)
   (let ((task (make-task loop name thunk group
                          (make-scope #f #f #f #f #f) (make-ring) on-end)))
@@ -163,7 +190,9 @@ ended with; it must not wait.  If it returns true, the exception is dealt with."
     (scm-error 'wrong-type-arg "spawn"
                "Wrong type argument in position ~A (expecting ~A): ~S"
                (list 1 "procedure" thunk) (list thunk)))
-  (let ((name (or name thunk)))
+  (let* ((name (or name thunk))
+         (spawner (current-task))
+         (thunk (if spawner (inheriting spawner thunk) thunk)))
     (cond ((and loop (not (loop-here? loop)))
            (start-from-afar! loop thunk name on-end))
           (loop (start! loop (loop-root loop) thunk name on-end))
@@ -171,10 +200,9 @@ ended with; it must not wait.  If it returns true, the exception is dealt with."
            (unless (loop-here? (group-loop group))
              (error "spawn: this group belongs to another thread:" group))
            (start! (group-loop group) group thunk name on-end))
-          ((current-task)
-           => (lambda (task)
-                (start! (task-loop task) (innermost-group task) thunk name
-                        on-end)))
+          (spawner
+           (start! (task-loop spawner) (innermost-group spawner) thunk name
+                   on-end))
           (else (error "spawn: no tasks run here; use run-tasks, or #:loop")))))
 
 (define (cancel! target)

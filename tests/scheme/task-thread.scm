@@ -1,5 +1,5 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Tasks in numbers, under a watchdog, with signals and with threads.
+;;; Tasks in numbers, with parameters, under a watchdog, with signals and threads.
 
 (use-modules (harness)
              (harness socket)
@@ -38,6 +38,43 @@
                #:watchdog 0.02
                #:on-stuck (lambda (task stack) (error "told" task))))
   (test-error* "no time" '(out-of-range) (run-tasks (const 1) #:watchdog -1)))
+
+;;; What is bound.
+
+(define level (make-parameter 0))
+
+(test-case "a task has its parent's parameters"
+  (define (levels)
+    (let ((here (level)))
+      (task-yield)
+      (list here (level))))
+  (test-equal "those of then, also later" '(1 1)
+    (in-tasks
+     (join (parameterize ((level 1)) (spawn levels)))))
+  (test-equal "its children, too" '(2 2)
+    (in-tasks
+     (join (join (parameterize ((level 2))
+                   (spawn (lambda () (spawn levels))))))))
+  (test-equal "the innermost" '(4 4)
+    (in-tasks
+     (join (parameterize ((level 3))
+             (parameterize ((level 4))
+               (spawn levels))))))
+  (test-equal "its own are its own" '((5 5) (0 0))
+    (in-tasks
+     (let ((one (spawn (lambda () (parameterize ((level 5)) (levels)))))
+           (other (spawn levels)))
+       (list (join one) (join other)))))
+  (test-equal "not the handlers" 'the-group
+    (with-exception-handler (const 'the-group)
+      (lambda ()
+        (in-tasks
+         (with-exception-handler (const 'the-parent)
+           (lambda ()
+             (join (spawn (lambda () (error "no")) #:on-end (const #f))))
+           #:unwind? #t
+           #:unwind-for-type 'none)))
+      #:unwind? #t)))
 
 ;;; In numbers.
 
