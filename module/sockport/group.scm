@@ -102,6 +102,7 @@ an exception."
      (set-task-state! task (if cancelled? 'cancelled state))
      (claim-watchers! (task-watchers task)))
     (ring-remove! (task-node task))
+    (task-forget! task)
     (unless (or (dealt-with? task state result) (eq? state 'done) cancelled?)
       (group-fail! group result))
     (when (ring-empty? (group-members group))

@@ -23,7 +23,7 @@
             set-task-interrupt! task-scope set-task-scope! task-state
             set-task-state! task-ended? task-result set-task-result! task-group task-node
             set-task-node! task-watchers task-on-end task-parked
-            task-start! task-ready! leave! suspend! winding check-interrupt can-wait?
+            task-forget! task-start! task-ready! leave! suspend! winding check-interrupt can-wait?
             check-can-wait pause!
             set-task-parked! wake-entry! add-entry! remove-entry!
             set-entry-methods!))
@@ -71,7 +71,7 @@
   (continuation task-continuation set-task-continuation!)
   (parked task-parked set-task-parked!)
   (interrupt task-interrupt set-task-interrupt!)
-  (port task-port)
+  (port task-port set-task-port!)
   (wanted task-wanted)
   (name task-name)
   (loop task-loop)
@@ -170,6 +170,11 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
 
 (define (task-ended? task)
   (and (memq (task-state task) '(done failed cancelled)) #t))
+
+(define (task-forget! task)
+  "Let go of what TASK, which has ended, needed to go on."
+  (set-task-continuation! task #f)
+  (set-task-port! task #f))
 
 (define (task-start! task)
   (enqueue! (task-loop task) task))
