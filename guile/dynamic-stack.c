@@ -47,7 +47,8 @@ static int
 is_winder (scm_t_bits proc)
 {
   return SCM_PROGRAM_P (SCM_PACK (proc))
-         && SCM_PROGRAM_CODE (SCM_PACK (proc)) == SCM_PROGRAM_CODE (scm_skp__winder);
+         && SCM_PROGRAM_CODE (SCM_PACK (proc))
+                == SCM_PROGRAM_CODE (scm_skp__winder);
 }
 
 int
@@ -96,8 +97,8 @@ scm_skp__leave_items (scm_t_dynstack *stack, scm_t_bits *first)
 }
 
 void
-scm_skp__enter_items (scm_t_dynstack *stack, const scm_t_dynstack *from, ptrdiff_t by,
-             jmp_buf *registers)
+scm_skp__enter_items (scm_t_dynstack *stack, const scm_t_dynstack *from,
+                      ptrdiff_t by, jmp_buf *registers)
 {
   const scm_t_bits *first = SCM_DYNSTACK_FIRST (from);
   size_t words = (size_t)(from->top - first);
@@ -119,8 +120,9 @@ static SCM
 task_bindings (SCM task_p)
 {
   const scm_thread *thread = SCM_I_THREAD_DATA (scm_current_thread ());
-  const scm_t_bits *item = SCM_DYNSTACK_PREV (thread->dynstack.top),
-                   *end = scm_is_true (task_p) ? scm_skp__find_prompt (thread) : NULL;
+  const scm_t_bits *item
+      = SCM_DYNSTACK_PREV (thread->dynstack.top),
+      *end = scm_is_true (task_p) ? scm_skp__find_prompt (thread) : NULL;
   SCM bindings = SCM_EOL;
   if (!scm_skp__same_release)
     return bindings;

@@ -192,21 +192,21 @@ fetch_ahead (const struct scm_skp__queue *q)
     }
 }
 
-static void
+static int
 resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
              scm_t_bits *items)
 {
   SCM poller = scm_skp__field (loop, LOOP_POLLER);
   struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
   if (!q->left)
-    return;
+    return 0;
   SCM next = q->task[q->head];
   struct resumption r = { .vm = &thread->vm,
                           .base = base,
                           .from = continuation_data (
                               scm_skp__field (next, TASK_CONTINUATION)) };
   if (!can_resume (thread, r.from, base, items))
-    return;
+    return 0;
   fetch_ahead (q);
   scm_skp__task_pop (q);
   scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN };
@@ -218,6 +218,18 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
   scm_skp__enter_items (&thread->dynstack, r.from->dynstack,
                         thread->vm.stack_top - base, thread->vm.registers);
   GC_call_with_alloc_lock (do_resume, &r);
+  return 1;
+}
+
+/* Have the abort to PROMPT take a continuation, or not.  Only an abort that
+   follows at once may find that it takes none: full continuations are compared
+   with the dynamic stack, flags and all, before they are called.  */
+static void
+set_escape (scm_t_bits *prompt, int escape)
+{
+  scm_t_bits bit = SCM_F_DYNSTACK_PROMPT_ESCAPE_ONLY,
+             tag = SCM_DYNSTACK_TAG (prompt);
+  SCM_DYNSTACK_SET_TAG (prompt, escape ? tag | bit : tag & ~bit);
 }
 
 void
@@ -235,11 +247,9 @@ scm_skp__leave (SCM loop)
                              *base = base_frame (vm, prompt, fp);
   int refilled = old && can_leave (thread, prompt) && called_by_leaver (vm->fp)
                  && refill (old, thread, fp, base, prompt);
-  scm_t_bits escape = SCM_F_DYNSTACK_PROMPT_ESCAPE_ONLY,
-             tag = SCM_DYNSTACK_TAG (prompt);
-  SCM_DYNSTACK_SET_TAG (prompt, refilled ? tag | escape : tag & ~escape);
-  if (refilled)
-    resume_next (loop, thread, base, SCM_DYNSTACK_NEXT (prompt));
+  set_escape (prompt, refilled
+                          && !resume_next (loop, thread, base,
+                                           SCM_DYNSTACK_NEXT (prompt)));
 }
 
 void

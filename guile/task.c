@@ -103,9 +103,8 @@ scm_skp__edge (SCM loop, size_t slot)
 }
 
 /* Have the running task of LOOP wait in the slot for PORT, for reading
-   (DIRECTION 0) or writing (1).  #t if it does and has to be left now; #f if
-   PORT may be ready; 0 if it takes more than this to find out.  */
-static SCM
+   (DIRECTION 0) or writing (1); 0 if it takes more than this.  */
+static int
 park (SCM loop, SCM port, SCM direction)
 {
   SCM task = scm_skp__field (loop, LOOP_CURRENT);
@@ -116,37 +115,34 @@ park (SCM loop, SCM port, SCM direction)
   if (scm_skp__turn.over || !is_task (task) || !SCM_OPFPORTP (port)
       || !scm_is_eq (scm_current_thread (), handle)
       || scm_is_true (scm_skp__field (task, TASK_INTERRUPT)))
-    return SCM_INUM0;
+    return 0;
   int fd = SCM_FPORT_FDES (port);
   size_t slot = 2 * (size_t)fd + (size_t)SCM_I_INUM (direction);
   if (!scm_skp__watched (p, fd, (scm_t_bits)SCM_STREAM (port))
       || slot >= SCM_SIMPLE_VECTOR_LENGTH (slots)
+      || scm_is_true (SCM_SIMPLE_VECTOR_REF (slots, slot))
       || !scm_skp__can_leave (handle))
-    return SCM_INUM0;
-  SCM entry = SCM_SIMPLE_VECTOR_REF (slots, slot);
-  if (!scm_is_bool (entry))
-    return SCM_INUM0;
-  SCM_SIMPLE_VECTOR_SET (slots, slot, scm_is_true (entry) ? SCM_BOOL_F : task);
-  if (scm_is_true (entry))
-    return SCM_BOOL_F;
+    return 0;
+  SCM_SIMPLE_VECTOR_SET (slots, slot, task);
   scm_skp__set_field (task, TASK_PARKED, SCM_I_MAKINUM (slot));
   scm_skp__set_field (task, TASK_PORT, port);
   scm_skp__set_field (
       task, TASK_WANTED,
       SCM_I_MAKINUM ((scm_t_signed_bits)(scm_skp__wanted - (char *)NULL)));
-  return SCM_BOOL_T;
+  return 1;
 }
 
 /* Leave the running task of LOOP until PORT may be ready (`park'), or, with #f
-   as PORT, until something else wakes it.  The answer is that of `park'; #t
-   means that it has to be left by an abort.  */
+   as PORT, until something else wakes it; #t.  #f if it is not left, because
+   that takes more than `park' does.  When #t is returned to the task itself, it
+   has to be left by an abort.  */
 static SCM
 task_wait (SCM loop, SCM port, SCM direction)
 {
-  SCM parked = scm_is_false (port) ? SCM_BOOL_T : park (loop, port, direction);
-  if (scm_is_eq (parked, SCM_BOOL_T))
-    scm_skp__leave (loop);
-  return parked;
+  if (scm_is_true (port) && !park (loop, port, direction))
+    return SCM_BOOL_F;
+  scm_skp__leave (loop);
+  return SCM_BOOL_T;
 }
 
 /* Was there an attempt that has to wait because a turn was over?  */

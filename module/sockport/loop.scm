@@ -195,8 +195,8 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
   (set-loop-current! loop #f))
 
 ;;; Leave the running task until PORT may be ready, or until something else wakes
-;;; it if that is #f; where it takes more to wait for PORT, call OTHERWISE.  A task
-;;; is taken up again outside of itself.
+;;; it if that is #f.  A task is taken up again outside of itself: when this returns
+;;; inside, the task was not left, because it takes more to wait for PORT.
 ;;;
 ;;; Not to be inlined: what comes after the abort is the caller's, and so the
 ;;; frame of this procedure is all that %task-wait has to leave out.  When that has
@@ -205,10 +205,9 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
 ;;; done nothing.
 (define leave! #f)
 (set! leave!
-      (lambda (loop port direction otherwise)
-        (let ((parked (%task-wait loop port direction)))
-          (cond ((eq? parked #t) (abort-to-prompt task-tag #f))
-                (parked (otherwise loop port direction))))))
+      (lambda (loop port direction)
+        (when (%task-wait loop port direction)
+          (abort-to-prompt task-tag #f))))
 
 (define winder #f)
 (set! winder
@@ -226,7 +225,7 @@ suspended and resumed in THUNK."
 
 (define-inlinable (suspend! loop)
   "Take the continuation of the running task and leave it."
-  (leave! loop #f 0 #f)
+  (leave! loop #f 0)
   (set-loop-inside! loop #t))
 
 (define-inlinable (check-interrupt task)

@@ -81,14 +81,18 @@
 ;;; A signal's handler may wait where no task runs, or one is being put back.
 (define-inlinable (wait-here loop port direction)
   "As wait-for, in the thread of LOOP."
-  (let ((task (loop-current loop)) (inside? (loop-inside? loop)))
-    (leave! loop port direction wait-in-full)
-    (set-loop-inside! loop inside?)
-    (when task (check-interrupt task))))
+  (let ((task (and (loop-inside? loop) (loop-current loop))))
+    (when task
+      (leave! loop port direction))
+    (cond ((or (not task) (loop-inside? loop))
+           (wait-in-full loop port direction))
+          (else
+           (set-loop-inside! loop #t)
+           (check-interrupt task)))))
 
 (define (wait-for loop port direction)
   "Suspend the task that runs until PORT can be read (DIRECTION 0) or written (1),
-or is worth another attempt."
+or is worth another attempt.  What it answers is 'errors where %wait does."
   (if (eq? loop (current-loop))
       (wait-here loop port direction)
       (wait-in-full loop port direction)))

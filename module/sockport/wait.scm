@@ -84,9 +84,9 @@
 (define-syntax-rule (wait-shortly port who otherwise again)
   (let ((loop (current-loop)))
     (if (and loop
-             (eq? (fluid-ref read-waiter) (loop-read-waiter loop)))
+             (eq? (fluid-ref read-waiter) (loop-read-waiter loop))
+             (not (eq? (wait-here loop port 0) 'errors)))
         (begin
-          (wait-here loop port 0)
           (check-open port who)
           again)
         otherwise)))

