@@ -131,6 +131,12 @@ it is installed."
               (if (kept? ratio limit better) "kept" "NOT KEPT"))
       ""))
 
+(define (promised promises peer name)
+  "Return what PROMISES has for PEER in the case NAME, or #f."
+  (match (assoc-ref promises peer)
+    ((? list? limits) (or (assoc-ref limits name) (assq-ref limits 'else)))
+    (limit limit)))
+
 (define (print-case name results promises better)
   (match results
     (() (format #t "~&~a: nobody could do it~%" name))
@@ -146,7 +152,8 @@ it is installed."
              (format #t "  ~a is ~,3f of it [~,3f to ~,3f]~a" first
                      (median ratios) (quantile ratios 1/4)
                      (quantile ratios 3/4)
-                     (promise-note (median ratios) (assoc-ref promises peer)
+                     (promise-note (median ratios)
+                                   (promised promises peer name)
                                    better)))
            (newline))))
       results))))
@@ -171,7 +178,8 @@ it is installed."
 (define* (bench name #:key (title name) (unit "ns") (better 'lower)
                 (rounds 15) (promises '()) cases)
   "Measure CASES, each (NAME (PEER . THUNK) ...), for ROUNDS rounds.  PROMISES
-gives for a peer the ratio that the first one is to keep."
+gives for a peer the ratio that the first one is to keep, or an alist of ratios by
+the case's name, with `else' for the others."
   (format #t "~a, ~a (~a is better), median [quartiles] of ~a rounds~%"
           title unit better rounds)
   (let ((results

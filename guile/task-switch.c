@@ -183,7 +183,7 @@ fetch_ahead (const struct scm_skp__queue *q)
       SCM wanted = scm_skp__field (task, TASK_WANTED);
       if (SCM_I_INUMP (wanted))
         {
-          const char *bytes = (const char *)NULL + SCM_I_INUM (wanted);
+          const char *bytes = (const char *)(intptr_t)SCM_I_INUM (wanted);
           __builtin_prefetch (bytes - 1);
           __builtin_prefetch (bytes + 63);
         }

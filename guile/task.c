@@ -128,18 +128,18 @@ park (SCM loop, SCM port, SCM direction)
   scm_skp__set_field (task, TASK_PORT, port);
   scm_skp__set_field (
       task, TASK_WANTED,
-      SCM_I_MAKINUM ((scm_t_signed_bits)(scm_skp__wanted - (char *)NULL)));
+      SCM_I_MAKINUM ((scm_t_signed_bits)(intptr_t)scm_skp__wanted));
   return 1;
 }
 
 /* Leave the running task of LOOP until PORT may be ready (`park'), or, with #f
-   as PORT, until something else wakes it; #t.  #f if it is not left, because
-   that takes more than `park' does.  When #t is returned to the task itself, it
-   has to be left by an abort.  */
+   as DIRECTION, until something else wakes it; #t.  #f if it is not left,
+   because that takes more than `park' does.  When #t is returned to the task
+   itself, it has to be left by an abort.  */
 static SCM
 task_wait (SCM loop, SCM port, SCM direction)
 {
-  if (scm_is_true (port) && !park (loop, port, direction))
+  if (scm_is_true (direction) && !park (loop, port, direction))
     return SCM_BOOL_F;
   scm_skp__leave (loop);
   return SCM_BOOL_T;

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""An echo server on asyncio, for bench/echo.scm."""
+"""An echo server on asyncio, for bench/echo.scm; with a second argument, on the
+loop of that module, uvloop."""
 
 import asyncio
+import importlib
 import sys
 
 
@@ -19,9 +21,6 @@ async def main(port):
     await server.serve_forever()
 
 
-try:
-    import uvloop
-    uvloop.install()
-except ImportError:
-    pass
+if len(sys.argv) > 2:
+    importlib.import_module(sys.argv[2]).install()
 asyncio.run(main(int(sys.argv[1])))

@@ -195,7 +195,7 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
   (set-loop-current! loop #f))
 
 ;;; Leave the running task until PORT may be ready, or until something else wakes
-;;; it if that is #f.  A task is taken up again outside of itself: when this returns
+;;; it if DIRECTION is #f.  A task is taken up again outside of itself: when this returns
 ;;; inside, the task was not left, because it takes more to wait for PORT.
 ;;;
 ;;; Not to be inlined: what comes after the abort is the caller's, and so the
@@ -225,7 +225,7 @@ suspended and resumed in THUNK."
 
 (define-inlinable (suspend! loop)
   "Take the continuation of the running task and leave it."
-  (leave! loop #f 0)
+  (leave! loop #f #f)
   (set-loop-inside! loop #t))
 
 (define-inlinable (check-interrupt task)

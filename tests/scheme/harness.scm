@@ -117,6 +117,14 @@
                (usleep rest)
                (loop (min 20000 (* 2 rest)) (- left rest)))))))
 
+;; The thread in which Guile runs finalizers is made when the first is due, and has
+;; descriptors of its own: not in the middle of a test.
+(define (start-finalizers!)
+  (let ((guardian (make-guardian)))
+    (for-each (lambda (i) (guardian (list i))) (iota 100))
+    (wait-until (lambda () (gc) (guardian)) 1)))
+(start-finalizers!)
+
 (define (leaks before)
   "Return what differs from BEFORE, once it has stopped changing.  A thread's
 own descriptors are closed a moment after it was joined."

@@ -139,4 +139,41 @@
                ((@ (guile) close-port) (cdr s))
                (loop (1+ i) sum))))))))
 
+;;; On TCP, what the last read has left is known, and no system call made for it.
+(test-case "a deadline that has passed lets what has come be received"
+  (let-ports ((pair (tcp-pair)))
+    (let ((bytes (make-bytevector 9)))
+      (test-equal "at once" 3
+        (in-tasks
+         (spawn (lambda () (task-yield) (send (cdr pair) "drained")))
+         (recv! (car pair) bytes)
+         (send (cdr pair) "new")
+         (with-deadline 0 (lambda () (recv! (car pair) bytes)) (const 'late)))))))
+
+(define SOF_TIMESTAMPING_TX_SOFTWARE 2)
+(define SOF_TIMESTAMPING_SOFTWARE 16)
+
+(test-case "below C code, a queue of errors that is not empty does not spin"
+  (let-ports ((pair (cons (socket AF_INET SOCK_DGRAM 0)
+                          (socket AF_INET SOCK_DGRAM 0))))
+    (bind (car pair) AF_INET INADDR_LOOPBACK 0)
+    (bind (cdr pair) AF_INET INADDR_LOOPBACK 0)
+    (setsockopt (car pair) SOL_SOCKET SO_TIMESTAMPING
+                (logior SOF_TIMESTAMPING_TX_SOFTWARE SOF_TIMESTAMPING_SOFTWARE))
+    ;; When it was sent is in the queue.
+    (sendto (car pair) "x" (getsockname (cdr pair)))
+    (let ((sender (in-thread (lambda ()
+                               (usleep 300000)
+                               (sendto (cdr pair) "y"
+                                       (getsockname (car pair)))))))
+      (test-assert "little work"
+        (< (cpu-seconds
+            (lambda ()
+              (in-tasks
+               (string-for-each (lambda (char)
+                                  (recv! (car pair) (make-bytevector 9)))
+                                "x"))))
+           0.15))
+      (join-thread sender))))
+
 (test-end "task-port")
