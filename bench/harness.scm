@@ -132,9 +132,9 @@ it is installed."
       ""))
 
 (define (promised promises peer name)
-  "Return what PROMISES has for PEER in the case NAME, or #f."
+  "Return what PROMISES says of PEER in the case NAME, or #f."
   (match (assoc-ref promises peer)
-    ((? list? limits) (or (assoc-ref limits name) (assq-ref limits 'else)))
+    ((? pair? cases) (assoc-ref cases name))
     (limit limit)))
 
 (define (print-case name results promises better)
@@ -153,8 +153,7 @@ it is installed."
                      (median ratios) (quantile ratios 1/4)
                      (quantile ratios 3/4)
                      (promise-note (median ratios)
-                                   (promised promises peer name)
-                                   better)))
+                                   (promised promises peer name) better)))
            (newline))))
       results))))
 
@@ -178,8 +177,8 @@ it is installed."
 (define* (bench name #:key (title name) (unit "ns") (better 'lower)
                 (rounds 15) (promises '()) cases)
   "Measure CASES, each (NAME (PEER . THUNK) ...), for ROUNDS rounds.  PROMISES
-gives for a peer the ratio that the first one is to keep, or an alist of ratios by
-the case's name, with `else' for the others."
+gives for a peer the ratio that the first one is to keep, or an alist of such by
+the names of cases."
   (format #t "~a, ~a (~a is better), median [quartiles] of ~a rounds~%"
           title unit better rounds)
   (let ((results

@@ -45,8 +45,8 @@ shell ()
 
 spdx ()
 {
-  files '*.c' '*.h' '*.def' '*.scm' '*.in' '*.sh' '*.awk' '*.py' '*.texi' \
-      '*meson.build' meson_options.txt dev .ci/run |
+  files '*.c' '*.h' '*.def' '*.scm' '*.in' '*.sh' '*.awk' '*.py' '*.go' '*.js' \
+      '*.lua' '*.rkt' '*.texi' '*meson.build' meson_options.txt dev .ci/run |
     while read -r file; do
       head -n 2 "$file" | grep -q 'SPDX-License-Identifier: LGPL-3.0-or-later' \
         || echo "$file"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""An echo server on asyncio, for bench/echo.scm; with a second argument, on the
-loop of that module, uvloop."""
+"""An echo server on asyncio, for bench/echo.scm: on its own loop or on uvloop's,
+echo-asyncio.py asyncio|uvloop PORT.  Both set TCP_NODELAY."""
 
 import asyncio
 import importlib
@@ -21,6 +21,6 @@ async def main(port):
     await server.serve_forever()
 
 
-if len(sys.argv) > 2:
-    importlib.import_module(sys.argv[2]).install()
-asyncio.run(main(int(sys.argv[1])))
+loop = importlib.import_module(sys.argv[1]).new_event_loop()
+asyncio.set_event_loop(loop)
+loop.run_until_complete(main(int(sys.argv[2])))

@@ -67,4 +67,12 @@
                         #\newline)))
             (list-head lines 3)))))))
 
+(test-case "promises"
+  (let ((promised (module-ref (resolve-module '(bench harness)) 'promised))
+        (promises '(("theirs" . 1.5) ("others" ("one" . 2.5) ("two" . 3.5)))))
+    (test-equal "for all cases" 1.5 (promised promises "theirs" "one"))
+    (test-equal "for this case" 3.5 (promised promises "others" "two"))
+    (test-equal "for other cases" #f (promised promises "others" "three"))
+    (test-equal "for nobody" #f (promised promises "absent" "one"))))
+
 (test-end "bench")
