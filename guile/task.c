@@ -102,8 +102,9 @@ scm_skp__edge (SCM loop, size_t slot)
   return 1;
 }
 
-/* Have the running task of LOOP wait in the slot for PORT, for reading
-   (DIRECTION 0) or writing (1); 0 if it takes more than this.  */
+/* Have the running task of LOOP, which is this thread's, wait in the slot for
+   PORT, for reading (DIRECTION 0) or writing (1); 0 if it takes more than this.
+ */
 static int
 park (SCM loop, SCM port, SCM direction)
 {
@@ -113,7 +114,6 @@ park (SCM loop, SCM port, SCM direction)
   const struct loop_poller *p
       = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
   if (scm_skp__turn.over || !is_task (task) || !SCM_OPFPORTP (port)
-      || !scm_is_eq (scm_current_thread (), handle)
       || scm_is_true (scm_skp__field (task, TASK_INTERRUPT)))
     return 0;
   int fd = SCM_FPORT_FDES (port);
