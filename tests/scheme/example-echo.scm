@@ -9,10 +9,17 @@
              (sockport)
              (srfi srfi-1))
 
+(define (source name)
+  (string-append (getenv "SOCKPORT_SOURCE") name))
+
+(define program (source "/examples/echo-server.scm"))
+
+;; As ./dev run does: what is evaluated makes garbage with each request.
+(system* "guile" "--no-auto-compile"
+         (source "/build-aux/compile-program.scm") program)
+
 (define command
-  (list "guile" "--no-auto-compile" "-s"
-        (string-append (getenv "SOCKPORT_SOURCE") "/examples/echo-server.scm")
-        "0"))
+  (list "guile" "--no-auto-compile" "-s" program "0"))
 
 (define (connected port)
   (let ((sock (socket AF_INET SOCK_STREAM 0)))
