@@ -16,7 +16,7 @@
       (loop (+ i 1)))))
 
 (define (spawn-tasks)
-  (run-tasks (lambda () (times 20000 (join (spawn (const #t)))))))
+  (run-tasks (lambda () (times 20000 (join (spawn-task (const #t)))))))
 
 (define (start-threads)
   (times 500 (join-thread (call-with-new-thread (const #t)))))
@@ -24,7 +24,7 @@
 (define (yield-tasks)
   (run-tasks
    (lambda ()
-     (times 50 (spawn (lambda () (times 2000 (task-yield))))))))
+     (times 50 (spawn-task (lambda () (times 2000 (task-yield))))))))
 
 (define (python program)
   (lambda ()

@@ -41,7 +41,7 @@
 (define (tasks)
   (skp:run-tasks
    (lambda ()
-     (let ((sender (skp:spawn send-all)))
+     (let ((sender (skp:spawn-task send-all)))
        (receive-all skp:recv!)
        (skp:join sender)))))
 

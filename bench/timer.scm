@@ -24,7 +24,7 @@
         (lambda (group)
           (let loop ((i 0))
             (when (< i others)
-              (spawn (lambda () (sleep 3600)))
+              (spawn-task (lambda () (sleep 3600)))
               (loop (+ i 1))))
           (sleep 0)
           (let ((ns (set-and-cancel)))

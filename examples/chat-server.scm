@@ -37,7 +37,7 @@
   (define outbox (make-channel 64))
   (with-task-group
    (lambda (group)
-     (spawn (lambda () (write-lines outbox sock)) #:group group)
+     (spawn-task (lambda () (write-lines outbox sock)) #:group group)
      (hashq-set! guests outbox name)
      ;; To the guest as well, who knows from it to be one.
      (tell-all (string-append name " has come") #f)

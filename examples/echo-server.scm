@@ -24,12 +24,12 @@
 
 (define (start-connection sock)
   (setsockopt sock IPPROTO_TCP TCP_NODELAY 1)
-  (spawn (lambda () (echo sock (make-bytevector buffer-size)))
-         #:on-end (lambda (exception)
-                    (close-port sock)
-                    ;; A peer that goes away in the middle is no error of ours.
-                    (and exception
-                         (eq? (exception-kind exception) 'system-error)))))
+  (spawn-task (lambda () (echo sock (make-bytevector buffer-size)))
+              #:on-end (lambda (exception)
+                         (close-port sock)
+                         ;; A peer that goes away in the middle is no error of ours.
+                         (and exception
+                              (eq? (exception-kind exception) 'system-error)))))
 
 (define (accept-all listener)
   (start-connection (car (accept listener)))
@@ -51,7 +51,7 @@
   (let ((listener (listen-on port)))
     (format #t "serving on ~a~%" (sockaddr:port (getsockname listener)))
     (force-output)
-    (let ((server (spawn (lambda () (accept-all listener)))))
+    (let ((server (spawn-task (lambda () (accept-all listener)))))
       (wait-signal SIGTERM)
       (close-port listener)
       (exit 0))))

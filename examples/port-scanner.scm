@@ -38,7 +38,7 @@
         (work))))
   (with-task-group
    (lambda (group)
-     (for-each (lambda (i) (spawn work #:group group)) (iota at-once))))
+     (for-each (lambda (i) (spawn-task work #:group group)) (iota at-once))))
   (sort found <))
 
 (define (main first last)

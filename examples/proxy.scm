@@ -30,7 +30,7 @@
       ;; An error of one direction ends the other.
       (with-task-group
        (lambda (group)
-         (spawn (lambda () (relay server client)) #:group group)
+         (spawn-task (lambda () (relay server client)) #:group group)
          (relay client server))))))
 
 (define (address text)

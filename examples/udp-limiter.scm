@@ -56,8 +56,8 @@
     (force-output)
     (with-task-group
      (lambda (group)
-       (spawn (lambda () (answer sock rate)) #:group group)
-       (spawn (lambda () (forget-the-quiet rate)) #:group group)
+       (spawn-task (lambda () (answer sock rate)) #:group group)
+       (spawn-task (lambda () (forget-the-quiet rate)) #:group group)
        (wait-signal SIGTERM)
        (cancel! group)))
     (close-port sock)

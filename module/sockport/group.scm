@@ -14,7 +14,7 @@
   #:use-module (sockport scope)
   #:use-module (sockport sync)
   #:export (with-task-group
-            spawn
+            spawn-task
             cancel!
             make-root-group
             group-fail!
@@ -170,7 +170,7 @@ an exception."
   "Start a task in LOOP, which is another thread's, and return it."
   (unless (loop-root loop)
     (error "this loop has ended:" loop))
-  (check-can-wait "spawn")
+  (check-can-wait "spawn-task")
   (let ((waiter (make-waiter)))
     (loop-post! loop
       (lambda ()
@@ -181,14 +181,14 @@ an exception."
     (or (await! waiter)
         (error "this loop has ended:" loop))))
 
-(define* (spawn thunk #:key name group loop on-end)
+(define* (spawn-task thunk #:key name group loop on-end)
   "Start a task that calls THUNK, and return it.  It belongs to GROUP, by default
 the innermost group around the caller; with LOOP, which may be another thread's,
 to that loop's own group.  NAME, any object, is shown when the task is printed.
 (ON-END exception) is called when the task has ended, with #f or the exception it
 ended with; it must not wait.  If it returns true, the exception is dealt with."
   (unless (procedure? thunk)
-    (scm-error 'wrong-type-arg "spawn"
+    (scm-error 'wrong-type-arg "spawn-task"
                "Wrong type argument in position ~A (expecting ~A): ~S"
                (list 1 "procedure" thunk) (list thunk)))
   (let* ((name (or name thunk))
@@ -199,12 +199,12 @@ ended with; it must not wait.  If it returns true, the exception is dealt with."
           (loop (start! loop (loop-root loop) thunk name on-end))
           (group
            (unless (loop-here? (group-loop group))
-             (error "spawn: this group belongs to another thread:" group))
+             (error "spawn-task: this group belongs to another thread:" group))
            (start! (group-loop group) group thunk name on-end))
           (spawner
            (start! (task-loop spawner) (innermost-group spawner) thunk name
                    on-end))
-          (else (error "spawn: no tasks run here; use run-tasks, or #:loop")))))
+          (else (error "spawn-task: no tasks run here; use run-tasks, or #:loop")))))
 
 (define (cancel! target)
   "Cancel TARGET, a task or a group: each wait of its tasks, the one that goes on

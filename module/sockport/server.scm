@@ -158,8 +158,8 @@
         ((sock . peer)
          (say-enough! site)
          (set-site-count! site (+ (site-count site) 1))
-         (spawn (lambda () (converse site sock peer))
-                #:group (site-group site) #:name peer)
+         (spawn-task (lambda () (converse site sock peer))
+                     #:group (site-group site) #:name peer)
          (when (zero? left) (task-yield))
          (next first-pause (if (zero? left) burst (- left 1))))
         (errno
@@ -178,8 +178,8 @@
      (call-with-cleanup
       (lambda ()
         (for-each (lambda (listener)
-                    (spawn (lambda () (accept-connections site listener))
-                           #:group group #:name listener))
+                    (spawn-task (lambda () (accept-connections site listener))
+                                #:group group #:name listener))
                   listeners)
         (await-site site (lambda () (stopping server))))
       (lambda () (for-each close-listener listeners)))

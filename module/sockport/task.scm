@@ -24,7 +24,7 @@
             task-yield
             current-worker
             call-with-cleanup)
-  #:re-export (spawn cancel! with-task-group
+  #:re-export (spawn-task cancel! with-task-group
                task? task-name task-state task-group?
                current-task current-loop
                &task-cancelled task-cancelled?
@@ -74,7 +74,7 @@ and the exception the loop ended with, or #f."
   (set! group (make-root-group loop (lambda () (set-loop-root! loop #f))))
   (set-loop-root! loop group)
   (ready loop)
-  (let ((main (spawn thunk #:loop loop #:name 'main)))
+  (let ((main (spawn-task thunk #:loop loop #:name 'main)))
     (run-loop loop)
     (values (task-result main) (group-exception group))))
 
@@ -139,7 +139,7 @@ when a task has run for so many seconds without waiting."
                (list workers) (list workers)))
   (let ((loop (current-loop)))
     (when (and loop (loop-ours? loop))
-      (error "run-tasks: tasks run here already; use spawn")))
+      (error "run-tasks: tasks run here already; use spawn-task")))
   (when watchdog
     (seconds->ns watchdog 'watchdog "run-tasks"))
   (prepare-ports!)

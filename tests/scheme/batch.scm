@@ -121,12 +121,12 @@
     (let ((batch (make-batch 4 8)) (out (make-batch 4 8)) (seen '()))
       (run-tasks
        (lambda ()
-         (spawn (lambda ()
-                  (set! seen (cons (batch-receive! batch two) seen))))
-         (spawn (lambda ()
-                  (set! seen (cons 'meanwhile seen))
-                  (batch-add! out "x" (getsockname two))
-                  (batch-send! out one)))))
+         (spawn-task (lambda ()
+                       (set! seen (cons (batch-receive! batch two) seen))))
+         (spawn-task (lambda ()
+                       (set! seen (cons 'meanwhile seen))
+                       (batch-add! out "x" (getsockname two))
+                       (batch-send! out one)))))
       (test-equal "in order" '(1 meanwhile) seen))))
 
 (test-case "a batch is full at its slots"

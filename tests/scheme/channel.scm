@@ -33,7 +33,7 @@
      (test-equal capacity (iota 100)
        (in-tasks
         (let ((channel (make-channel capacity)))
-          (spawn (lambda () (put-all channel (iota 100))))
+          (spawn-task (lambda () (put-all channel (iota 100))))
           (get-all channel)))))
    '(0 1 7 1000)))
 
@@ -42,11 +42,11 @@
     (in-tasks
      (let ((channel (make-channel 2)) (seen '()))
        (define (note what) (set! seen (cons what seen)))
-       (let ((task (spawn (lambda ()
-                            (for-each (lambda (i what)
-                                        (channel-put channel i)
-                                        (note what))
-                                      '(1 2 3) '(put-1 put-2 put-3))))))
+       (let ((task (spawn-task (lambda ()
+                                 (for-each (lambda (i what)
+                                             (channel-put channel i)
+                                             (note what))
+                                           '(1 2 3) '(put-1 put-2 put-3))))))
          (sleep 0.01)
          (test-equal "held" '(#t 2 2)
            (list (channel? channel) (channel-count channel)
@@ -68,7 +68,7 @@
      (test-equal "what it holds" 1 (channel-get channel))
      (test-assert "then nothing" (eof-object? (channel-get channel))))
    (let* ((channel (make-channel))
-          (getter (spawn (lambda () (channel-get channel)))))
+          (getter (spawn-task (lambda () (channel-get channel)))))
      (task-yield)
      (channel-close! channel)
      (test-assert "who waits to get" (eof-object? (join getter))))
@@ -76,7 +76,7 @@
      (test-error* "who waits to put" '(misc-error)
        (with-task-group
         (lambda (group)
-          (spawn (lambda () (channel-put channel 1)))
+          (spawn-task (lambda () (channel-put channel 1)))
           (task-yield)
           (channel-close! channel))))))
   (test-error* "capacity" '(out-of-range 1 "make-channel") (make-channel -1))
@@ -89,7 +89,7 @@
        (list (with-deadline 0.01 (lambda () (channel-get channel))
                             (const 'late))
              (begin
-               (spawn (lambda () (channel-put channel 1)))
+               (spawn-task (lambda () (channel-put channel 1)))
                (channel-get channel)))))))
 
 (test-case "many to many, across threads"
@@ -119,9 +119,9 @@
   (in-tasks
    (let* ((event (make-event)) (count 0)
           (tasks (map (lambda (_)
-                        (spawn (lambda ()
-                                 (event-wait event)
-                                 (set! count (1+ count)))))
+                        (spawn-task (lambda ()
+                                      (event-wait event)
+                                      (set! count (1+ count)))))
                       (iota 10))))
      (sleep 0.01)
      (test-equal "none yet" '(#t #f 0)
@@ -147,26 +147,26 @@
      (test-equal "time" '(slept 0)
        (wait-first (operation-map (get-operation a) (label 'a))
                    (operation-map (sleep-operation 0.01) (label 'slept))))
-     (spawn (lambda () (event-set! event)))
+     (spawn-task (lambda () (event-set! event)))
      (test-equal "an event" '(event #t)
        (wait-first (operation-map (get-operation a) (label 'a))
                    (operation-map (event-operation event) (label 'event))))
      (test-equal "a put" 'value
        (begin
-         (spawn (lambda () (wait-first (put-operation a 'value)
-                                       (sleep-operation 5))))
+         (spawn-task (lambda () (wait-first (put-operation a 'value)
+                                            (sleep-operation 5))))
          (channel-get a)))
      (test-equal "values" '(1 2)
        (call-with-values
            (lambda ()
-             (wait-first (join-operation (spawn (lambda () (values 1 2))))
+             (wait-first (join-operation (spawn-task (lambda () (values 1 2))))
                          (sleep-operation 5)))
          list))
      (let-ports ((s (unix-pair)))
        (test-eq "writable" (car s)
          (wait-first (readable-operation (car s))
                      (writable-operation (car s))))
-       (spawn (lambda () (sleep 0.01) (send (cdr s) "x")))
+       (spawn-task (lambda () (sleep 0.01) (send (cdr s) "x")))
        (test-eq "readable" (car s)
          (wait-first (readable-operation (car s)) (get-operation a)))
        (test-equal "and nothing was taken" 1
@@ -176,17 +176,17 @@
   (test-equal "the losers keep their values" '(1 1)
     (in-tasks
      (let ((a (make-channel)) (b (make-channel)))
-       (spawn (lambda () (channel-put a 1)))
-       (spawn (lambda () (channel-put b 1)))
+       (spawn-task (lambda () (channel-put a 1)))
+       (spawn-task (lambda () (channel-put b 1)))
        (task-yield)
        (let* ((got (wait-first (get-operation a) (get-operation b))))
          (list got (wait-first (get-operation a) (get-operation b)))))))
   (test-equal "both sides choose" 500
     (in-tasks
      (let ((a (make-channel)) (b (make-channel)) (count 0))
-       (spawn (lambda ()
-                (do ((i 0 (1+ i))) ((= i 500))
-                  (wait-first (put-operation a i) (put-operation b i)))))
+       (spawn-task (lambda ()
+                     (do ((i 0 (1+ i))) ((= i 500))
+                       (wait-first (put-operation a i) (put-operation b i)))))
        (do ((i 0 (1+ i))) ((= i 500))
          (wait-first (get-operation b) (get-operation a))
          (set! count (1+ count)))
@@ -202,14 +202,14 @@
 (test-case "signals"
   (watch-signal! SIGUSR1)
   (in-tasks
-   (spawn (lambda () (sleep 0.01) (kill (getpid) SIGUSR1)))
+   (spawn-task (lambda () (sleep 0.01) (kill (getpid) SIGUSR1)))
    (test-equal "waited for" SIGUSR1 (wait-signal SIGUSR1 SIGUSR2))
    (kill (getpid) SIGUSR2)
    (sleep 0.01)
    (test-equal "one that came before" SIGUSR2 (wait-signal SIGUSR2))
    (test-eq "none" 'late
      (with-deadline 0.01 (lambda () (wait-signal SIGUSR1)) (const 'late)))
-   (spawn (lambda () (sleep 0.01) (kill (getpid) SIGUSR1)))
+   (spawn-task (lambda () (sleep 0.01) (kill (getpid) SIGUSR1)))
    (test-equal "as an operation" SIGUSR1
      (wait-first (signal-operation SIGUSR1) (sleep-operation 5))))
   (unwatch-signal! SIGUSR1)

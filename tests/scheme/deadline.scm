@@ -241,10 +241,10 @@ not, or too early."
        (with-task-group
         (lambda (group)
           (do ((i 0 (1+ i))) ((= i 5000))
-            (spawn (lambda ()
-                     (with-deadline (/ (modulo (* i 7919) 100) 1000)
-                       (lambda () (sleep 10))
-                       (lambda () (set! count (1+ count)))))))))
+            (spawn-task (lambda ()
+                          (with-deadline (/ (modulo (* i 7919) 100) 1000)
+                            (lambda () (sleep 10))
+                            (lambda () (set! count (1+ count)))))))))
        count))))
 
 (test-end "deadline")

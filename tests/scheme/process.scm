@@ -30,7 +30,7 @@
    (map (lambda (task) (status:exit-val (join task)))
         (map (lambda (i)
                (let ((pid (child 0.02 i)))
-                 (spawn (lambda () (wait-process pid)))))
+                 (spawn-task (lambda () (wait-process pid)))))
              '(1 2 3))))
  (test-equal "as an operation" 5
    (status:exit-val (wait-first (process-operation (child 0.01 5))
@@ -50,7 +50,7 @@
 
 (let-ports ((s (unix-pair)))
   (in-tasks
-   (let ((task (spawn (lambda () (recv! (car s) bytes)))))
+   (let ((task (spawn-task (lambda () (recv! (car s) bytes)))))
      (task-yield)
      (test-equal "a child has loops of its own" 0
        (child-status (lambda () (in-tasks (sleep 0.01)))))

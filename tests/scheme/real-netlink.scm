@@ -199,7 +199,7 @@
   (test-equal "and get the same answer" (make-list 20 (count))
     (run-tasks
      (lambda ()
-       (map join (map (lambda (i) (spawn count)) (iota 20)))))))
+       (map join (map (lambda (i) (spawn-task count)) (iota 20)))))))
 
 (test-case "what another process sends is not believed"
   (with-netlink sock

@@ -50,7 +50,7 @@
     (in-tasks
      (let ((bytes (allocated
                    (lambda ()
-                     (for-each join (map spawn thunks))))))
+                     (for-each join (map spawn-task thunks))))))
        (/ bytes rounds 1.))))
   (let ((pair (socketpair AF_UNIX SOCK_STREAM 0)))
     ;; The tasks themselves, and what the compiler makes, are in it.

@@ -95,7 +95,7 @@
 (define (walks tasks rounds)
   (in-tasks
    (map join
-        (map (lambda (id) (spawn (lambda () (random-walk id rounds))))
+        (map (lambda (id) (spawn-task (lambda () (random-walk id rounds))))
              (iota tasks)))))
 
 (test-case "each task finds its own"
@@ -122,7 +122,7 @@ without ever leaving what it is in."
   (test-equal "called where they were captured" (make-list 20 '(5 1))
     (in-tasks
      (map join
-          (map (lambda (id) (spawn (lambda () (again-and-again id))))
+          (map (lambda (id) (spawn-task (lambda () (again-and-again id))))
                (iota 20))))))
 
 (test-case "while threads collect garbage"
@@ -156,8 +156,8 @@ without ever leaving what it is in."
 (test-case "while a debugger's hook comes and goes"
   (test-equal "many" (make-list 20 60)
     (in-tasks
-     (let ((hooks (spawn (lambda () (toggle-hook! 200))))
-           (all (map (lambda (id) (spawn (lambda () (random-walk id 60))))
+     (let ((hooks (spawn-task (lambda () (toggle-hook! 200))))
+           (all (map (lambda (id) (spawn-task (lambda () (random-walk id 60))))
                      (iota 20))))
        (join hooks)
        (map join all)))))
@@ -198,8 +198,8 @@ without ever leaving what it is in."
           (test-assert (string-append name ": did something") (> rounds 30)))
         (test-equal (string-append name ": lets others run") '(1 2 3)
           (in-tasks
-           (let ((busy (spawn (lambda () (let loop () (once) (loop)))
-                              #:on-end (const #t)))
+           (let ((busy (spawn-task (lambda () (let loop () (once) (loop)))
+                                   #:on-end (const #t)))
                  (seen '()))
              (for-each (lambda (i) (sleep 0.001) (set! seen (cons i seen)))
                        '(3 2 1))
@@ -223,7 +223,7 @@ without ever leaving what it is in."
     (in-tasks
      (let* ((listener (car (listen-on "127.0.0.1:0")))
             (address (getsockname listener))
-            (server (spawn (lambda () (echo-all listener)) #:on-end (const #t)))
+            (server (spawn-task (lambda () (echo-all listener)) #:on-end (const #t)))
             (over? #f)
             (thread (call-with-new-thread
                      (lambda ()

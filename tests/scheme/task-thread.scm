@@ -25,11 +25,11 @@
   (let ((told #f))
     (run-tasks
      (lambda ()
-       (join (spawn (lambda ()
-                      (wait-until (lambda () told) 5)
-                      (let spin ((i 0))
-                        (unless (or told (> i 100000000)) (spin (1+ i)))))
-                    #:name 'hog)))
+       (join (spawn-task (lambda ()
+                           (wait-until (lambda () told) 5)
+                           (let spin ((i 0))
+                             (unless (or told (> i 100000000)) (spin (1+ i)))))
+                         #:name 'hog)))
      #:watchdog 0.02
      #:on-stuck (lambda (task stack) (set! told (task-name task))))
     (test-eq "its name" 'hog told))
@@ -50,20 +50,20 @@
       (list here (level))))
   (test-equal "those of then, also later" '(1 1)
     (in-tasks
-     (join (parameterize ((level 1)) (spawn levels)))))
+     (join (parameterize ((level 1)) (spawn-task levels)))))
   (test-equal "its children, too" '(2 2)
     (in-tasks
      (join (join (parameterize ((level 2))
-                   (spawn (lambda () (spawn levels))))))))
+                   (spawn-task (lambda () (spawn-task levels))))))))
   (test-equal "the innermost" '(4 4)
     (in-tasks
      (join (parameterize ((level 3))
              (parameterize ((level 4))
-               (spawn levels))))))
+               (spawn-task levels))))))
   (test-equal "its own are its own" '((5 5) (0 0))
     (in-tasks
-     (let ((one (spawn (lambda () (parameterize ((level 5)) (levels)))))
-           (other (spawn levels)))
+     (let ((one (spawn-task (lambda () (parameterize ((level 5)) (levels)))))
+           (other (spawn-task levels)))
        (list (join one) (join other)))))
   (test-equal "not the handlers" 'the-group
     (with-exception-handler (const 'the-group)
@@ -71,7 +71,7 @@
         (in-tasks
          (with-exception-handler (const 'the-parent)
            (lambda ()
-             (join (spawn (lambda () (error "no")) #:on-end (const #f))))
+             (join (spawn-task (lambda () (error "no")) #:on-end (const #f))))
            #:unwind? #t
            #:unwind-for-type 'none)))
       #:unwind? #t)))
@@ -82,7 +82,7 @@
   (test-equal "joined" 4999950000
     (in-tasks
      (fold (lambda (task sum) (+ sum (join task))) 0
-           (map (lambda (i) (spawn (const i))) (iota 100000))))))
+           (map (lambda (i) (spawn-task (const i))) (iota 100000))))))
 
 (test-case "a million timers set and cancelled"
   (let ((timers (heap:make-timers)) (fired 0))
@@ -106,11 +106,11 @@
       (sigaction SIGUSR2 (lambda (signum) (gc)))
       (in-tasks
        (let-ports ((s (unix-pair)))
-         (spawn (lambda ()
-                  (do ((i 0 (1+ i))) ((= i 2000))
-                    (when (zero? (modulo i 50)) (kill (getpid) SIGUSR2))
-                    (send (cdr s) "x")
-                    (task-yield))))
+         (spawn-task (lambda ()
+                       (do ((i 0 (1+ i))) ((= i 2000))
+                         (when (zero? (modulo i 50)) (kill (getpid) SIGUSR2))
+                         (send (cdr s) "x")
+                         (task-yield))))
          (do () ((= count 2000))
            (set! count (+ count (recv! (car s) bytes))))))
       (sigaction SIGUSR2 (car before) (cdr before))
@@ -126,7 +126,7 @@
         (const #f)
         (lambda ()
           (in-tasks
-           (spawn (lambda () (sleep 0.02) (kill (getpid) SIGUSR2)))
+           (spawn-task (lambda () (sleep 0.02) (kill (getpid) SIGUSR2)))
            (sleep 10)))
         (lambda () (sigaction SIGUSR2 (car before) (cdr before)))))))
 
@@ -134,11 +134,11 @@
   (in-tasks
    (let* ((loop (current-loop))
           (gate (make-channel))
-          (sleeper (spawn (lambda () (sleep 10))))
+          (sleeper (spawn-task (lambda () (sleep 10))))
           (thread (call-with-new-thread
                    (lambda ()
-                     (let ((task (spawn (lambda () (channel-put gate 'in))
-                                        #:loop loop)))
+                     (let ((task (spawn-task (lambda () (channel-put gate 'in))
+                                             #:loop loop)))
                        (join task)
                        (cancel! sleeper)
                        (channel-put gate 'done))))))
@@ -199,7 +199,7 @@
    (lambda ()
      (let* ((channel (make-channel 1))
             (empty (make-channel 1))
-            (task (spawn (lambda () (sleep 0.01) 'ended))))
+            (task (spawn-task (lambda () (sleep 0.01) 'ended))))
        (for-each (lambda (name proc)
                    (test-equal name 'misc-error
                      (catch #t

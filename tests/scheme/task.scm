@@ -27,7 +27,7 @@
     (call-with-values (lambda () (in-tasks (values 1 2))) list))
   (test-equal "waits for all" '(b a)
     (let ((seen '()))
-      (in-tasks (spawn (lambda () (sleep 0.02) (set! seen (cons 'b seen))))
+      (in-tasks (spawn-task (lambda () (sleep 0.02) (set! seen (cons 'b seen))))
                 (set! seen (cons 'a seen)))
       seen))
   (test-error* "nested" '(misc-error) (in-tasks (in-tasks 1)))
@@ -37,14 +37,14 @@
     (list (current-task) (current-loop) (current-worker)))
   (test-equal "inside" '(#t 0)
     (in-tasks (list (task? (current-task)) (current-worker))))
-  (test-error* "spawn outside" '(misc-error) (spawn (const 1)))
+  (test-error* "spawn-task outside" '(misc-error) (spawn-task (const 1)))
   (test-error* "group outside" '(misc-error) (with-task-group (const 1)))
-  (test-error* "no procedure" '(wrong-type-arg 1 "spawn")
-    (in-tasks (spawn 1))))
+  (test-error* "no procedure" '(wrong-type-arg 1 "spawn-task")
+    (in-tasks (spawn-task 1))))
 
-(test-case "spawn and join"
+(test-case "spawn-task and join"
   (in-tasks
-   (let ((task (spawn (lambda () (task-yield) (values 1 2)) #:name 'pair)))
+   (let ((task (spawn-task (lambda () (task-yield) (values 1 2)) #:name 'pair)))
      (test-equal "name" 'pair (task-name task))
      (test-equal "values" '(1 2)
        (call-with-values (lambda () (join task)) list))
@@ -54,28 +54,28 @@
      (let ((seen '()))
        (for-each join
                  (map (lambda (i)
-                        (spawn (lambda () (task-yield) (set! seen (cons i seen)))))
+                        (spawn-task (lambda () (task-yield) (set! seen (cons i seen)))))
                       '(1 2 3)))
        seen))))
 
 (test-case "errors are raised, whole and once"
   (test-error* "from a task" '(misc-error)
-    (in-tasks (spawn (lambda () (error "no"))) (sleep 10)))
+    (in-tasks (spawn-task (lambda () (error "no"))) (sleep 10)))
   (test-error* "from the first" '(system-error 9)
     (in-tasks (scm-error 'system-error "x" "~a" '("y") '(9))))
   (test-error* "from a group" '(misc-error)
     (in-tasks (with-task-group
                (lambda (group)
-                 (spawn (lambda () (error "no")))
+                 (spawn-task (lambda () (error "no")))
                  (sleep 10)))))
   (test-equal "the others are attached" '("first" ("second"))
     (let ((e (raised
               (lambda ()
                 (in-tasks
-                 (spawn (lambda ()
-                          (call-with-cleanup
-                           (lambda () (sleep 10))
-                           (lambda () (sleep 0.01) (error "second")))))
+                 (spawn-task (lambda ()
+                               (call-with-cleanup
+                                (lambda () (sleep 10))
+                                (lambda () (sleep 0.01) (error "second")))))
                  (task-yield)
                  (error "first"))))))
       (list (car (exception-irritants e))
@@ -88,10 +88,10 @@
   (test-assert "none attached"
     (not (task-errors? (raised (lambda () (in-tasks (error "only")))))))
   (test-equal "caught in the task" 'caught
-    (in-tasks (join (spawn (lambda ()
-                             (guard (e (#t 'caught)) (error "no")))))))
+    (in-tasks (join (spawn-task (lambda ()
+                                  (guard (e (#t 'caught)) (error "no")))))))
   (test-equal "continuable" 43
-    (in-tasks (join (spawn
+    (in-tasks (join (spawn-task
                      (lambda ()
                        (with-exception-handler (const 42)
                          (lambda ()
@@ -105,20 +105,20 @@
         (set! seen (cons (and exception (exception-kind exception)) seen))
         #t)
       (in-tasks
-       (spawn (const 1) #:on-end note)
-       (spawn (lambda () (error "no")) #:on-end note)
-       (let ((task (spawn (lambda () (sleep 10)) #:on-end note)))
+       (spawn-task (const 1) #:on-end note)
+       (spawn-task (lambda () (error "no")) #:on-end note)
+       (let ((task (spawn-task (lambda () (sleep 10)) #:on-end note)))
          (task-yield)
          (cancel! task)))
       (reverse seen)))
   (test-error* "an error that is not" '(misc-error)
-    (in-tasks (spawn (lambda () (error "no")) #:on-end (const #f))
+    (in-tasks (spawn-task (lambda () (error "no")) #:on-end (const #f))
               (sleep 10)))
   (test-error* "an error of its own" '(system-error 5)
-    (in-tasks (spawn (lambda () (error "no"))
-                     #:on-end (lambda (exception)
-                                (scm-error 'system-error "x" "~a" '("y")
-                                           '(5))))
+    (in-tasks (spawn-task (lambda () (error "no"))
+                          #:on-end (lambda (exception)
+                                     (scm-error 'system-error "x" "~a" '("y")
+                                                '(5))))
               (sleep 10))))
 
 (test-case "groups"
@@ -132,34 +132,34 @@
        (with-task-group
         (lambda (group)
           (do ((i 0 (1+ i))) ((= i 3))
-            (spawn (lambda () (sleep 0.01) (set! count (1+ count)))))))
+            (spawn-task (lambda () (sleep 0.01) (set! count (1+ count)))))))
        count))
    (test-equal "the siblings are cancelled" 'cancelled
      (let ((sibling #f))
        (guard (e (#t (task-state sibling)))
          (with-task-group
           (lambda (group)
-            (set! sibling (spawn (lambda () (sleep 10))))
+            (set! sibling (spawn-task (lambda () (sleep 10))))
             (task-yield)
-            (spawn (lambda () (error "no"))))))))
+            (spawn-task (lambda () (error "no"))))))))
    (test-equal "cancelled from inside" #f
      (with-task-group
       (lambda (group)
-        (spawn (lambda () (cancel! group)))
+        (spawn-task (lambda () (cancel! group)))
         (sleep 10))))
    (test-eq "an explicit group" 'done
      (with-task-group
       (lambda (outer)
         (with-task-group
          (lambda (inner)
-           (let ((task (spawn (const 1) #:group outer)))
+           (let ((task (spawn-task (const 1) #:group outer)))
              (test-assert "task-group?" (task-group? inner))
              (join task)
              (task-state task)))))))
    (test-eq "a deadline around a group ends it" 'late
      (with-deadline 0.02
        (lambda ()
-         (with-task-group (lambda (group) (spawn (lambda () (sleep 10))))))
+         (with-task-group (lambda (group) (spawn-task (lambda () (sleep 10))))))
        (const 'late)))))
 
 ;;; Cancelling: each state is a name and what brings a task into it.
@@ -172,7 +172,7 @@
         (cons 'reading (lambda () (read-line (car s))))
         (cons 'getting (lambda () (channel-get (make-channel))))
         (cons 'putting (lambda () (channel-put (make-channel) 1)))
-        (cons 'joining (lambda () (join (spawn (lambda () (sleep 10))))))
+        (cons 'joining (lambda () (join (spawn-task (lambda () (sleep 10))))))
         (cons 'choosing
               (lambda () (wait-first (readable-operation (car s))
                                      (sleep-operation 10)
@@ -180,7 +180,7 @@
         (cons 'hosting
               (lambda ()
                 (with-task-group
-                 (lambda (group) (spawn (lambda () (sleep 10)))))))))
+                 (lambda (group) (spawn-task (lambda () (sleep 10)))))))))
 
 (test-case "cancel in every state"
   (let-ports ((s (unix-pair)))
@@ -192,7 +192,7 @@
            (with-task-group
             (lambda (group)
               (let* ((left? #f)
-                     (task (spawn
+                     (task (spawn-task
                             (lambda ()
                               (dynamic-wind
                                 (const #f)
@@ -217,29 +217,29 @@
             (note (lambda (i)
                     (guard (e ((task-cancelled? e) (set! seen (cons i seen))))
                       (sleep 10))))
-            (task (spawn (lambda () (note 1) (note 2)))))
+            (task (spawn-task (lambda () (note 1) (note 2)))))
        (task-yield)
        (cancel! task)
        (join task)
        (reverse seen)))
    (test-assert "of its own type"
-     (let ((task (spawn (lambda () (sleep 10)))))
+     (let ((task (spawn-task (lambda () (sleep 10)))))
        (cancel! task)
        (guard (e (#t ((exception-predicate &task-cancelled) e)))
          (join task))))
    (test-equal "shielded" 'cleaned
      (let* ((state #f)
-            (task (spawn (lambda ()
-                           (call-with-cleanup
-                            (lambda () (sleep 10))
-                            (lambda ()
-                              (sleep 0.01)
-                              (set! state 'cleaned)))))))
+            (task (spawn-task (lambda ()
+                                (call-with-cleanup
+                                 (lambda () (sleep 10))
+                                 (lambda ()
+                                   (sleep 0.01)
+                                   (set! state 'cleaned)))))))
        (task-yield)
        (cancel! task)
        (guard (e ((task-cancelled? e) state)) (join task))))
    (test-equal "one that has ended" 1
-     (let ((task (spawn (const 1))))
+     (let ((task (spawn-task (const 1))))
        (join task)
        (cancel! task)
        (join task)))))
@@ -248,11 +248,11 @@
   (test-equal "once each" '(in out)
     (let ((seen '()))
       (in-tasks
-       (spawn (lambda ()
-                (dynamic-wind
-                  (lambda () (set! seen (cons 'in seen)))
-                  (lambda () (task-yield) (sleep 0.01) (task-yield))
-                  (lambda () (set! seen (cons 'out seen)))))))
+       (spawn-task (lambda ()
+                     (dynamic-wind
+                       (lambda () (set! seen (cons 'in seen)))
+                       (lambda () (task-yield) (sleep 0.01) (task-yield))
+                       (lambda () (set! seen (cons 'out seen)))))))
       (reverse seen))))
 
 (test-case "a continuation of another task is refused"
@@ -261,11 +261,11 @@
      (let ((k #f))
        (with-task-group
         (lambda (group)
-          (spawn (lambda ()
-                   (call-with-current-continuation
-                    (lambda (c) (set! k c)))
-                   'first))
+          (spawn-task (lambda ()
+                        (call-with-current-continuation
+                         (lambda (c) (set! k c)))
+                        'first))
           (task-yield)
-          (spawn (lambda () (k 'again)))))))))
+          (spawn-task (lambda () (k 'again)))))))))
 
 (test-end "task")

@@ -21,7 +21,7 @@
   (run-tasks
    (lambda ()
      (let* ((server #f)
-            (task (spawn
+            (task (spawn-task
                    (lambda ()
                      (apply serve-http "127.0.0.1:0" handler
                             #:signals '()

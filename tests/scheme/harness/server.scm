@@ -34,7 +34,7 @@
   (run-tasks
    (lambda ()
      (let* ((server #f)
-            (task (spawn
+            (task (spawn-task
                    (lambda ()
                      (apply serve "127.0.0.1:0" handler
                             #:signals '() #:log log
