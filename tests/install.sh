@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-3.0-or-later
-# install.sh SOURCE-ROOT CC…: TAP.  Builds and installs under a new prefix as
-# `./dev install' does, and uses what is there as somebody else would: C programs
-# with pkg-config, each header alone, the modules with guile -L.
+# install.sh SOURCE-ROOT CC…: TAP.  Builds, installs under a new prefix as
+# `./dev install' does, uses what is there as somebody else would (C programs
+# with pkg-config, each header alone, the modules with guile -L), and removes it.
 set -u
 root=$1
 shift
@@ -28,11 +28,32 @@ point ()
   fi
 }
 
-install_there ()
+build_there ()
 {
   # Without link-time optimization it is done sooner.
-  meson setup "$work/build" "$root" --prefix="$prefix" -Dlibdir=lib \
-    -Db_lto=false -Doptimization=0 && meson install -C "$work/build"
+  meson setup "$work/build" "$root" -Db_lto=false -Doptimization=0 &&
+    ninja -C "$work/build"
+}
+
+# The directory of libraries was there before, the others were not.
+install_there ()
+{
+  mkdir -p "$prefix/lib" && touch "$work/before" &&
+    sh "$root/build-aux/install.sh" install "$work/build" "$prefix" || return
+  compiled=$(find "$work/build" -name '*.o' -newer "$work/before")
+  test -z "$compiled" || { echo "compiled again: $compiled"; return 1; }
+}
+
+in_info_directory ()
+{
+  grep -q '^\* Sockport: (sockport)' "$prefix/share/info/dir"
+}
+
+uninstall_there ()
+{
+  sh "$root/build-aux/install.sh" uninstall "$prefix" || return
+  left=$(cd "$prefix" && find . | sort | tr '\n' ' ')
+  test "$left" = '. ./lib ' || { echo "left: $left"; return 1; }
 }
 
 files_there ()
@@ -97,8 +118,9 @@ program='(use-modules (sockport))
 (recv! (cdr pair) buffer)
 (display buffer)'
 
-echo 1..10
-point 'installs under a prefix' install_there
+echo 1..14
+point 'builds' build_there
+point 'installs under a prefix, and compiles nothing' install_there
 point 'puts every kind of file there' files_there
 point 'each header compiles alone' headers_alone "$@"
 point 'embed.c compiles' compile "$root/examples/embed.c" \
@@ -115,10 +137,18 @@ if command -v socat >/dev/null; then
   point 'core-client runs' answers 'a few words' \
     "$work/core-client" "127.0.0.1:$port" 'a few words'
 else
-  echo 'ok 8 - embed runs # SKIP needs socat'
-  echo 'ok 9 - core-client runs # SKIP needs socat'
-  number=9
+  echo 'ok 9 - embed runs # SKIP needs socat'
+  echo 'ok 10 - core-client runs # SKIP needs socat'
+  number=10
 fi
 point 'guile -L finds the modules' answers hello \
   guile -L "$prefix/share/guile/site/3.0" -c "$program"
+if command -v install-info >/dev/null && command -v makeinfo >/dev/null; then
+  point "the manual is in info's directory" in_info_directory
+else
+  echo "ok 12 - the manual is in info's directory # SKIP needs texinfo, install-info"
+  number=12
+fi
+point 'can be installed over itself' install_there
+point 'uninstalling leaves nothing' uninstall_there
 exit $failed
