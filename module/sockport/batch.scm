@@ -4,7 +4,7 @@
 (define-module (sockport batch)
   #:use-module (sockport constant)
   #:use-module (sockport primitive)
-  #:use-module (sockport wait)
+  #:use-module (sockport io wait)
   #:export (make-batch
             batch-receive!
             batch-send!)

@@ -3,7 +3,7 @@
 
 (define-module (sockport bulk)
   #:use-module (sockport primitive)
-  #:use-module (sockport wait)
+  #:use-module (sockport io wait)
   #:export (splice)
   #:replace (sendfile))
 

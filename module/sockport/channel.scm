@@ -8,9 +8,9 @@
   #:use-module (ice-9 q)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
-  #:use-module (sockport node)
-  #:use-module (sockport choice)
-  #:use-module (sockport sync)
+  #:use-module (sockport task ring)
+  #:use-module (sockport task choice)
+  #:use-module (sockport task sync)
   #:export (make-channel
             channel?
             channel-capacity

@@ -2,8 +2,8 @@
 ;;; What programs see of deadlines (limit.scm).
 
 (define-module (sockport deadline)
-  #:use-module (sockport condition)
-  #:use-module (sockport limit)
+  #:use-module (sockport task exception)
+  #:use-module (sockport task limit)
   #:re-export (with-deadline
                deadline-left
                shielded

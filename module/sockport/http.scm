@@ -9,7 +9,7 @@
   #:use-module (srfi srfi-9)
   #:use-module (sockport constant)
   #:use-module (sockport deadline)
-  #:use-module (sockport http-message)
+  #:use-module (sockport serve http-message)
   #:use-module (sockport log)
   #:use-module (sockport server)
   #:use-module (sockport socket)

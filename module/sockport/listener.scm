@@ -11,7 +11,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport primitive)
   #:use-module (sockport socket)
-  #:use-module (sockport unix-name)
+  #:use-module (sockport io unix-name)
   #:export (listen-on
             listen-fds))
 

@@ -10,8 +10,8 @@
   #:use-module (sockport constant)
   #:use-module (sockport control)
   #:use-module (sockport primitive)
-  #:use-module (sockport retry)
-  #:use-module (sockport wait)
+  #:use-module (sockport io retry)
+  #:use-module (sockport io wait)
   #:export (sendmsg
             recvmsg!
             message?

@@ -14,7 +14,7 @@
   #:use-module (sockport option)
   #:use-module (sockport socket)
   #:use-module (sockport transfer)
-  #:use-module (sockport wait)
+  #:use-module (sockport io wait)
   #:export (open-netlink
             netlink-request
             netlink-receive

@@ -2,7 +2,7 @@
 ;;; What programs see of choices among operations (choice.scm).
 
 (define-module (sockport operation)
-  #:use-module (sockport choice)
+  #:use-module (sockport task choice)
   #:re-export (wait-first
                operation?
                operation-map

@@ -2,10 +2,10 @@
 ;;; Waiting for child processes, without a thread or a signal for each.
 
 (define-module (sockport process)
-  #:use-module (sockport choice)
+  #:use-module (sockport task choice)
   #:use-module (sockport primitive)
   #:use-module (sockport task)
-  #:use-module (sockport wait)
+  #:use-module (sockport io wait)
   #:export (wait-process
             process-operation))
 

@@ -5,9 +5,9 @@
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
-  #:use-module (sockport node)
-  #:use-module (sockport choice)
-  #:use-module (sockport sync)
+  #:use-module (sockport task ring)
+  #:use-module (sockport task choice)
+  #:use-module (sockport task sync)
   #:export (wait-signal
             signal-operation
             watch-signal!

@@ -2,10 +2,10 @@
 ;;; Making, connecting, accepting and shutting down sockets.
 
 (define-module (sockport socket)
-  #:use-module (sockport answer)
+  #:use-module (sockport io answer)
   #:use-module (sockport primitive)
   #:use-module (sockport transfer)
-  #:use-module (sockport wait)
+  #:use-module (sockport io wait)
   #:re-export (adopt-socket nonblocking? set-nonblocking!)
   #:replace (socket socketpair accept connect shutdown)
   #:re-export-and-replace (bind listen getsockname getpeername

@@ -5,10 +5,10 @@
 
 (define-module (sockport transfer)
   #:use-module (rnrs bytevectors)
-  #:use-module (sockport answer)
+  #:use-module (sockport io answer)
   #:use-module (sockport primitive)
-  #:use-module (sockport retry)
-  #:use-module (sockport wait)
+  #:use-module (sockport io retry)
+  #:use-module (sockport io wait)
   #:replace (recv! send recvfrom! sendto))
 
 (define (buffer-length buffer)

@@ -4,7 +4,7 @@
              (ice-9 threads)
              (rnrs bytevectors)
              (sockport)
-             ((sockport wait) #:select (look-again-waiter))
+             ((sockport io wait) #:select (look-again-waiter))
              (srfi srfi-1))
 
 (define (udp)

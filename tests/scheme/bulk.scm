@@ -5,7 +5,7 @@
              (ice-9 threads)
              (rnrs bytevectors)
              (sockport)
-             ((sockport wait) #:select (look-again-waiter)))
+             ((sockport io wait) #:select (look-again-waiter)))
 
 ;; A thread's first wait opens a pipe, which must not count.
 (let ((port (socket AF_UNIX SOCK_DGRAM 0)))

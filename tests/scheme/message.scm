@@ -8,7 +8,7 @@
              (ice-9 threads)
              (rnrs bytevectors)
              (sockport)
-             ((sockport wait) #:select (look-again-waiter))
+             ((sockport io wait) #:select (look-again-waiter))
              (srfi srfi-1))
 
 ;; A thread's first wait opens a pipe, which must not count.

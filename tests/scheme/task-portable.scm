@@ -4,6 +4,6 @@
 
 (use-modules (sockport primitive))
 
-(%task-init! (@@ (sockport loop) <task>) (@@ (sockport loop) task-tag) #f #f)
+(%task-init! (@@ (sockport task loop) <task>) (@@ (sockport task loop) task-tag) #f #f)
 
 (load "task.scm")

@@ -15,7 +15,7 @@
              (sockport)
              (sockport channel)
              (sockport operation)
-             ((sockport timer) #:prefix heap:)
+             ((sockport task timer) #:prefix heap:)
              (srfi srfi-1))
 
 (test-begin "task")

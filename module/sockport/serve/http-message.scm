@@ -3,7 +3,7 @@
 ;;; what they say; here is where one ends, how long it may be, and when the next
 ;;; may follow.  What is read but not used stays in the port.
 
-(define-module (sockport http-message)
+(define-module (sockport serve http-message)
   #:use-module (ice-9 binary-ports)
   #:use-module (ice-9 match)
   #:use-module (ice-9 ports internal)

@@ -3,11 +3,11 @@
 ;;; of them, its own outermost.  A scope that is triggered interrupts the task
 ;;; each time it has to wait inside, unless a shield is between.
 
-(define-module (sockport scope)
+(define-module (sockport task scope)
   #:use-module (srfi srfi-9)
-  #:use-module (sockport loop)
-  #:use-module (sockport sync)
-  #:use-module (sockport timer)
+  #:use-module (sockport task loop)
+  #:use-module (sockport task sync)
+  #:use-module (sockport task timer)
   #:export (make-scope
             scope-parent
             scope-group

@@ -2,13 +2,13 @@
 ;;; What the tasks of a loop wait for on descriptors, and the turns of the loop
 ;;; in which they are woken.
 
-(define-module (sockport slot)
+(define-module (sockport task slot)
   #:use-module (ice-9 control)
   #:use-module (ice-9 ports internal)
   #:use-module (rnrs bytevectors)
-  #:use-module (sockport loop)
+  #:use-module (sockport task loop)
   #:use-module (sockport primitive)
-  #:use-module (sockport timer)
+  #:use-module (sockport task timer)
   #:export (wait-for
             wait-here
             port-slot

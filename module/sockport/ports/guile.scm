@@ -4,7 +4,7 @@
 ;;; and a deadline that passes then would lose it.  So, where there is a deadline,
 ;;; what such a procedure is going to take is first gathered in the port's buffer.
 
-(define-module (sockport prefill)
+(define-module (sockport ports guile)
   #:use-module (ice-9 match)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)

@@ -3,7 +3,7 @@
 ;;; programs that use `catch', and stays what it is when they throw it again: its
 ;;; scope is in the arguments too.
 
-(define-module (sockport condition)
+(define-module (sockport task exception)
   #:use-module (ice-9 exceptions)
   #:use-module (ice-9 match)
   #:export (&deadline-exceeded

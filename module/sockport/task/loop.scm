@@ -3,7 +3,7 @@
 ;;; A task is a procedure whose continuation is taken when it has to wait.  What
 ;;; tasks mean to each other (groups, deadlines, channels) is decided elsewhere.
 
-(define-module (sockport loop)
+(define-module (sockport task loop)
   #:use-module (ice-9 atomic)
   #:use-module (ice-9 control)
   #:use-module (ice-9 threads)
@@ -11,7 +11,7 @@
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport primitive)
-  #:use-module (sockport timer)
+  #:use-module (sockport task timer)
   #:export (make-loop loop? loop-timers loop-current loop-inside? set-loop-inside! loop-worker
             loop-peers loop-turns loop-thread loop-root set-loop-root!
             loop-poller loop-events loop-failed loop-slots set-loop-slots!

@@ -2,8 +2,8 @@
 ;;; Going on after a primitive that moved nothing (#f) or a part (a negative
 ;;; count), until all is moved, for every transfer procedure.
 
-(define-module (sockport retry)
-  #:use-module (sockport wait)
+(define-module (sockport io retry)
+  #:use-module (sockport io wait)
   #:export (finish
             done-or))
 

@@ -4,7 +4,7 @@
 ;;; inherits the waiter without a scheduler.  Fibers is used when a program has
 ;;; loaded it, and never loaded from here.
 
-(define-module (sockport fibers)
+(define-module (sockport ports fibers)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 threads)
   #:export (fibers-waiter?

@@ -2,15 +2,15 @@
 ;;; Deadlines around any piece of code, in tasks and in plain threads.  Nothing
 ;;; here is called until something has to wait.
 
-(define-module (sockport limit)
+(define-module (sockport task limit)
   #:use-module (ice-9 suspendable-ports)
-  #:use-module (sockport condition)
-  #:use-module (sockport loop)
-  #:use-module (sockport prefill)
+  #:use-module (sockport task exception)
+  #:use-module (sockport task loop)
+  #:use-module (sockport ports guile)
   #:use-module (sockport primitive)
-  #:use-module (sockport scope)
-  #:use-module (sockport timer)
-  #:use-module (sockport wait)
+  #:use-module (sockport task scope)
+  #:use-module (sockport task timer)
+  #:use-module (sockport io wait)
   #:export (with-deadline
             deadline-left
             shielded

@@ -2,7 +2,7 @@
 ;;; Binding UNIX sockets to names in the file system: their mode and owner, and
 ;;; the names that processes which have gone leave behind.
 
-(define-module (sockport unix-name)
+(define-module (sockport io unix-name)
   #:use-module (sockport address)
   #:use-module (sockport constant)
   #:use-module (sockport primitive)

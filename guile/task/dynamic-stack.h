@@ -10,7 +10,7 @@
 #ifndef SCM_SKP_DYNAMIC_STACK_H
 #define SCM_SKP_DYNAMIC_STACK_H
 
-#include "convert.h"
+#include "../convert.h"
 
 /* Does the release of Guile run that this was built for?  */
 extern int scm_skp__same_release;

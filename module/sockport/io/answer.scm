@@ -4,7 +4,7 @@
 ;;; primitive is handed both; the vector is of the length that was right last
 ;;; time, and one of another length is left unused.
 
-(define-module (sockport answer)
+(define-module (sockport io answer)
   #:export (answering))
 
 (define-syntax-rule (spare length)

@@ -1,10 +1,10 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Telling which task keeps its loop from the others, and where.
 
-(define-module (sockport watchdog)
+(define-module (sockport task watchdog)
   #:use-module (ice-9 atomic)
   #:use-module (ice-9 threads)
-  #:use-module (sockport loop)
+  #:use-module (sockport task loop)
   #:export (with-watchdog
             print-stuck))
 

@@ -2,7 +2,7 @@
 ;;; Rings: doubly linked lists from which any member is taken out at once.  The
 ;;; tasks of a group and the waiters of a channel are kept in them.
 
-(define-module (sockport node)
+(define-module (sockport task ring)
   #:use-module (srfi srfi-9)
   #:export (make-ring
             ring-empty?

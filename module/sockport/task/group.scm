@@ -3,16 +3,16 @@
 ;;; are; the first error cancels the others and is raised, once, where the group
 ;;; was made.
 
-(define-module (sockport group)
+(define-module (sockport task group)
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
-  #:use-module (sockport condition)
-  #:use-module (sockport loop)
-  #:use-module (sockport node)
+  #:use-module (sockport task exception)
+  #:use-module (sockport task loop)
+  #:use-module (sockport task ring)
   #:use-module (sockport primitive)
-  #:use-module (sockport scope)
-  #:use-module (sockport sync)
+  #:use-module (sockport task scope)
+  #:use-module (sockport task sync)
   #:export (with-task-group
             spawn-task
             cancel!

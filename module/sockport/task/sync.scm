@@ -3,12 +3,12 @@
 ;;; first who claims it wakes with a value.  Waiters are changed under one lock
 ;;; of the process, which is held for a few steps at a time and never waits.
 
-(define-module (sockport sync)
+(define-module (sockport task sync)
   #:use-module (ice-9 threads)
   #:use-module (srfi srfi-9)
-  #:use-module (sockport loop)
+  #:use-module (sockport task loop)
   #:use-module (sockport primitive)
-  #:use-module (sockport wait)
+  #:use-module (sockport io wait)
   #:export (with-lock
             make-waiter
             waiter?

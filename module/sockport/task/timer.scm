@@ -3,7 +3,7 @@
 ;;; place in the heap, so that cancelling takes it out at once.  One thread uses
 ;;; a heap; nothing here looks at a clock.
 
-(define-module (sockport timer)
+(define-module (sockport task timer)
   #:use-module (srfi srfi-9)
   #:export (make-timers
             timer?

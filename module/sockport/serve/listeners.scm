@@ -2,7 +2,7 @@
 ;;; The listeners of a server: those it makes, one set for each worker, and those
 ;;; it was given.
 
-(define-module (sockport server-listeners)
+(define-module (sockport serve listeners)
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
   #:use-module (srfi srfi-1)
@@ -10,7 +10,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport listener)
   #:use-module (sockport socket)
-  #:use-module (sockport unix-name)
+  #:use-module (sockport io unix-name)
   #:export (open-listeners
             close-listener
             address->text))

@@ -6,14 +6,14 @@
 ;;; are the whole contract with schedulers.  While they are Guile's own, the
 ;;; thread waits by itself, outside Guile mode.
 
-(define-module (sockport wait)
+(define-module (sockport io wait)
   #:use-module (ice-9 atomic)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
-  #:use-module (sockport fibers)
-  #:use-module (sockport loop)
+  #:use-module (sockport ports fibers)
+  #:use-module (sockport task loop)
   #:use-module (sockport primitive)
-  #:use-module (sockport slot)
+  #:use-module (sockport task slot)
   #:export (wait-readable
             wait-writable
             wait-shortly

@@ -4,7 +4,7 @@
 #ifndef SCM_SKP_POLLER_H
 #define SCM_SKP_POLLER_H
 
-#include "convert.h"
+#include "../convert.h"
 
 #include <sockport/poller.h>
 
@@ -35,7 +35,7 @@ struct loop_poller
 };
 
 /* A poller is a pointer object, which costs less to look into than one of a
-   foreign type; none but (sockport loop) and its helpers have one.  */
+   foreign type; none but (sockport task loop) and its helpers have one.  */
 struct loop_poller *scm_skp__poller (SCM poller);
 
 static inline int
@@ -45,7 +45,7 @@ scm_skp__watched (const struct loop_poller *p, int fd, scm_t_bits owner)
   return owners && (size_t)fd < owners->size && owners->owner[fd] == owner;
 }
 
-/* The fields of the records <loop> and <task> of (sockport loop) that are known
+/* The fields of the records <loop> and <task> of (sockport task loop) that are known
    here; they are the first there, in this order.  */
 enum loop_field
 {

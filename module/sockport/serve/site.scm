@@ -2,12 +2,12 @@
 ;;; What a server knows of itself: one for all threads, and one for each of them,
 ;;; with what waits for it to change.
 
-(define-module (sockport server-site)
+(define-module (sockport serve site)
   #:use-module (ice-9 atomic)
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
-  #:use-module (sockport sync)
+  #:use-module (sockport task sync)
   #:export (make-server
             server?
             server-handler

@@ -1,20 +1,20 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Things to wait for as values, and waiting for the first of several.
 
-(define-module (sockport choice)
+(define-module (sockport task choice)
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
-  #:use-module (sockport limit)
-  #:use-module (sockport group)
-  #:use-module (sockport loop)
-  #:use-module (sockport node)
+  #:use-module (sockport task limit)
+  #:use-module (sockport task group)
+  #:use-module (sockport task loop)
+  #:use-module (sockport task ring)
   #:use-module (sockport primitive)
-  #:use-module (sockport slot)
-  #:use-module (sockport sync)
+  #:use-module (sockport task slot)
+  #:use-module (sockport task sync)
   #:use-module (sockport task)
-  #:use-module (sockport timer)
+  #:use-module (sockport task timer)
   #:export (wait-first
             operation?
             operation-map
