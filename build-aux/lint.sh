@@ -23,10 +23,9 @@ rule ()
   fi
 }
 
-# Whoever owns the checkout.
-files () { git -c safe.directory='*' ls-files -- "$@"; }
+files () { sh build-aux/sources.sh "$@"; }
 
-in_git () { files dev | grep -q dev || echo 'not a git checkout'; }
+known () { files dev | grep -q dev || echo 'neither a git checkout nor a MANIFEST'; }
 
 layout ()
 {
@@ -120,7 +119,7 @@ one_place_waits ()
 }
 
 echo '# lints'
-rule 'the sources are known' in_git
+rule 'the sources are known' known
 rule 'C sources are laid out by clang-format' layout
 rule 'shell scripts are sound' shell
 rule 'every source begins with its licence' spdx
