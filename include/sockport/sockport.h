@@ -9,6 +9,8 @@
 #include <sockport/bulk.h>
 #include <sockport/constant.h>
 #include <sockport/control.h>
+#include <sockport/http-chunk.h>
+#include <sockport/http-head.h>
 #include <sockport/message.h>
 #include <sockport/interface.h>
 #include <sockport/option.h>
