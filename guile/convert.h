@@ -295,5 +295,6 @@ void scm_skp__init_dynamic_stack (void);
 void scm_skp__init_structure (void);
 void scm_skp__init_transfer (void);
 void scm_skp__init_wait (void);
+void scm_skp__init_websocket (void);
 
 #endif /* SCM_SKP_CONVERT_H */

@@ -15,7 +15,7 @@ static void (*const inits[]) (void) = {
   scm_skp__init_transfer,      scm_skp__init_wait,
   scm_skp__init_poller,        scm_skp__init_process,
   scm_skp__init_stream,        scm_skp__init_task,
-  scm_skp__init_dynamic_stack,
+  scm_skp__init_dynamic_stack, scm_skp__init_websocket,
 };
 
 void

@@ -20,5 +20,6 @@
 #include <sockport/structure.h>
 #include <sockport/stream.h>
 #include <sockport/transfer.h>
+#include <sockport/websocket.h>
 
 #endif /* SKP_SOCKPORT_H */

@@ -1,0 +1,214 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Frames in: messages put together, pings answered, silence broken with a ping,
+;;; and the closing handshake from either side.
+
+(define-module (sockport serve websocket-receive)
+  #:use-module (ice-9 binary-ports)
+  #:use-module (ice-9 match)
+  #:use-module (rnrs bytevectors)
+  #:use-module (sockport constant)
+  #:use-module (sockport deadline)
+  #:use-module (sockport primitive)
+  #:use-module (sockport serve websocket-send)
+  #:use-module (sockport socket)
+  #:use-module (sockport task)
+  #:use-module (sockport transfer)
+  #:export (websocket-receive
+            websocket-close
+            abandon-websocket))
+
+;;; Buffers: what one that waits has, and one that a long message comes through.
+(define small 4096)
+(define large 65536)
+
+(define PONG 10)
+
+;;; How long the peer may take to close as well.
+(define close-seconds 5)
+
+(define (bytevector-part bytes from to)
+  (let ((part (make-bytevector (- to from))))
+    (bytevector-copy! bytes from part 0 (- to from))
+    part))
+
+(define (fit-buffer! ws)
+  "Have room for more: much for a message that is long, little for who waits."
+  (let ((size (bytevector-length (buffer ws))))
+    (cond ((and (= (end ws) size) (< size large) (message ws))
+           (set-buffer! ws (make-bytevector (max small (min large (* 4 size))))))
+          ((and (not (= size small)) (not (message ws)))
+           (set-buffer! ws (make-bytevector small))))))
+
+(define (receive-some ws)
+  (let ((seconds (if (websocket-open? ws) (ping-seconds ws) close-seconds)))
+    (with-deadline seconds
+      (lambda () (recv! (websocket-socket ws) (buffer ws)))
+      (const 'silent))))
+
+(define (fill ws)
+  "Receive more, and return true, or #f when WS has ended."
+  (set-start! ws 0)
+  (fit-buffer! ws)
+  (set-end! ws 0)
+  (match (unless-gone ws (receive-some ws))
+    ('silent
+     (cond ((and (websocket-open? ws) (not (pinged? ws)))
+            (set-pinged! ws #t)
+            (and (send-frame ws PING #vu8())
+                 (fill ws)))
+           (else (dropped! ws) #f)))
+    ((or #f 0) (dropped! ws) #f)
+    (count
+     (set-pinged! ws #f)
+     (set-end! ws count)
+     #t)))
+
+(define (add-piece! ws from to)
+  (let* ((old (message ws)) (length (message-length ws))
+         (needed (+ length (- to from))))
+    (when (or (not old) (> needed (bytevector-length old)))
+      (set-message! ws (make-bytevector (max 256 needed (* 2 length))))
+      (when old
+        (bytevector-copy! old 0 (message ws) 0 length)))
+    (bytevector-copy! (buffer ws) from (message ws) length (- to from))
+    (set-message-length! ws needed)))
+
+(define (take-message! ws opcode)
+  (let ((bytes (bytevector-part (message ws) 0 (message-length ws))))
+    (set-message! ws #f)
+    (set-message-length! ws 0)
+    (if (= opcode TEXT) (utf8->string bytes) bytes)))
+
+(define (take-data ws opcode)
+  "Return the message that what was read ends, or #f."
+  (match (event ws)
+    (#(_ whole #f _) whole)
+    (#(_ from to last?)
+     (add-piece! ws from to)
+     (and last? (take-message! ws opcode)))))
+
+;;; Closing.
+
+(define most-drained 1048576)
+
+;;; Closing with input unread resets the connection, and what was sent last is
+;;; lost.
+(define (drain ws)
+  (unless-gone ws
+    (let ((sock (websocket-socket ws)))
+      (shutdown sock SHUT_WR)
+      (with-deadline 1
+        (lambda ()
+          (let next ((left most-drained))
+            (let ((count (recv! sock (buffer ws))))
+              (unless (or (zero? count) (> count left))
+                (next (- left count))))))
+        (const #f)))))
+
+(define (finish ws payload code reason)
+  "The end of WS, which the peer or its faults have brought."
+  (when (websocket-open? ws)
+    (send-frame ws CLOSE payload))
+  (ended! ws code reason)
+  (drain ws)
+  (eof-object))
+
+(define (take-close ws payload)
+  (if (zero? (bytevector-length payload))
+      (finish ws payload 1005 "")
+      (finish ws payload
+              (bytevector-u16-ref payload 0 (endianness big))
+              (utf8->string
+               (bytevector-part payload 2 (bytevector-length payload))))))
+
+(define codes `((,EPROTO . 1002) (,EILSEQ . 1007) (,EMSGSIZE . 1009)))
+
+(define (close-payload code reason)
+  (let* ((text (string->utf8 reason))
+         (bytes (make-bytevector (+ 2 (bytevector-length text)))))
+    (bytevector-u16-set! bytes 0 code (endianness big))
+    (bytevector-copy! text 0 bytes 2 (bytevector-length text))
+    bytes))
+
+(define (read-frame ws)
+  "Return the next message, an eof object when WS has ended, or #f."
+  (let ((opcode (%websocket-read (reader ws) (event ws) (buffer ws) (start ws)
+                                 (end ws))))
+    (if (negative? opcode)
+        (let ((code (assv-ref codes (- opcode))))
+          (finish ws (close-payload code "") code ""))
+        (begin
+          (set-start! ws (vector-ref (event ws) 0))
+          (cond ((zero? opcode) #f)
+                ((<= opcode BINARY) (take-data ws opcode))
+                ((= opcode PING)
+                 (send-frame ws PONG (vector-ref (event ws) 1))
+                 #f)
+                ((= opcode CLOSE) (take-close ws (vector-ref (event ws) 1)))
+                (else #f))))))
+
+(define (next-message ws)
+  (cond ((eq? 'done (closing ws)) (eof-object))
+        ((or (< (start ws) (end ws)) (fill ws))
+         (or (read-frame ws) (next-message ws)))
+        (else (eof-object))))
+
+(define (websocket-receive ws)
+  "Wait for the next message and return it: a string, or a bytevector; an eof
+object when WS has been closed."
+  (check-websocket "websocket-receive" ws)
+  (when (receiving? ws)
+    (scm-error 'misc-error "websocket-receive"
+               "Another task receives from ~S; let one receive for all"
+               (list ws) #f))
+  (set-receiving! ws #t)
+  (call-with-cleanup
+   (lambda () (next-message ws))
+   (lambda () (set-receiving! ws #f))))
+
+(define (check-code code)
+  (unless (%websocket-close-code? code)
+    (scm-error (if (exact-integer? code) 'out-of-range 'wrong-type-arg)
+               "websocket-close"
+               "Argument 2 is no code that may be sent (1000 to 1003, 1007 to ~
+1014, 3000 to 4999): ~S"
+               (list code) (list code))))
+
+(define (check-reason reason)
+  (unless (string? reason)
+    (scm-error 'wrong-type-arg "websocket-close"
+               "Wrong type argument in position 3 (expecting string): ~S"
+               (list reason) (list reason)))
+  (when (> (bytevector-length (string->utf8 reason)) 123)
+    (scm-error 'out-of-range "websocket-close"
+               "Argument 3 out of range (at most 123 bytes): ~S"
+               (list reason) (list reason))))
+
+(define (await-close ws)
+  (with-deadline close-seconds
+    (lambda ()
+      (let next ()
+        (unless (eof-object? (websocket-receive ws))
+          (next))))
+    (lambda () (dropped! ws))))
+
+(define* (websocket-close ws #:optional (code 1000) (reason ""))
+  "Close WS with CODE and REASON, and wait until the peer has as well; what it
+sends before that is dropped.  When another task is receiving from WS, that waits."
+  (check-websocket "websocket-close" ws)
+  (check-code code)
+  (check-reason reason)
+  (when (and (send-frame ws CLOSE (close-payload code reason))
+             (not (receiving? ws)))
+    (await-close ws))
+  *unspecified*)
+
+(define (abandon-websocket ws code)
+  "Say CODE if that can be done at once; nothing more is sent or received."
+  (catch #t
+    (lambda ()
+      (with-deadline 0
+        (lambda () (send-frame ws CLOSE (close-payload code "")))
+        (const #f)))
+    (const #f))
+  (ended! ws code ""))

@@ -1,0 +1,193 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; A connection of WebSocket as a value: what is known of it, how it ends, and
+;;; frames out, one after the other whoever sends.  Frames in are
+;;; websocket-receive.scm's.
+
+(define-module (sockport serve websocket-send)
+  #:use-module (ice-9 ports internal)
+  #:use-module (rnrs bytevectors)
+  #:use-module (srfi srfi-9)
+  #:use-module (srfi srfi-9 gnu)
+  #:use-module (sockport constant)
+  #:use-module (sockport primitive)
+  #:use-module (sockport serve turn)
+  #:use-module (sockport task)
+  #:use-module (sockport transfer)
+  #:export (make-websocket
+            websocket?
+            websocket-protocol
+            websocket-socket
+            websocket-open?
+            websocket-close-code
+            websocket-close-reason
+            websocket-send
+            websocket-ping
+            TEXT BINARY CLOSE PING
+            check-websocket
+            control-payload
+            send-frame
+            ended! dropped! unless-gone
+            reader event ping-seconds closing
+            buffer set-buffer! start set-start! end set-end!
+            message set-message! message-length set-message-length!
+            pinged? set-pinged! receiving? set-receiving!))
+
+(define CLOSE 8)
+(define PING 9)
+(define TEXT 1)
+(define BINARY 2)
+
+;;; BUFFER from START to END was received and not read.  MESSAGE holds the LENGTH
+;;; bytes of one that comes in several pieces.  CLOSING is #f, `sent' when a close
+;;; frame has been sent, `done' when nothing more is received or sent; CODE and
+;;; REASON are what it ended with.  PINGED? while a ping is not answered.
+(define-record-type <websocket>
+  (%make-websocket sock protocol reader event client? turn ping-seconds buffer
+                   start end message length closing code reason pinged?
+                   receiving?)
+  websocket?
+  (sock websocket-socket)
+  (protocol websocket-protocol)
+  (reader reader)
+  (event event)
+  (client? client?)
+  (turn turn)
+  (ping-seconds ping-seconds)
+  (buffer buffer set-buffer!)
+  (start start set-start!)
+  (end end set-end!)
+  (message message set-message!)
+  (length message-length set-message-length!)
+  (closing closing set-closing!)
+  (code %close-code set-close-code!)
+  (reason %close-reason set-close-reason!)
+  (pinged? pinged? set-pinged!)
+  (receiving? receiving? set-receiving!))
+
+(set-record-type-printer! <websocket>
+  (lambda (ws port)
+    (format port "#<websocket ~a ~a>" (fileno* (websocket-socket ws))
+            (or (websocket-close-code ws) 'open))))
+
+(define (fileno* sock)
+  (if (port-closed? sock) 'closed (fileno sock)))
+
+(define* (make-websocket sock #:key client? protocol (message-limit 1048576)
+                         (ping-seconds 30))
+  "Return the WebSocket that SOCK is after the opening handshake."
+  (let ((left (take-buffered! sock)))
+    (%make-websocket sock protocol
+                     (%websocket-reader (not client?) message-limit)
+                     (make-vector 4 #f) client? (make-turn) ping-seconds
+                     left 0 (bytevector-length left) #f 0 #f #f #f #f #f)))
+
+(define (take-buffered! port)
+  "Return what PORT has buffered; the rest is received without it."
+  (let* ((buffer (port-read-buffer port))
+         (from (port-buffer-cur buffer))
+         (bytes (make-bytevector (- (port-buffer-end buffer) from))))
+    (bytevector-copy! (port-buffer-bytevector buffer) from bytes 0
+                      (bytevector-length bytes))
+    (set-port-buffer-cur! buffer (port-buffer-end buffer))
+    bytes))
+
+(define (websocket-open? ws)
+  "May messages be sent through WS?"
+  (not (closing ws)))
+
+(define (websocket-close-code ws)
+  "Return the code that WS was closed with, by either side; 1005 if there was
+none, 1006 if the connection ended without; #f while it is open."
+  (%close-code ws))
+
+(define (websocket-close-reason ws)
+  (or (%close-reason ws) ""))
+
+;;; Ending.
+
+(define (ended! ws code reason)
+  "Note what WS ended with; the first word counts."
+  (unless (%close-code ws)
+    (set-close-code! ws code)
+    (set-close-reason! ws reason))
+  (set-closing! ws 'done))
+
+(define (dropped! ws)
+  (ended! ws 1006 ""))
+
+(define (gone? key args)
+  (and (eq? key 'system-error)
+       (memv (system-error-errno (cons key args))
+             (list ECONNRESET EPIPE ENOTCONN ETIMEDOUT ECONNABORTED
+                   EHOSTUNREACH ENETUNREACH ENETDOWN EBADF))
+       #t))
+
+(define-syntax-rule (unless-gone ws expr)
+  "The value of EXPR; #f, and WS has ended, if the peer has gone."
+  (catch 'system-error
+    (lambda () expr)
+    (lambda (key . args)
+      (cond ((gone? key args) (dropped! ws) #f)
+            (else (apply throw key args))))))
+
+;;; Sending.
+
+(define (send-whole ws bytes)
+  "Send BYTES; a frame that was not sent to its end is the end of WS."
+  (let ((whole? #f))
+    (call-with-cleanup
+     (lambda ()
+       (unless-gone ws
+         (begin
+           (send (websocket-socket ws) bytes)
+           (set! whole? #t)
+           #t)))
+     (lambda ()
+       (unless whole? (dropped! ws))))))
+
+(define (send-frame ws opcode payload)
+  "Send a frame, and return true, or #f if WS has ended."
+  (let ((bytes (%websocket-frame opcode payload (client? ws))))
+    (call-in-turn (turn ws)
+      (lambda ()
+        (and (not (closing ws))
+             (begin
+               (when (= opcode CLOSE)
+                 (set-closing! ws 'sent))
+               (send-whole ws bytes)))))))
+
+(define (refuse who position wanted value)
+  (scm-error 'wrong-type-arg who
+             "Wrong type argument in position ~A (expecting ~A): ~S"
+             (list position wanted value) (list value)))
+
+(define (check-websocket who object)
+  (unless (websocket? object) (refuse who 1 "websocket" object)))
+
+(define (payload who object)
+  (cond ((string? object) (string->utf8 object))
+        ((bytevector? object) object)
+        (else (refuse who 2 "string or bytevector" object))))
+
+(define (websocket-send ws message)
+  "Send MESSAGE: a string as text, a bytevector as binary data.  Return #t when
+the system has all of it, #f if WS has been closed."
+  (check-websocket "websocket-send" ws)
+  (send-frame ws (if (string? message) TEXT BINARY)
+              (payload "websocket-send" message)))
+
+(define most-control 125)
+
+(define (control-payload who object)
+  (let ((bytes (payload who object)))
+    (when (> (bytevector-length bytes) most-control)
+      (scm-error 'out-of-range who
+                 "Argument 2 out of range (at most 125 bytes): ~S"
+                 (list object) (list object)))
+    bytes))
+
+(define* (websocket-ping ws #:optional (data ""))
+  "Send a ping with DATA, at most 125 bytes; #f if WS has been closed."
+  (check-websocket "websocket-ping" ws)
+  (send-frame ws PING (control-payload "websocket-ping" data)))
+

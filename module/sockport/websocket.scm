@@ -1,0 +1,246 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; WebSocket (RFC 6455), for servers of (sockport http) and for clients: how a
+;;; connection begins.  Messages are sent and received by what is exported again
+;;; from here.
+
+(define-module (sockport websocket)
+  #:use-module (ice-9 match)
+  #:use-module (srfi srfi-1)
+  #:use-module (sockport constant)
+  #:use-module (sockport primitive)
+  #:use-module (sockport serve websocket-receive)
+  #:use-module (sockport serve websocket-send)
+  #:use-module (sockport socket)
+  #:use-module (sockport task)
+  #:use-module (web request)
+  #:use-module (web response)
+  #:use-module (web uri)
+  #:export (websocket-request?
+            accept-websocket
+            open-websocket)
+  #:re-export (websocket?
+               websocket-protocol
+               websocket-socket
+               websocket-open?
+               websocket-close-code
+               websocket-close-reason
+               websocket-receive
+               websocket-send
+               websocket-ping
+               websocket-close))
+
+;;; Headers, as (web http) has parsed them or not.
+
+(define (tokens value)
+  "Return the elements of a header that is a list, in small letters."
+  (map (lambda (part) (string-downcase (string-trim-both part)))
+       (match value
+         (#f '())
+         ((? string?) (string-split value #\,))
+         ((? symbol?) (list (symbol->string value)))
+         ((parts ...) (map (lambda (part) (format #f "~a" part)) parts)))))
+
+(define (headers-of message name)
+  (append-map (match-lambda
+                ((key . value) (if (eq? key name) (list value) '())))
+              message))
+
+(define (header message name)
+  (match (headers-of message name)
+    ((value) value)
+    (_ #f)))
+
+(define (has-token? message name token)
+  (any (lambda (value) (member token (tokens value)))
+       (headers-of message name)))
+
+;;; The server's side: RFC 6455, 4.2.
+
+(define (websocket-request? request)
+  "Does REQUEST ask for a WebSocket?"
+  (->bool (has-token? (request-headers request) 'upgrade "websocket")))
+
+(define key-characters
+  (char-set-adjoin (char-set-intersection char-set:ascii
+                                          char-set:letter+digit)
+                   #\+ #\/))
+
+;;; Sixteen bytes in base64.
+(define (key? value)
+  (and (string? value)
+       (= 24 (string-length value))
+       (string-every key-characters value 0 22)
+       (string=? "==" (substring value 22))))
+
+(define (same-origin? origin host)
+  "Is ORIGIN, a page's, of the HOST, a pair, that the request is for?"
+  (let ((uri (false-if-exception (string->uri origin))))
+    (and uri host
+         (uri-host uri)
+         (string-ci=? (string-trim-both (uri-host uri) (char-set #\[ #\]))
+                      (string-trim-both (car host) (char-set #\[ #\])))
+         (eqv? (or (uri-port uri) (default-port (uri-scheme uri)))
+               (or (cdr host) (default-port (uri-scheme uri)))))))
+
+(define (default-port scheme)
+  (if (memq scheme '(https wss)) 443 80))
+
+;;; Only browsers send one, and they let any page connect: RFC 6455, 10.2.
+(define (good-origin? request origins)
+  (let ((origin (assq-ref (request-headers request) 'origin)))
+    (or (not origin)
+        (eq? origins #t)
+        (if (eq? origins 'same)
+            (same-origin? origin (request-host request))
+            (->bool (member origin origins))))))
+
+(define (refusal code text . headers)
+  (values (build-response #:code code
+                          #:headers `((content-type . (text/plain)) ,@headers))
+          (string-append text "\n")))
+
+(define (chosen-protocol headers protocols)
+  "Return the first of PROTOCOLS that the client offers, or #f."
+  (let ((offered (append-map (lambda (value)
+                               (map string-trim-both (string-split value #\,)))
+                             (headers-of headers 'sec-websocket-protocol))))
+    (find (lambda (protocol) (member protocol offered)) protocols)))
+
+(define (fault request origins)
+  "Return #f, or what `refusal' takes."
+  (let ((headers (request-headers request)))
+    (cond ((not (and (eq? 'GET (request-method request))
+                     (not (equal? '(1 . 0) (request-version request)))
+                     (websocket-request? request)
+                     (has-token? headers 'connection "upgrade")))
+           '(426 "This is a WebSocket." (upgrade . ("websocket"))
+                 (connection . (upgrade))))
+          ((not (equal? "13" (header headers 'sec-websocket-version)))
+           '(426 "The version of WebSocket here is 13."
+                 (sec-websocket-version . "13") (upgrade . ("websocket"))
+                 (connection . (upgrade))))
+          ((not (key? (header headers 'sec-websocket-key)))
+           '(400 "Sec-WebSocket-Key has to be 16 bytes in base64."))
+          ((not (good-origin? request origins))
+           '(403 "Pages from elsewhere may not connect."))
+          (else #f))))
+
+(define (converse proc ws)
+  (with-exception-handler
+      (lambda (exception)
+        (abandon-websocket ws (if (task-cancelled? exception) 1001 1011))
+        (raise-exception exception))
+    (lambda ()
+      (proc ws)
+      (websocket-close ws))))
+
+(define* (accept-websocket request proc #:key (protocols '()) (origins 'same)
+                           (headers '()) (message-limit 1048576)
+                           (ping-seconds 30))
+  "Return the two values with which a handler makes a WebSocket of the connection
+that REQUEST came on: (PROC websocket) is called then, and the WebSocket is closed
+when it returns.  If REQUEST is not right, the values are a response that says so."
+  (match (fault request origins)
+    ((code text . more) (apply refusal code text more))
+    (#f
+     (let* ((asked (request-headers request))
+            (protocol (chosen-protocol asked protocols)))
+       (values
+        (build-response
+         #:code 101
+         #:headers
+         `((upgrade . ("websocket"))
+           (connection . (upgrade))
+           (sec-websocket-accept
+            . ,(%websocket-accept (header asked 'sec-websocket-key)))
+           ,@(if protocol `((sec-websocket-protocol . ,protocol)) '())
+           ,@headers))
+        (lambda (sock)
+          (converse proc
+                    (make-websocket sock #:protocol protocol
+                                    #:message-limit message-limit
+                                    #:ping-seconds ping-seconds))))))))
+
+;;; The client's side: RFC 6455, 4.1.
+
+(define (refuse-url url)
+  (scm-error 'misc-error "open-websocket"
+             "Not the address of a WebSocket, like ws://host:port/path: ~S"
+             (list url) #f))
+
+(define (connected host port)
+  "Return a socket that is connected to HOST at PORT."
+  (let next ((infos (getaddrinfo host (number->string port) AI_NUMERICSERV
+                                 AF_UNSPEC SOCK_STREAM)))
+    (let ((sock (socket (addrinfo:fam (car infos)) SOCK_STREAM 0)))
+      (match (with-exception-handler identity
+               (lambda () (connect sock (addrinfo:addr (car infos))) #f)
+               #:unwind? #t)
+        (#f sock)
+        (exception
+         (close-port sock)
+         (if (null? (cdr infos))
+             (raise-exception exception)
+             (next (cdr infos))))))))
+
+(define (target uri)
+  (string-append (if (string-null? (uri-path uri)) "/" (uri-path uri))
+                 (if (uri-query uri) (string-append "?" (uri-query uri)) "")))
+
+(define (ask sock uri key protocols headers)
+  (let ((uri (build-uri 'http #:host (uri-host uri) #:port (uri-port uri)
+                        #:path (uri-path uri) #:query (uri-query uri)
+                        #:validate? #f)))
+    (write-request
+     (build-request uri
+                    #:headers
+                    `((host . (,(uri-host uri) . ,(uri-port uri)))
+                      (upgrade . ("websocket"))
+                      (connection . (upgrade))
+                      (sec-websocket-key . ,key)
+                      (sec-websocket-version . "13")
+                      ,@(if (null? protocols)
+                            '()
+                            `((sec-websocket-protocol
+                               . ,(string-join protocols ", "))))
+                      ,@headers))
+     sock)
+    (force-output sock)))
+
+(define (check-response response key protocols)
+  (let* ((headers (response-headers response))
+         (protocol (header headers 'sec-websocket-protocol)))
+    (define (refuse text . args)
+      (scm-error 'misc-error "open-websocket" text args #f))
+    (unless (= 101 (response-code response))
+      (refuse "The server does not open a WebSocket: ~A ~A"
+              (response-code response) (response-reason-phrase response)))
+    (unless (and (has-token? headers 'upgrade "websocket")
+                 (has-token? headers 'connection "upgrade")
+                 (equal? (%websocket-accept key)
+                         (header headers 'sec-websocket-accept))
+                 (or (not protocol) (member protocol protocols)))
+      (refuse "What the server says is not WebSocket: ~S" headers))
+    protocol))
+
+(define* (open-websocket url #:key (protocols '()) (headers '())
+                         (message-limit 1048576) (ping-seconds 30) socket)
+  "Return a WebSocket that is connected to URL, like ws://host:port/path; over
+SOCKET, if it is given, a connected socket."
+  (let ((uri (and (string? url) (false-if-exception (string->uri url)))))
+    (unless (and uri (eq? 'ws (uri-scheme uri)) (uri-host uri))
+      (refuse-url url))
+    (let ((sock (or socket (connected (uri-host uri) (or (uri-port uri) 80))))
+          (key (%websocket-key)))
+      (with-exception-handler
+          (lambda (exception)
+            (close-port sock)
+            (raise-exception exception))
+        (lambda ()
+          (setvbuf sock 'block 4096)
+          (ask sock uri key protocols headers)
+          (let ((protocol (check-response (read-response sock) key protocols)))
+            (make-websocket sock #:client? #t #:protocol protocol
+                            #:message-limit message-limit
+                            #:ping-seconds ping-seconds)))
+        #:unwind? #t))))
