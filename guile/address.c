@@ -42,11 +42,11 @@ void
 scm_skp__wide_to (unsigned char *bytes, SCM value, int pos, const char *who)
 {
   if (!scm_is_exact_integer (value))
-    scm_wrong_type_arg_msg (who, pos, value, "exact integer");
+    scm_skp__refuse_integer (value, 0, 0, pos, who);
   if (scm_is_true (scm_negative_p (value))
       || scm_is_true (
           scm_gr_p (scm_integer_length (value), scm_from_int (128))))
-    scm_out_of_range_pos (who, value, scm_from_int (pos));
+    scm_skp__out_of_range (value, "0 to 2^128 - 1", pos, who);
   uint64_t low
       = scm_to_uint64 (scm_logand (value, scm_from_uint64 (UINT64_MAX)));
   uint64_t high = scm_to_uint64 (scm_ash (value, scm_from_int (-64)));
@@ -113,6 +113,10 @@ part_to (struct skp_part *part, unsigned char *wide, SCM value,
          const struct skp_part_rule *rule, int pos, const char *who)
 {
   *part = (struct skp_part){ 0 };
+  if (scm_is_string (value) && strcmp (rule->name, "addr") == 0)
+    scm_wrong_type_arg_msg (who, pos, value,
+                            "integer; inet-pton makes one of a numeric"
+                            " address, getaddrinfo looks a name up");
   switch (rule->kind)
     {
     case SKP_PART_NUMBER:
@@ -308,8 +312,21 @@ host_family (SCM family, const char *who)
   static const unsigned char any[SKP_HOST_BYTES];
   int number = (int)scm_skp__integer (family, 0, INT32_MAX, 1, who);
   if (skp_address_host_format (number, any, text) < 0)
-    scm_out_of_range_pos (who, family, scm_from_int (1));
+    scm_skp__out_of_range (family, "AF_INET or AF_INET6", 1, who);
   return number;
+}
+
+_Noreturn static void
+refuse_host (int family, const char *text, SCM address)
+{
+  unsigned char bytes[SKP_HOST_BYTES];
+  int other = family == AF_INET ? AF_INET6 : AF_INET;
+  const char *message
+      = "not a numeric address (getaddrinfo looks names up): ~S";
+  if (skp_address_host_parse (other, text, bytes) > 0)
+    message = other == AF_INET ? "an address of AF_INET, not of AF_INET6: ~S"
+                               : "an address of AF_INET6, not of AF_INET: ~S";
+  scm_misc_error ("inet-pton", message, scm_list_1 (address));
 }
 
 SCM
@@ -328,7 +345,7 @@ scm_skp_inet_pton (SCM family, SCM address)
     memcpy (text, name, length);
   int size = skp_address_host_parse (number, text, bytes);
   if (size < 0)
-    scm_misc_error (who, "not a numeric address: ~S", scm_list_1 (address));
+    refuse_host (number, text, address);
   return bytes_to_integer (bytes, (size_t)size);
 }
 

@@ -67,7 +67,7 @@ make_batch (SCM slots, SCM size, SCM offload)
   size_t bytes = (size_t)scm_skp__integer (size, 1, 65535, 2, who);
   size_t memory = skp_batch_memory (count, bytes, scm_is_true (offload));
   if (memory == 0)
-    scm_out_of_range_pos (who, slots, scm_from_int (1));
+    scm_skp__out_of_range (slots, "as many as memory can be had for", 1, who);
   struct holder *holder = scm_gc_malloc (sizeof *holder, "batch");
   *holder = (struct holder){ .slots = count, .size = bytes };
   holder->bytes = scm_c_make_bytevector (memory + ALIGNMENT);
@@ -266,7 +266,8 @@ batch_resize (SCM batch, SCM index, SCM length)
   int64_t size = scm_skp__integer (length, 0, (int64_t)holder->size, 3, who);
   if (skp_batch_resize (holder->batch, (size_t)SCM_I_INUM (index), (size_t)size)
       < 0)
-    scm_out_of_range_pos (who, length, scm_from_int (3));
+    scm_skp__out_of_range (length, "at most the datagram's present size", 3,
+                           who);
   return SCM_UNSPECIFIED;
 }
 

@@ -43,7 +43,7 @@ integer_to (struct builder *b, SCM value)
   for (int i = 0; i < 16; i++)
     {
       if (number >> 56)
-        scm_out_of_range_pos (b->who, value, scm_from_int (b->pos));
+        scm_skp__out_of_range (value, "0 to 2^64 - 1", b->pos, b->who);
       number = number << 8 | b->wide[i];
     }
   return number;
@@ -138,7 +138,8 @@ encode (struct builder *b, int level, int type, SCM data, void *room,
         && shape_fits (row->layout, data))
       length = encode_as (b, row, data, room, size);
   if (length == -ERANGE)
-    scm_out_of_range_pos (b->who, data, scm_from_int (b->pos));
+    scm_skp__out_of_range (data, "what the control message's type holds",
+                           b->pos, b->who);
   if (length < 0)
     scm_wrong_type_arg_msg (b->who, b->pos, data,
                             "data of the control message's type");

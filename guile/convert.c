@@ -23,13 +23,6 @@ scm_skp__define (const struct scm_skp__primitive *primitives, size_t count)
     }
 }
 
-void
-scm_skp__error (long negative_errno, const char *who)
-{
-  errno = (int)-negative_errno;
-  scm_syserror (who);
-}
-
 SCM
 scm_skp__count (ssize_t n, const char *who)
 {
@@ -40,24 +33,16 @@ scm_skp__count (ssize_t n, const char *who)
   return SCM_I_MAKINUM (n);
 }
 
-void
-scm_skp__error_closed (const char *who)
+int64_t
+scm_skp__big_integer (SCM value, int64_t low, int64_t high, int pos,
+                      const char *who)
 {
-  scm_syserror_msg (who, "the port was closed while waiting", SCM_EOL, EBADF);
-}
-
-void
-scm_skp__refuse_fd (SCM port, int pos, const char *who)
-{
-  scm_wrong_type_arg_msg (who, pos, port, "open file port");
-}
-
-void
-scm_skp__refuse_integer (SCM value, int pos, const char *who)
-{
-  if (scm_is_exact_integer (value))
-    scm_out_of_range_pos (who, value, scm_from_int (pos));
-  scm_wrong_type_arg_msg (who, pos, value, "exact integer");
+  /* The range is looked at first, because libguile's conversions crash on some
+     integers.  */
+  if (!scm_is_exact_integer (value)
+      || !scm_is_signed_integer (value, low, high))
+    scm_skp__refuse_integer (value, low, high, pos, who);
+  return scm_to_int64 (value);
 }
 
 static void

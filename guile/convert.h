@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sockport/address.h>
 
+#include "error.h"
+
 /* A primitive, for scm_skp__define.  */
 struct scm_skp__primitive
 {
@@ -25,18 +27,9 @@ struct scm_skp__primitive
 void scm_skp__define (const struct scm_skp__primitive *primitives,
                       size_t count);
 
-/* Throw system-error with the errno that NEGATIVE_ERRNO stands for.  */
-_Noreturn void scm_skp__error (long negative_errno, const char *who);
-
 /* What a primitive that tries once answers for the result N of the core: #f for
    -EAGAIN, else the count; it throws for another error.  */
 SCM scm_skp__count (ssize_t n, const char *who);
-
-/* Throw system-error EBADF that says the port was closed meanwhile.  */
-_Noreturn void scm_skp__error_closed (const char *who);
-
-_Noreturn void scm_skp__refuse_fd (SCM port, int pos, const char *who);
-_Noreturn void scm_skp__refuse_integer (SCM value, int pos, const char *who);
 
 /* The descriptor of PORT, an open file port.  */
 static inline int
@@ -47,14 +40,18 @@ scm_skp__fd (SCM port, int pos, const char *who)
   return SCM_FPORT_FDES (port);
 }
 
-/* VALUE, an exact integer from LOW to HIGH, both within a fixnum.  */
+/* VALUE, an exact integer from LOW to HIGH.  On machines of 32 bits an integer
+   above 2^29 is no fixnum.  */
+int64_t scm_skp__big_integer (SCM value, int64_t low, int64_t high, int pos,
+                              const char *who);
+
 static inline int64_t
 scm_skp__integer (SCM value, int64_t low, int64_t high, int pos,
                   const char *who)
 {
   if (!SCM_I_INUMP (value) || SCM_I_INUM (value) < low
       || SCM_I_INUM (value) > high)
-    scm_skp__refuse_integer (value, pos, who);
+    return scm_skp__big_integer (value, low, high, pos, who);
   return SCM_I_INUM (value);
 }
 
@@ -287,6 +284,7 @@ void scm_skp__init_descriptor (void);
 void scm_skp__init_message (void);
 void scm_skp__init_option (void);
 void scm_skp__init_poller (void);
+void scm_skp__init_print (void);
 void scm_skp__init_process (void);
 void scm_skp__init_socket (void);
 void scm_skp__init_stream (void);

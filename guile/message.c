@@ -213,6 +213,14 @@ would_block (const struct call *call, ssize_t n)
   return n == -EAGAIN && !call->instant;
 }
 
+_Noreturn static void
+call_error (const struct call *call, ssize_t n)
+{
+  const struct skp_address *to = call->message.address;
+  scm_skp__error_at (n, call->who, SCM_FPORT_FDES (call->sock),
+                     to && to->length > 0 ? to : NULL);
+}
+
 /* Try until NOW is done: the result of the last try, SKIP the bytes of those
    before it.  */
 static ssize_t
@@ -231,7 +239,7 @@ complete (struct call *call, ssize_t (*now) (struct call *),
           continue;
         }
       if (n < 0 && call->skip == 0)
-        scm_skp__error (n, call->who);
+        call_error (call, n);
       if (!unfinished (call, n))
         return n;
       call->skip += (size_t)n;
@@ -258,7 +266,7 @@ send_try (SCM sock, SCM buffers, SCM address, SCM control, SCM flags, SCM skip)
   if (would_block (&call, n))
     return SCM_BOOL_F;
   if (n < 0)
-    scm_skp__error (n, call.who);
+    call_error (&call, n);
   scm_remember_upto_here_2 (buffers, control);
   return SCM_I_MAKINUM (send_unfinished (&call, n) ? -n : n);
 }
@@ -350,7 +358,7 @@ receive_try (SCM sock, SCM buffers, SCM flags, SCM control_size, SCM skip)
   if (would_block (&call, n))
     return SCM_BOOL_F;
   if (n < 0)
-    scm_skp__error (n, call.who);
+    call_error (&call, n);
   return receive_build (&call, n, call.skip,
                         receive_unfinished (&call, n) ? -n : n);
 }

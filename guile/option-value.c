@@ -16,9 +16,9 @@ refuse (const struct source *s, const char *expected)
 }
 
 _Noreturn static void
-out_of_range (const struct source *s, SCM value)
+out_of_range (const struct source *s, SCM value, const char *bounds)
 {
-  scm_out_of_range_pos (s->who, value, scm_from_int (s->pos));
+  scm_skp__out_of_range (value, bounds, s->pos, s->who);
 }
 
 void
@@ -108,7 +108,7 @@ string_to (struct scm_skp__value *to, const struct skp_option *option,
     refuse (s, "string");
   to->bytes = scm_skp__name_to (s->value, &to->length, s->pos, s->who);
   if (memchr (to->bytes, '\0', to->length))
-    out_of_range (s, s->value);
+    out_of_range (s, s->value, "a string without NUL");
 }
 
 /* A structure of two integers that Guile has always given as a pair.  */
@@ -159,7 +159,7 @@ linger_to (struct scm_skp__value *to, const struct skp_option *option,
   pair_to (to, option, s);
   memcpy (&linger, to->store, sizeof linger);
   if (linger.l_linger < 0)
-    out_of_range (s, scm_from_int (linger.l_linger));
+    out_of_range (s, scm_from_int (linger.l_linger), "0 seconds or more");
 }
 
 /* The kernel takes a negative time for none at all, and refuses microseconds
@@ -172,9 +172,9 @@ timeval_to (struct scm_skp__value *to, const struct skp_option *option,
   pair_to (to, option, s);
   memcpy (&time, to->store, sizeof time);
   if (time.tv_sec < 0)
-    out_of_range (s, scm_from_int64 (time.tv_sec));
+    out_of_range (s, scm_from_int64 (time.tv_sec), "0 seconds or more");
   if (time.tv_usec < 0 || time.tv_usec >= 1000000)
-    out_of_range (s, scm_from_int64 (time.tv_usec));
+    out_of_range (s, scm_from_int64 (time.tv_usec), "0 to 999999 microseconds");
 }
 
 static SCM

@@ -72,7 +72,7 @@ scm_skp_getsockopt (SCM sock, SCM level, SCM optname)
   int result = skp_option_get (fd, l, number, &value, &length);
   if (result < 0)
     scm_skp__error (result, who);
-  return length == sizeof value ? SCM_I_MAKINUM (value)
+  return length == sizeof value ? scm_from_int (value)
                                 : scm_skp__option_from (option, &value, length);
 }
 
@@ -169,7 +169,7 @@ option_at (SCM index, const char *who)
   const struct skp_option *option
       = skp_option_at ((size_t)scm_skp__integer (index, 0, INT_MAX, 1, who));
   if (!option)
-    scm_out_of_range_pos (who, index, scm_from_int (1));
+    scm_skp__out_of_range (index, "the number of an option", 1, who);
   return option;
 }
 

@@ -21,6 +21,14 @@ done (int result, const char *who)
   return SCM_UNSPECIFIED;
 }
 
+static SCM
+done_at (int result, const char *who, int fd, const struct skp_address *address)
+{
+  if (result < 0)
+    scm_skp__error_at (result, who, fd, address);
+  return SCM_UNSPECIFIED;
+}
+
 /* FAMILY, STYLE and PROTO; NONBLOCKING adds SOCK_NONBLOCK.  */
 struct kind
 {
@@ -90,7 +98,7 @@ scm_skp_shutdown (SCM sock, SCM how)
   static const char who[] = "shutdown";
   int fd = scm_skp__fd (sock, 1, who);
   int direction = (int)scm_skp__integer (how, SHUT_RD, SHUT_RDWR, 2, who);
-  return done (skp_socket_shutdown (fd, direction), who);
+  return done_at (skp_socket_shutdown (fd, direction), who, fd, NULL);
 }
 
 SCM
@@ -100,7 +108,7 @@ scm_skp_bind (SCM sock, SCM fam, SCM address, SCM args)
   struct skp_address made;
   int fd = scm_skp__fd (sock, 1, who);
   scm_skp__address_whole (&made, fam, address, args, 2, who);
-  return done (skp_socket_bind (fd, &made), who);
+  return done_at (skp_socket_bind (fd, &made), who, fd, &made);
 }
 
 SCM
@@ -108,8 +116,9 @@ scm_skp_listen (SCM sock, SCM backlog)
 {
   static const char who[] = "listen";
   int fd = scm_skp__fd (sock, 1, who);
-  int length = (int)scm_skp__integer (backlog, 0, INT_MAX, 2, who);
-  return done (skp_socket_listen (fd, length), who);
+  /* The kernel takes a negative one for the most there can be.  */
+  int length = (int)scm_skp__integer (backlog, -1, INT_MAX, 2, who);
+  return done_at (skp_socket_listen (fd, length), who, fd, NULL);
 }
 
 static int
@@ -117,7 +126,8 @@ accept_flags (SCM flags)
 {
   int bits = scm_skp__flags (flags, 0, 2, "accept");
   if (bits & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
-    scm_out_of_range_pos ("accept", flags, scm_from_int (2));
+    scm_skp__out_of_range (flags, "SOCK_NONBLOCK, SOCK_CLOEXEC or 0", 2,
+                           "accept");
   return bits;
 }
 
@@ -163,7 +173,7 @@ accept_try (SCM pair, SCM sock, SCM flags)
   if (made == -EAGAIN)
     return SCM_BOOL_F;
   if (made < 0)
-    scm_skp__error (made, "accept");
+    scm_skp__error_at (made, "accept", fd, NULL);
   SCM_SETCAR (pair, scm_skp__port (made));
   SCM_SETCDR (pair, scm_skp__address_into (SCM_CDR (pair), &peer));
   return pair;
@@ -220,20 +230,23 @@ connect_try (SCM sock, SCM fam, SCM address, SCM args)
   if (result == -EAGAIN)
     return SCM_INUM0;
   if (result < 0)
-    scm_skp__error (result, who);
+    scm_skp__error_at (result, who, fd, &made);
   return SCM_BOOL_T;
 }
 
-/* How the connection that SOCK began has ended: #t, an error, or #f if it is
-   still being made.  */
+/* How the connection to the address that SOCK began has ended: #t, an error, or
+   #f if it is still being made.  */
 static SCM
-connect_result (SCM sock)
+connect_result (SCM sock, SCM fam, SCM address, SCM args)
 {
   static const char who[] = "connect";
-  int result = skp_socket_connected (scm_skp__fd (sock, 1, who));
-  if (result < 0)
-    scm_skp__error (result, who);
-  return scm_from_bool (result);
+  struct skp_address made;
+  int fd = scm_skp__fd (sock, 1, who);
+  int result = skp_socket_connected (fd);
+  if (result >= 0)
+    return scm_from_bool (result);
+  scm_skp__address_whole (&made, fam, address, args, 2, who);
+  scm_skp__error_at (result, who, fd, &made);
 }
 
 /* A full queue has no event to wait for: look again after 1 ms, 2 ms, …  Not
@@ -271,7 +284,7 @@ scm_skp_connect (SCM sock, SCM fam, SCM address, SCM args)
   while (scm_is_false (result) && !mode)
     {
       scm_skp__block (sock, POLLOUT, who);
-      result = connect_result (sock);
+      result = connect_result (sock, fam, address, args);
     }
   return result;
 }
@@ -280,9 +293,10 @@ static SCM
 address_of (SCM sock, int (*ask) (int, struct skp_address *), const char *who)
 {
   struct skp_address address;
-  int err = ask (scm_skp__fd (sock, 1, who), &address);
+  int fd = scm_skp__fd (sock, 1, who);
+  int err = ask (fd, &address);
   if (err < 0)
-    scm_skp__error (err, who);
+    scm_skp__error_at (err, who, fd, NULL);
   return scm_skp__address_from (&address);
 }
 
@@ -344,7 +358,7 @@ scm_skp__init_socket (void)
     { "listen", 2, 0, 0, scm_skp_listen },
     { "%accept", 2, 1, 0, accept_in_turn },
     { "%connect", 2, 1, 1, connect_try },
-    { "%connect-result", 1, 0, 0, connect_result },
+    { "%connect-result", 2, 1, 1, connect_result },
     { "getsockname", 1, 0, 0, scm_skp_getsockname },
     { "getpeername", 1, 0, 0, scm_skp_getpeername },
     { "adopt-socket", 1, 0, 0, adopt },

@@ -4,6 +4,7 @@
 
 #include "structure.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define STRUCTURES_MAX 64
@@ -101,7 +102,21 @@ scm_skp__bits (SCM value, int is_signed, int pos, const char *who)
   if (is_signed ? scm_is_signed_integer (value, INT64_MIN, INT64_MAX)
                 : scm_is_unsigned_integer (value, 0, UINT64_MAX))
     return is_signed ? (uint64_t)scm_to_int64 (value) : scm_to_uint64 (value);
-  scm_skp__refuse_integer (value, pos, who);
+  if (!scm_is_exact_integer (value))
+    scm_skp__refuse_integer (value, 0, 0, pos, who);
+  scm_skp__out_of_range (
+      value, is_signed ? "-2^63 to 2^63 - 1" : "0 to 2^64 - 1", pos, who);
+}
+
+_Noreturn static void
+refuse_number (const struct skp_field *field, SCM value, int pos,
+               const char *who)
+{
+  int width = field->width ? field->width : 8 * field->size;
+  int64_t half = INT64_C (1) << (width - 1);
+  if (field->kind == SKP_FIELD_SIGNED)
+    scm_skp__refuse_integer (value, -half, half - 1, pos, who);
+  scm_skp__refuse_integer (value, 0, 2 * (half - 1) + 1, pos, who);
 }
 
 static void
@@ -111,7 +126,16 @@ number_to (const struct skp_field *field, void *bytes, SCM value, int pos,
   uint64_t bits
       = scm_skp__bits (value, field->kind == SKP_FIELD_SIGNED, pos, who);
   if (skp_structure_store (field, bytes, bits) < 0)
-    scm_out_of_range_pos (who, value, scm_from_int (pos));
+    refuse_number (field, value, pos, who);
+}
+
+_Noreturn static void
+refuse_length (const struct skp_field *field, SCM value, int pos,
+               const char *who)
+{
+  char bounds[32];
+  snprintf (bounds, sizeof bounds, "at most %u bytes", field->size);
+  scm_skp__out_of_range (value, bounds, pos, who);
 }
 
 /* Fewer bytes than there is room for are followed by zeros.  */
@@ -122,7 +146,7 @@ bytes_to (const struct skp_field *field, unsigned char *at, SCM value, int pos,
   SCM_ASSERT_TYPE (scm_is_bytevector (value), value, pos, who, "bytevector");
   size_t length = SCM_BYTEVECTOR_LENGTH (value);
   if (length > field->size)
-    scm_out_of_range_pos (who, value, scm_from_int (pos));
+    refuse_length (field, value, pos, who);
   memset (at, 0, field->size);
   memcpy (at, SCM_BYTEVECTOR_CONTENTS (value), length);
 }
@@ -135,7 +159,7 @@ address_to (const struct skp_field *field, unsigned char *at, SCM value,
   if (scm_is_true (value))
     scm_skp__address_to (&address, value, pos, who);
   if (address.length > field->size)
-    scm_out_of_range_pos (who, value, scm_from_int (pos));
+    refuse_length (field, value, pos, who);
   memcpy (at, &address.storage, field->size);
 }
 
@@ -205,7 +229,7 @@ structure_named (SCM name, const char *who)
   for (size_t i = 0; (s = skp_structure_at (i)); i++)
     if (scm_is_eq (symbol (s->name), name))
       return s;
-  scm_out_of_range_pos (who, name, scm_from_int (1));
+  scm_skp__out_of_range (name, "the name of a structure", 1, who);
 }
 
 static SCM

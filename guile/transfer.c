@@ -75,7 +75,7 @@ answer (const struct transfer *t, ssize_t n, int unfinished)
     }
   if (n == -EAGAIN && !t->instant)
     return SCM_BOOL_F;
-  scm_skp__error (n, t->who);
+  scm_skp__error_at (n, t->who, SCM_FPORT_FDES (t->sock), t->to);
 }
 
 static inline SCM
@@ -168,7 +168,7 @@ receive_all (struct transfer *t)
 {
   ssize_t n = complete (t, receive_now, receive_unfinished, POLLIN);
   if (n < 0)
-    scm_skp__error (n, t->who);
+    scm_skp__error_at (n, t->who, SCM_FPORT_FDES (t->sock), NULL);
   scm_skp__in_done (&t->slice, t->buffer, (size_t)n);
   return SCM_I_MAKINUM (n);
 }
@@ -178,7 +178,7 @@ send_all (struct transfer *t)
 {
   ssize_t n = complete (t, send_now, send_unfinished, POLLOUT);
   if (n < 0)
-    scm_skp__error (n, t->who);
+    scm_skp__error_at (n, t->who, SCM_FPORT_FDES (t->sock), t->to);
   return SCM_I_MAKINUM (n);
 }
 
@@ -229,11 +229,11 @@ sendto_begin (struct transfer *t, struct skp_address *to, SCM sock, SCM message,
   scm_skp__out_slice (&t->slice, message, rest[1], rest[2], 2, pos + 1, t->who);
 }
 
-static SCM
-recv_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
+static inline SCM
+recv_once (const char *who, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
-  receive_begin (&t, "recv!", sock, buf, flags, start, end);
+  receive_begin (&t, who, sock, buf, flags, start, end);
   if (t.flags)
     return receive_try (&t);
   int fd = SCM_FPORT_FDES (sock);
@@ -249,13 +249,26 @@ recv_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
   return n;
 }
 
-/* The answer goes into PAIR, which is new and may hold a spare address.  */
 static SCM
-recvfrom_try (SCM pair, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
+recv_into_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
+{
+  return recv_once ("recv!", sock, buf, flags, start, end);
+}
+
+static SCM
+recv_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
+{
+  return recv_once ("recv", sock, buf, flags, start, end);
+}
+
+/* The result goes into PAIR, which is new and may hold a spare address.  */
+static inline SCM
+recvfrom_once (const char *who, SCM pair, SCM sock, SCM buf, SCM flags,
+               SCM start, SCM end)
 {
   struct transfer t;
   struct skp_address from;
-  receive_begin (&t, "recvfrom!", sock, buf, flags, start, end);
+  receive_begin (&t, who, sock, buf, flags, start, end);
   t.from = &from;
   SCM n = receive_try (&t);
   if (scm_is_false (n))
@@ -263,6 +276,18 @@ recvfrom_try (SCM pair, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
   SCM_SETCAR (pair, n);
   SCM_SETCDR (pair, scm_skp__address_into (SCM_CDR (pair), &from));
   return pair;
+}
+
+static SCM
+recvfrom_into_try (SCM pair, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
+{
+  return recvfrom_once ("recvfrom!", pair, sock, buf, flags, start, end);
+}
+
+static SCM
+recvfrom_try (SCM pair, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
+{
+  return recvfrom_once ("recvfrom", pair, sock, buf, flags, start, end);
 }
 
 static SCM
@@ -326,9 +351,11 @@ void
 scm_skp__init_transfer (void)
 {
   static const struct scm_skp__primitive primitives[] = {
-    { "%recv!", 2, 3, 0, recv_try },
+    { "%recv!", 2, 3, 0, recv_into_try },
+    { "%recv", 2, 3, 0, recv_try },
     { "%send", 2, 3, 0, send_once },
-    { "%recvfrom!", 3, 3, 0, recvfrom_try },
+    { "%recvfrom!", 3, 3, 0, recvfrom_into_try },
+    { "%recvfrom", 3, 3, 0, recvfrom_try },
     { "%sendto", 4, 1, 1, sendto_try },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);

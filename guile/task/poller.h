@@ -45,8 +45,8 @@ scm_skp__watched (const struct loop_poller *p, int fd, scm_t_bits owner)
   return owners && (size_t)fd < owners->size && owners->owner[fd] == owner;
 }
 
-/* The fields of the records <loop> and <task> of (sockport task loop) that are known
-   here; they are the first there, in this order.  */
+/* The fields of the records <loop> and <task> of (sockport task loop) that are
+   known here; they are the first there, in this order.  */
 enum loop_field
 {
   LOOP_CURRENT,

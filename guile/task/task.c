@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* The steps of a loop that every request takes: a task waits, an event makes it
-   ready, it goes on.  All else is in (sockport task loop) and (sockport task slot), and
-   so is what is done when one of these steps does not apply.  */
+   ready, it goes on.  All else is in (sockport task loop) and (sockport task
+   slot), and so is what is done when one of these steps does not apply.  */
 
 #include "poller.h"
 

@@ -5,6 +5,7 @@
   #:use-module (ice-9 binary-ports)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport primitive)
+  #:use-module (sockport io argument)
   #:re-export (htons ntohs htonl ntohl)
   #:export (write-network-u16 read-network-u16
             network-u16-ref network-u16-set!
@@ -21,21 +22,9 @@
             write-network-short read-network-short
             write-network-long read-network-long))
 
-(define (check-integer value low high pos who)
-  (define (refuse key message . rest)
-    (scm-error key who message `(,pos ,@rest ,value) (list value)))
-  (cond ((not (exact-integer? value))
-         (refuse 'wrong-type-arg
-                 "Wrong type argument in position ~A (expecting ~A): ~S"
-                 "exact integer"))
-        ((not (<= low value high))
-         (refuse 'out-of-range "Argument ~A out of range: ~S"))))
-
 (define (check-place bv k size who)
   (unless (bytevector? bv)
-    (scm-error 'wrong-type-arg who
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 1 "bytevector" bv) (list bv)))
+    (refuse-type who 1 "bytevector" bv))
   (check-integer k 0 (- (bytevector-length bv) size) 2 who))
 
 (define (read-integer port size who)

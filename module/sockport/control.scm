@@ -6,6 +6,7 @@
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
   #:use-module (sockport primitive)
+  #:use-module (sockport io argument)
   #:export (control-message
             make-control-message
             control-message?
@@ -58,9 +59,8 @@ type's data, or is a bytevector, which goes as it is."
   "The control message called NAME, a symbol such as @code{ip-ttl}."
   (match (hashq-ref by-name name)
     ((_ level type . _) (make-record level type data))
-    (#f (scm-error 'out-of-range "control-message"
-                   "no control message is called ~S" (list name)
-                   (list name)))))
+    (#f (refuse-range "control-message" 1 "the name of a control message"
+                      name))))
 
 (define (rows message)
   (hash-ref by-number
@@ -98,8 +98,9 @@ of one value."
   (let ((index (list-index (lambda (name) (eq? name field))
                            (or (fields-of message) '()))))
     (unless index
-      (scm-error 'out-of-range "control-message-ref"
-                 "~S has no field ~S" (list message field) (list field)))
+      (refuse-range "control-message-ref" 2
+                    (format #f "one of ~a" (or (fields-of message) '()))
+                    field))
     (vector-ref (control-message-data message) index)))
 
 (define* (control-ref messages name #:optional default)

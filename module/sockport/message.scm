@@ -10,6 +10,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport control)
   #:use-module (sockport primitive)
+  #:use-module (sockport io argument)
   #:use-module (sockport io retry)
   #:use-module (sockport io wait)
   #:export (sendmsg
@@ -223,22 +224,13 @@ for them or this process may have no more, those that did are closed and
 ;;; No packet is longer.
 (define packet-size-max 65535)
 
-(define (check-count value high pos who)
-  (cond ((not (exact-integer? value))
-         (scm-error 'wrong-type-arg who
-                    "Wrong type argument in position ~A (expecting ~A): ~S"
-                    (list pos "exact integer" value) (list value)))
-        ((not (<= 0 value high))
-         (scm-error 'out-of-range who "Argument ~A out of range: ~S"
-                    (list pos value) (list value)))))
-
 (define* (receive-errors sock #:optional (limit #f) (packet-size 1500))
   "Take up to LIMIT entries (#f: all) from the queue of errors of SOCK: a list of
 conditions.  Never waits; an empty list says that the queue is empty.  Up to
 PACKET-SIZE bytes of the packet that each is about are kept."
   (when limit
-    (check-count limit most-positive-fixnum 2 "receive-errors"))
-  (check-count packet-size packet-size-max 3 "receive-errors")
+    (check-integer limit 0 most-positive-fixnum 2 "receive-errors"))
+  (check-integer packet-size 0 packet-size-max 3 "receive-errors")
   (let ((buffer (make-bytevector packet-size))
         (flags (logior MSG_ERRQUEUE MSG_DONTWAIT)))
     (let loop ((errors '()))

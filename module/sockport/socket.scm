@@ -59,15 +59,15 @@ connection is still being made."
   (let ((result (apply %connect sock family args)))
     (case result
       ((#t) #t)
-      ((#f) (connect-finish sock))
+      ((#f) (connect-finish sock family args))
       (else (connect-later sock family args)))))
 
-(define (connect-finish sock)
+(define (connect-finish sock family args)
   (and (not (plain-nonblocking? sock))
        (begin
          (wait-writable sock 'connect)
-         (or (%connect-result sock)
-             (connect-finish sock)))))
+         (or (apply %connect-result sock family args)
+             (connect-finish sock family args)))))
 
 ;;; The listener's queue is full (UNIX sockets): nothing tells when there is
 ;;; room, so look again, less and less often.
@@ -77,7 +77,7 @@ connection is still being made."
       (pause)
       (case (apply %connect sock family args)
         ((#t) #t)
-        ((#f) (connect-finish sock))
+        ((#f) (connect-finish sock family args))
         (else (loop))))))
 
 (define (shutdown sock how)

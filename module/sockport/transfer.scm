@@ -6,9 +6,11 @@
 (define-module (sockport transfer)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport io answer)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport io retry)
   #:use-module (sockport io wait)
+  #:export (recv recvfrom)
   #:replace (recv! send recvfrom! sendto))
 
 (define (buffer-length buffer)
@@ -44,6 +46,32 @@ inclusive or of MSG_ constants.  Data that SOCK has buffered is ignored."
     ((sock buf flags start end)
      (done-or (%recv! sock buf flags start end)
               (recv-more sock buf flags start end)))))
+
+;;; Room for what is received, in procedures that return it.
+
+(define size-max #xfffffff)
+
+(define (fresh size who)
+  (check-integer size 0 size-max 2 who)
+  (make-bytevector size))
+
+(define (first-bytes buffer count)
+  (if (< count (bytevector-length buffer))
+      (let ((bytes (make-bytevector count)))
+        (bytevector-copy! buffer 0 bytes 0 count)
+        bytes)
+      buffer))
+
+(define* (recv sock size #:optional (flags 0))
+  "Receive as @code{recv!}, at most SIZE bytes, and return them in a new
+bytevector; it is empty at the end of a stream."
+  (let ((buffer (fresh size "recv")))
+    (first-bytes buffer
+                 (done-or (%recv sock buffer flags)
+                          (lambda (result)
+                            (finish (lambda (moved)
+                                      (%recv sock buffer flags moved))
+                                    result wait-readable sock 'recv))))))
 
 (define (send-more sock message flags start end)
   (lambda (result)
@@ -111,6 +139,19 @@ sender's address; #f as address if the kernel names no sender, as on a stream."
      (answering address-length pair
        (done-or-pair (%recvfrom! pair sock buf flags start end)
                      (recvfrom-more pair sock buf flags start end))))))
+
+(define* (recvfrom sock size #:optional (flags 0))
+  "Receive as @code{recv}, and return a pair of the bytes and the sender's address,
+or #f where the kernel names no sender."
+  (let* ((buffer (fresh size "recvfrom"))
+         (pair (cons #f #f))
+         (try (lambda (moved)
+                (and (%recvfrom pair sock buffer flags moved)
+                     (car pair))))
+         (count (done-or (try 0)
+                         (lambda (result)
+                           (finish try result wait-readable sock 'recvfrom)))))
+    (cons (first-bytes buffer count) (cdr pair))))
 
 (define (sendto-more sock message family args)
   (lambda (result)

@@ -9,26 +9,13 @@
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-4)
   #:use-module (srfi srfi-4 gnu)
+  #:use-module (sockport io argument)
   #:export (make-uniform-vector
             uniform-vector-length
             uniform-vector-ref
             uniform-vector-set!
             uniform-vector-read!
             uniform-vector-write))
-
-(define (refuse key who message args value)
-  (scm-error key who message (append args (list value)) (list value)))
-
-(define (refuse-type who pos value)
-  (refuse 'wrong-type-arg who "Wrong type argument in position ~A: ~S"
-          (list pos) value))
-
-(define (refuse-range who pos value)
-  (refuse 'out-of-range who "Argument ~A out of range: ~S" (list pos) value))
-
-(define (check-index value limit pos who)
-  (cond ((not (exact-integer? value)) (refuse-type who pos value))
-        ((not (<= 0 value limit)) (refuse-range who pos value))))
 
 ;; Array type, bytes of an element, and what an element may be: the bounds of
 ;; an integer, or a predicate.
@@ -61,26 +48,27 @@
     (1.0 'f32)
     (1/3 'f64)
     (+i 'c64)
-    (_ (refuse-type "make-uniform-vector" 2 prototype))))
+    (_ (refuse-type "make-uniform-vector" 2 "prototype of a kind of number"
+                    prototype))))
 
 (define (uniform-kind uvec pos who)
   (or (and (array? uvec) (assq-ref kinds (array-type uvec)))
       (and (bytevector? uvec) (assq-ref kinds 'u8))
-      (refuse-type who pos uvec)))
+      (refuse-type who pos "uniform vector" uvec)))
 
 (define (check-element value kind pos who)
   (match kind
     ((_ (? procedure? fit?))
-     (unless (fit? value) (refuse-type who pos value)))
+     (unless (fit? value)
+       (refuse-type who pos "number that the vector can hold" value)))
     ((_ low high)
-     (cond ((not (exact-integer? value)) (refuse-type who pos value))
-           ((not (<= low value high)) (refuse-range who pos value))))))
+     (check-integer value low high pos who))))
 
 (define* (make-uniform-vector length prototype #:optional (fill 0))
   "Return a uniform vector of LENGTH elements of the type that PROTOTYPE stands
 for, each FILL."
   (let ((type (prototype-type prototype)))
-    (check-index length (ash most-positive-fixnum -4) 1 "make-uniform-vector")
+    (check-integer length 0 (ash most-positive-fixnum -4) 1 "make-uniform-vector")
     (check-element fill (assq-ref kinds type) 3 "make-uniform-vector")
     ((assq-ref makers type) length fill)))
 
@@ -92,14 +80,14 @@ for, each FILL."
 (define (uniform-vector-ref uvec index)
   "Return the element of UVEC at INDEX."
   (uniform-kind uvec 1 "uniform-vector-ref")
-  (check-index index (- (uniform-vector-length uvec) 1) 2 "uniform-vector-ref")
+  (check-integer index 0 (- (uniform-vector-length uvec) 1) 2 "uniform-vector-ref")
   (array-ref uvec index))
 
 (define (uniform-vector-set! uvec index value)
   "Make VALUE the element of UVEC at INDEX."
   (let ((kind (uniform-kind uvec 1 "uniform-vector-set!")))
-    (check-index index (- (uniform-vector-length uvec) 1) 2
-                 "uniform-vector-set!")
+    (check-integer index 0 (- (uniform-vector-length uvec) 1) 2
+                   "uniform-vector-set!")
     (check-element value kind 3 "uniform-vector-set!")
     (array-set! uvec value index)))
 
@@ -109,8 +97,8 @@ the bytes of one."
   (match (uniform-kind uvec 1 who)
     ((size . _)
      (let ((end (or end (uniform-vector-length uvec))))
-       (check-index end (uniform-vector-length uvec) 4 who)
-       (check-index start end 3 who)
+       (check-integer end 0 (uniform-vector-length uvec) 4 who)
+       (check-integer start 0 end 3 who)
        (values (* size start) (* size (- end start)) size)))))
 
 (define* (uniform-vector-read! uvec #:optional (port (current-input-port))

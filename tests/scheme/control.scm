@@ -157,7 +157,7 @@
   (refused wrong 'no-control-message)
   (refused '(system-error 22) (make-control-message IPPROTO_IP IP_PKTINFO
                                                      #vu8(1 2 3)))
-  (test-error* "no such name" '(out-of-range #f "control-message")
+  (test-error* "no such name" '(out-of-range 1 "control-message")
     (control-message 'no-such-name 1)))
 
 (test-case "descriptor objects close what they own"

@@ -7,7 +7,8 @@
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
-  #:use-module (sockport task sync)
+  #:use-module (sockport primitive)
+#:use-module (sockport task sync)
   #:export (make-server
             server?
             server-handler
@@ -51,7 +52,9 @@
 
 (set-record-type-printer! <server>
   (lambda (server port)
-    (format port "#<server ~a>" (server-addresses server))))
+    (format port "#<server ~a>"
+            (string-join (map socket-address->string (server-addresses server))
+                         " "))))
 
 ;;; The part of a server in one thread.  WAITERS wait for its connections to
 ;;; become fewer, or for the server's end.

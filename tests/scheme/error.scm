@@ -1,0 +1,153 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; The words of errors: the address that a call was about, the bounds of a
+;;; number, and what would have been right.  Keys and errnos are elsewhere.
+
+(use-modules (harness) (harness socket) (rnrs bytevectors) (sockport))
+
+(define (words thunk)
+  "Return what Guile prints of the error that THUNK raises, without its tail."
+  (catch #t
+    (lambda () (thunk) "no error")
+    (lambda (key . args)
+      (string-trim-right
+       (call-with-output-string
+         (lambda (port) (print-exception port #f key args)))))))
+
+(define-syntax-rule (test-words expected expr)
+  (test-equal expected (string-append "In procedure " expected)
+    (words (lambda () expr))))
+
+(define-syntax-rule (test-about-port procedure port expected expr)
+  (test-equal (string-append "by " procedure)
+    (format #f "In procedure ~a: 127.0.0.1:~a: ~a" procedure port expected)
+    (words (lambda () expr))))
+
+(define (unused-port)
+  "A port of TCP and UDP at which nobody is."
+  (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
+    (bind sock AF_INET INADDR_LOOPBACK 0)
+    (sockaddr:port (getsockname sock))))
+
+(test-begin "error")
+
+(test-case "the address is named"
+  (let ((port (unused-port)))
+    (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
+      (test-about-port "connect" port "Connection refused"
+        (connect sock AF_INET INADDR_LOOPBACK port)))
+    (let-ports ((first (socket AF_INET SOCK_STREAM 0))
+                (second (socket AF_INET SOCK_STREAM 0)))
+      (bind first AF_INET INADDR_LOOPBACK port)
+      (listen first 1)
+      (test-about-port "bind" port "Address already in use"
+        (bind second AF_INET INADDR_LOOPBACK port)))
+    (let-ports ((sock (socket AF_INET SOCK_DGRAM 0)))
+      (connect sock AF_INET INADDR_LOOPBACK port)
+      (send sock "x")
+      ;; send was not told it.
+      (test-about-port "send" port "Connection refused" (send sock "x"))))
+  (let-ports ((sock (socket AF_UNIX SOCK_STREAM 0)))
+    (test-words "connect: unix:/nonexistent/x: No such file or directory"
+      (connect sock AF_UNIX "/nonexistent/x"))))
+
+(test-case "what would be right"
+  (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
+    (test-words "accept: Invalid argument (the socket does not listen; call listen first)"
+      (accept sock))
+    (test-words "getpeername: Transport endpoint is not connected (the socket is not connected)"
+      (getpeername sock))
+    (test-words "bind: [::1]:9: Address family not supported by protocol (the socket is of AF_INET, the address of AF_INET6)"
+      (bind sock AF_INET6 1 9))
+    (test-words "connect: Wrong type argument in position 3 (expecting integer; inet-pton makes one of a numeric address, getaddrinfo looks a name up): \"localhost\""
+      (connect sock AF_INET "localhost" 9)))
+  (let-ports ((sock (socket AF_INET SOCK_DGRAM 0)))
+    (test-words "send: Destination address required (the socket has no peer; connect it, or use sendto)"
+      (send sock "x"))
+    (test-words "accept: Operation not supported (a socket of this type does not accept connections)"
+      (accept sock))
+    (test-words "listen: Operation not supported (a socket of this type does not listen)"
+      (listen sock 1)))
+  (let-ports ((sock (socket AF_UNIX SOCK_DGRAM 0)))
+    (test-words "sendto: 127.0.0.1:9: Invalid argument (the socket is of AF_UNIX, the address of AF_INET)"
+      (sendto sock "x" AF_INET INADDR_LOOPBACK 9)))
+  (test-words "inet-pton: an address of AF_INET6, not of AF_INET: \"::1\""
+    (inet-pton AF_INET "::1"))
+  (test-words "inet-pton: not a numeric address (getaddrinfo looks names up): \"localhost\""
+    (inet-pton AF_INET "localhost")))
+
+(test-case "bounds"
+  (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
+    (test-words "bind: Argument 4 out of range (0 to 65535): 70000"
+      (bind sock AF_INET 0 70000))
+    (test-words "listen: Argument 2 out of range (-1 to 2147483647): -2"
+      (listen sock -2))
+    (test-words "setsockopt: Argument 4 out of range (0 seconds or more): -1"
+      (setsockopt sock SOL_SOCKET SO_LINGER '(1 . -1)))
+    (test-words "recv: Argument 2 out of range (0 to 268435455): -1"
+      (recv sock -1)))
+  (test-words "inet-ntop: Argument 2 out of range (0 to 4294967295): 4294967296"
+    (inet-ntop AF_INET (expt 2 32)))
+  (test-words "htons: Argument 1 out of range (0 to 65535): 65536"
+    (htons 65536)))
+
+(define (tail-of port)
+  "How PORT, a socket, prints after the number of its descriptor."
+  (substring (object->string port)
+             (string-length (format #f "#<input-output: socket ~a"
+                                    (fileno port)))))
+
+(test-case "sockets print their addresses"
+  (let-ports ((server (socket AF_INET SOCK_STREAM 0))
+              (client (socket AF_INET SOCK_STREAM 0)))
+    (test-equal "none yet" ">" (tail-of server))
+    (bind server AF_INET INADDR_LOOPBACK 0)
+    (listen server -1)
+    (let ((name (socket-address->string (getsockname server))))
+      (test-equal "one" (string-append " " name ">") (tail-of server))
+      (connect client (getsockname server))
+      (test-equal "both"
+        (format #f " ~a to ~a>"
+                (socket-address->string (getsockname client)) name)
+        (tail-of client)))
+    (close-port client)
+    (test-assert "a closed one"
+      (string-prefix? "#<closed: file " (object->string client))))
+  (let-ports ((file (open-input-file "/dev/null")))
+    (test-equal "other ports as before"
+      (format #f "#<input: /dev/null ~a>" (fileno file))
+      (object->string file))))
+
+(test-case "recv and recvfrom"
+  (let-ports ((server (socket AF_INET SOCK_DGRAM 0))
+              (client (socket AF_INET SOCK_DGRAM 0)))
+    (bind server AF_INET INADDR_LOOPBACK 0)
+    (connect client (getsockname server))
+    (send client "abcdef")
+    (test-equal "bytes and sender"
+      (cons (string->utf8 "abcdef") (getsockname client))
+      (recvfrom server 100))
+    (send client "abcdef")
+    (test-equal "no more than asked for" (string->utf8 "abc")
+      (recv server 3 MSG_TRUNC))
+    (send client "")
+    (test-equal "an empty datagram" #vu8() (recv server 10))))
+
+(test-case "recv in a task"
+  (let* ((pair (socketpair AF_UNIX SOCK_STREAM 0))
+         (received
+          (run-tasks
+           (lambda ()
+             (let ((task (spawn-task
+                          (lambda () (recv (car pair) 6 MSG_WAITALL)))))
+               (task-yield)
+               (send (cdr pair) "abc")
+               (task-yield)
+               (send (cdr pair) "defg")
+               (join task))))))
+    (test-equal "waits for all" (string->utf8 "abcdef") received)
+    (test-equal "the rest" (string->utf8 "g") (recv (car pair) 100))
+    (close-port (cdr pair))
+    (test-equal "the end" #vu8() (recv (car pair) 100))
+    (close-port (car pair))))
+
+(test-end "error")
