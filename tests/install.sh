@@ -61,7 +61,8 @@ files_there ()
   for file in lib/libsockport.so lib/libguile-sockport.so \
     include/sockport/sockport.h include/sockport/guile-names.h \
     share/guile/site/3.0/sockport.scm lib/guile/3.0/site-ccache/sockport.go \
-    share/man/man3/sockport.3; do
+    share/man/man3/sockport.3 share/man/man3/skp_socket_bind.3 \
+    share/man/man7/guile-sockport.7; do
     test -e "$prefix/$file" || { echo "no $file"; return 1; }
   done
 }

@@ -54,6 +54,7 @@ struct skp_part_rule
   uint8_t length_offset; /* where the kernel keeps the part's length, or 0 */
 };
 
+/* The most parts that a family has.  */
 #define SKP_ADDRESS_PARTS 5
 
 /* REQUIRED of the COUNT parts must be given; the others are 0 by default.  */

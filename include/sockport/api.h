@@ -10,6 +10,7 @@
 #ifndef SKP_API_H
 #define SKP_API_H
 
+/* The headers work in C++ as well.  */
 #ifdef __cplusplus
 #  define SKP_BEGIN_DECLS                                                      \
     extern "C"                                                                 \
@@ -20,6 +21,7 @@
 #  define SKP_END_DECLS
 #endif
 
+/* Marks what the library exports.  */
 #define SKP_API __attribute__ ((visibility ("default")))
 
 #endif /* SKP_API_H */

@@ -38,6 +38,7 @@ struct skp_control_field
   uint8_t size; /* 0: up to the end of the data */
 };
 
+/* The most fields that a control message has.  */
 #define SKP_CONTROL_FIELDS 8
 
 struct skp_control_layout

@@ -8,6 +8,7 @@
 
 #include <sockport/guile.h>
 
+/* A program that is written with the documented names calls these.  */
 #define scm_socket scm_skp_socket
 #define scm_socketpair scm_skp_socketpair
 #define scm_getsockopt scm_skp_getsockopt

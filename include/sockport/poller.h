@@ -21,6 +21,7 @@ SKP_BEGIN_DECLS
 
 struct skp_poller;
 
+/* What a descriptor is ready for.  */
 #define SKP_POLLER_READ 1
 #define SKP_POLLER_WRITE 2
 #define SKP_POLLER_MORE 4

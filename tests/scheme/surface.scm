@@ -174,6 +174,18 @@
       (remove (lambda (name) (hash-ref tested (documented-name name)))
               (missing-from tested exported)))))
 
+(define macro
+  (make-regexp "^# *define ((SKP|scm)_[A-Za-z0-9_]+)" regexp/newline))
+
+(define (macros)
+  "Return the macros of the public headers but those that guard a header."
+  (remove (lambda (name) (string-suffix? "_H" name))
+          (map (lambda (found) (match:substring found 1))
+               (list-matches macro
+                             (text-of (files-under
+                                       (string-append source "/include")
+                                       '(".h")))))))
+
 (define (guile-name? name) (string-prefix? "scm_" name))
 
 ;;; Guile's own names.  Those of (sockport) that Guile has too mean what Guile's
@@ -227,5 +239,9 @@
   (require-program "nm")
   (check-library "/src/libsockport.so" (negate guile-name?))
   (check-library "/guile/libguile-sockport.so" guile-name?))
+
+(test-case "macros"
+  (test-assert "there are some" (member "SKP_POLLER_READ" (macros)))
+  (test-equal "are documented" '() (missing-from documented (macros))))
 
 (test-end "surface")
