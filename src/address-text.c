@@ -3,12 +3,12 @@
    are looked up in a network here; an interface's name is the kernel's own.  */
 
 #include <sockport/address.h>
+#include <sockport/interface.h>
 
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,8 +179,7 @@ scope_parse (const char *text)
   int64_t scope = number_parse (text, text + strlen (text), UINT32_MAX);
   if (scope >= 0)
     return scope;
-  unsigned index = if_nametoindex (text);
-  return index ? (int64_t)index : -ENODEV;
+  return skp_interface_index (text, strlen (text));
 }
 
 static int

@@ -122,7 +122,7 @@ int
 skp_bulk_pipe (int ends[2], size_t size)
 {
   int made[2];
-  int err = skp__result (pipe2 (made, O_CLOEXEC | O_NONBLOCK));
+  int err = SKP__CALL (pipe2 (made, O_CLOEXEC | O_NONBLOCK));
   if (err < 0)
     return err;
   /* Beyond a limit this fails, and the usual size does.  */

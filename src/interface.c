@@ -10,6 +10,17 @@
 
 #include "os.h"
 
+/* The index, 0 if the interface has gone meanwhile, or -errno.  */
+static int
+index_of (const char *name)
+{
+  unsigned index;
+  do
+    index = if_nametoindex (name);
+  while (index == 0 && errno == EINTR);
+  return index || errno == ENODEV ? (int)index : -errno;
+}
+
 int
 skp_interface_index (const char *name, size_t length)
 {
@@ -17,16 +28,17 @@ skp_interface_index (const char *name, size_t length)
   if (length == 0 || length >= sizeof text || memchr (name, '\0', length))
     return -ENODEV;
   memcpy (text, name, length);
-  unsigned index = if_nametoindex (text);
-  return index ? (int)index : -errno;
+  int index = index_of (text);
+  return index ? index : -ENODEV;
 }
 
 int
 skp_interface_name (unsigned index, char name[IF_NAMESIZE])
 {
   char text[IF_NAMESIZE];
-  if (!if_indextoname (index, text))
-    return -errno;
+  while (!if_indextoname (index, text))
+    if (errno != EINTR)
+      return -errno;
   memcpy (name, text, sizeof text);
   return 0;
 }
@@ -44,35 +56,52 @@ copy_address (struct skp_address *to, const struct sockaddr *from)
   memcpy (&to->storage, from, to->length);
 }
 
-static void
+static int
 copy_interface (struct skp_interface *to, const struct ifaddrs *from)
 {
   memset (to, 0, sizeof *to);
   strncpy (to->name, from->ifa_name, sizeof to->name - 1);
-  to->index = if_nametoindex (to->name);
+  int index = index_of (to->name);
+  if (index < 0)
+    return index;
+  to->index = (unsigned)index;
   to->flags = from->ifa_flags;
   copy_address (&to->address, from->ifa_addr);
   copy_address (&to->netmask, from->ifa_netmask);
   copy_address (&to->peer, from->ifa_broadaddr);
+  return 0;
+}
+
+/* An array of them in MADE; their number.  */
+static int
+copy_all (struct skp_interface **made, const struct ifaddrs *all)
+{
+  int count = 0, err = 0;
+  for (const struct ifaddrs *i = all; i; i = i->ifa_next)
+    count++;
+  struct skp_interface *to = malloc (((size_t)count + 1) * sizeof *to);
+  if (!to)
+    return -ENOMEM;
+  *made = to;
+  for (const struct ifaddrs *i = all; i && err == 0; i = i->ifa_next)
+    err = copy_interface (to++, i);
+  if (err == 0)
+    return count;
+  free (*made);
+  return err;
 }
 
 int
 skp_interface_list (struct skp_interface **list)
 {
   struct ifaddrs *all;
-  int count = 0, result = skp__result (getifaddrs (&all));
+  struct skp_interface *made;
+  int result = SKP__CALL (getifaddrs (&all));
   if (result < 0)
     return result;
-  for (struct ifaddrs *i = all; i; i = i->ifa_next)
-    count++;
-  struct skp_interface *made = malloc (((size_t)count + 1) * sizeof *made);
-  if (made)
-    {
-      struct skp_interface *to = made;
-      for (struct ifaddrs *i = all; i; i = i->ifa_next)
-        copy_interface (to++, i);
-      *list = made;
-    }
+  result = copy_all (&made, all);
   freeifaddrs (all);
-  return made ? count : -ENOMEM;
+  if (result >= 0)
+    *list = made;
+  return result;
 }

@@ -129,7 +129,7 @@ is_stream (int fd)
 {
   int type;
   socklen_t length = sizeof type;
-  int err = skp__result (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length));
+  int err = SKP__CALL (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length));
   return err < 0 ? err : type == SOCK_STREAM;
 }
 

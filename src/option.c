@@ -146,7 +146,7 @@ get_filter (int fd, void *value, socklen_t *length)
 {
   socklen_t count = *length / sizeof (struct sock_filter);
   int result
-      = skp__result (getsockopt (fd, SOL_SOCKET, SO_GET_FILTER, value, &count));
+      = SKP__CALL (getsockopt (fd, SOL_SOCKET, SO_GET_FILTER, value, &count));
   if (result >= 0)
     *length = count * sizeof (struct sock_filter);
   return result;
@@ -158,7 +158,7 @@ get_filter (int fd, void *value, socklen_t *length)
 static int
 get_peer_name (int fd, void *value, socklen_t *length)
 {
-  return skp__result (getpeername (fd, value, length));
+  return SKP__CALL (getpeername (fd, value, length));
 }
 
 int
@@ -168,14 +168,14 @@ skp_option_get (int fd, int level, int number, void *value, socklen_t *length)
     return get_filter (fd, value, length);
   if (level == SOL_SOCKET && number == SO_PEERNAME)
     return get_peer_name (fd, value, length);
-  return skp__result (getsockopt (fd, level, number, value, length));
+  return SKP__CALL (getsockopt (fd, level, number, value, length));
 }
 
 int
 skp_option_set (int fd, int level, int number, const void *value,
                 socklen_t length)
 {
-  return skp__result (setsockopt (fd, level, number, value, length));
+  return SKP__CALL (setsockopt (fd, level, number, value, length));
 }
 
 int

@@ -3,7 +3,6 @@
 
 #include "os.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -17,12 +16,6 @@
     while (result_ < 0 && errno == EINTR);                                     \
     result_ < 0 ? -errno : result_;                                            \
   })
-
-int
-skp__result (int result)
-{
-  return result < 0 ? -errno : result;
-}
 
 long
 skp__recvfrom (int fd, void *buffer, size_t size, int flags, void *from,
@@ -74,7 +67,7 @@ skp__poll_now (struct pollfd *fds, unsigned count)
 #ifdef SYS_poll
   return (int)CALL (SYS_poll, fds, count, 0);
 #else
-  return skp__result (poll (fds, count, 0));
+  return SKP__CALL (poll (fds, count, 0));
 #endif
 }
 

@@ -10,6 +10,7 @@
 #ifndef SKP_OS_H
 #define SKP_OS_H
 
+#include <errno.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -38,7 +39,23 @@ int skp__epoll_wait (int set, struct epoll_event *events, int count,
 int skp__epoll_wait_ns (int set, struct epoll_event *events, int count,
                         int64_t timeout_ns);
 
-/* The answer of a C library function as >= 0 or -errno.  */
-int skp__result (int result);
+/* CALL, of the C library, as >= 0 or -errno, and repeated when interrupted. Few
+   calls are said to be interruptible that do not wait, but a file system in
+   user space, a security module or a tracer can interrupt any.  */
+#define SKP__CALL(call)                                                        \
+  __extension__({                                                              \
+    int result_;                                                               \
+    do                                                                         \
+      result_ = skp__result (call);                                            \
+    while (result_ == -EINTR);                                                 \
+    result_;                                                                   \
+  })
+
+/* What a C library function returned as >= 0 or -errno.  */
+static inline int
+skp__result (int result)
+{
+  return result < 0 ? -errno : result;
+}
 
 #endif /* SKP_OS_H */

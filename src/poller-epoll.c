@@ -17,7 +17,7 @@
 static int
 set_open (void)
 {
-  return skp__result (epoll_create1 (EPOLL_CLOEXEC));
+  return SKP__CALL (epoll_create1 (EPOLL_CLOEXEC));
 }
 
 static int
@@ -26,16 +26,16 @@ set_watch (int set, int fd)
   struct epoll_event event
       = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
           .data = { .fd = fd } };
-  int result = skp__result (epoll_ctl (set, EPOLL_CTL_ADD, fd, &event));
+  int result = SKP__CALL (epoll_ctl (set, EPOLL_CTL_ADD, fd, &event));
   if (result == -EEXIST)
-    result = skp__result (epoll_ctl (set, EPOLL_CTL_MOD, fd, &event));
+    result = SKP__CALL (epoll_ctl (set, EPOLL_CTL_MOD, fd, &event));
   return result;
 }
 
 static int
 set_forget (int set, int fd)
 {
-  return skp__result (epoll_ctl (set, EPOLL_CTL_DEL, fd, NULL));
+  return SKP__CALL (epoll_ctl (set, EPOLL_CTL_DEL, fd, NULL));
 }
 
 static int

@@ -26,33 +26,35 @@ struct skp_poller
   const volatile int *ours;
 };
 
-static int *
-page_of_process (void)
+static int
+open_page (struct skp_poller *poller)
 {
-  long size = sysconf (_SC_PAGESIZE);
-  int *page = mmap (NULL, (size_t)size, PROT_READ | PROT_WRITE,
+  size_t size = (size_t)sysconf (_SC_PAGESIZE);
+  int *page = mmap (NULL, size, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED)
-    return NULL;
-  if (madvise (page, (size_t)size, MADV_WIPEONFORK) < 0)
+    return -errno;
+  int err = SKP__CALL (madvise (page, size, MADV_WIPEONFORK));
+  if (err < 0)
     {
-      munmap (page, (size_t)size);
-      return NULL;
+      munmap (page, size);
+      return err;
     }
   *page = 1;
-  return page;
+  poller->ours = page;
+  return 0;
 }
 
 static int
 open_set (struct skp_poller *poller)
 {
-  poller->ours = page_of_process ();
-  if (!poller->ours)
-    return -ENOMEM;
+  int err = open_page (poller);
+  if (err < 0)
+    return err;
   poller->set = poller->backend->open ();
   if (poller->set < 0)
     return poller->set;
-  poller->bell = skp__result (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
+  poller->bell = SKP__CALL (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (poller->bell < 0)
     return poller->bell;
   return poller->backend->watch (poller->set, poller->bell);
@@ -142,5 +144,8 @@ skp_poller_wake (struct skp_poller *poller)
   uint64_t one = 1;
   ssize_t n = skp__write (poller->bell, &one, sizeof one);
   /* Full: the bell has rung two to the power of 64 times, and rings.  */
-  return n < 0 && n != -EAGAIN ? (int)n : 0;
+  if (n >= 0 || n == -EAGAIN)
+    return 0;
+  atomic_store (&poller->woken, 0);
+  return (int)n;
 }

@@ -11,5 +11,5 @@
 int
 skp_process_open (pid_t pid)
 {
-  return skp__result ((int)syscall (SYS_pidfd_open, pid, 0));
+  return SKP__CALL ((int)syscall (SYS_pidfd_open, pid, 0));
 }

@@ -14,42 +14,62 @@
 int
 skp_socket_open (int family, int type, int protocol)
 {
-  return skp__result (socket (family, type | SOCK_CLOEXEC, protocol));
+  return SKP__CALL (socket (family, type | SOCK_CLOEXEC, protocol));
 }
 
 int
 skp_socket_pair (int family, int type, int protocol, int fds[2])
 {
-  return skp__result (socketpair (family, type | SOCK_CLOEXEC, protocol, fds));
+  return SKP__CALL (socketpair (family, type | SOCK_CLOEXEC, protocol, fds));
 }
 
 int
 skp_socket_bind (int fd, const struct skp_address *address)
 {
-  return skp__result (
+  return SKP__CALL (
       bind (fd, (const struct sockaddr *)&address->storage, address->length));
 }
 
 int
 skp_socket_listen (int fd, int backlog)
 {
-  return skp__result (listen (fd, backlog));
+  return SKP__CALL (listen (fd, backlog));
 }
 
 static int
 int_option (int fd, int number, int *value)
 {
   socklen_t length = sizeof *value;
-  return skp__result (getsockopt (fd, SOL_SOCKET, number, value, &length));
+  return SKP__CALL (getsockopt (fd, SOL_SOCKET, number, value, &length));
 }
 
-/* What does not listen has no queue either, and is told apart by this alone. */
+/* -EAGAIN if FD listens, else 0: what does not has no queue either, and is told
+   apart by this alone.  */
 static int
-listens (int fd)
+queue_empty (int fd)
 {
-  int value;
-  return int_option (fd, SO_ACCEPTCONN, &value) == 0 && value;
+  int value, result = int_option (fd, SO_ACCEPTCONN, &value);
+  return result < 0 ? result : value ? -EAGAIN : 0;
 }
+
+/* What accept4 reports of a connection that came to nothing, or of the network
+   that it came from: the next one is asked for (accept(2)).  EPERM: a firewall
+   forbids it.  */
+static int
+came_to_nothing (int err)
+{
+  static const int errors[]
+      = { ECONNABORTED, EPROTO,       EPERM,  ENETDOWN,   ENOPROTOOPT,
+          EHOSTDOWN,    EHOSTUNREACH, ENONET, ENETUNREACH };
+  for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+    if (err == -errors[i])
+      return 1;
+  return 0;
+}
+
+/* A security module refuses every connection alike, and leaves it where it
+   is.  */
+#define ACCEPT_ATTEMPTS 64
 
 /* accept4 has no flag that keeps it from waiting on a blocking listener, so the
    queue is looked at first; what does not listen never waits there.  If another
@@ -60,20 +80,21 @@ skp_socket_accept (int fd, int flags, struct skp_address *peer)
 {
   struct pollfd queue = { .fd = fd, .events = POLLIN };
   socklen_t length;
-  int result;
+  int result, attempts = 0;
 
   do
     {
       result = skp__poll_now (&queue, 1);
+      if (result == 0)
+        result = queue_empty (fd);
       if (result < 0)
         return result;
-      if (result == 0 && listens (fd))
-        return -EAGAIN;
       length = sizeof peer->storage;
       result = skp__accept4 (fd, peer ? &peer->storage : NULL,
                              peer ? &length : NULL, flags | SOCK_CLOEXEC);
     }
-  while (result == -ECONNABORTED || result == -EPROTO);
+  while (result < 0 && came_to_nothing (result)
+         && ++attempts < ACCEPT_ATTEMPTS);
   if (result >= 0 && peer)
     peer->length = length;
   return result;
@@ -82,18 +103,18 @@ skp_socket_accept (int fd, int flags, struct skp_address *peer)
 int
 skp_socket_nonblocking (int fd)
 {
-  int flags = skp__result (fcntl (fd, F_GETFL));
+  int flags = SKP__CALL (fcntl (fd, F_GETFL));
   return flags < 0 ? flags : (flags & O_NONBLOCK) != 0;
 }
 
 int
 skp_socket_set_nonblocking (int fd, int nonblocking)
 {
-  int flags = skp__result (fcntl (fd, F_GETFL));
+  int flags = SKP__CALL (fcntl (fd, F_GETFL));
   if (flags < 0)
     return flags;
   int wanted = nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-  return wanted == flags ? 0 : skp__result (fcntl (fd, F_SETFL, wanted));
+  return wanted == flags ? 0 : SKP__CALL (fcntl (fd, F_SETFL, wanted));
 }
 
 /* connect has no flag that keeps it from waiting: the descriptor is put into
@@ -102,19 +123,16 @@ skp_socket_set_nonblocking (int fd, int nonblocking)
 int
 skp_socket_connect (int fd, const struct skp_address *address)
 {
-  int nonblocking = skp_socket_nonblocking (fd);
-  if (nonblocking < 0)
-    return nonblocking;
-  if (!nonblocking)
-    {
-      int err = skp_socket_set_nonblocking (fd, 1);
-      if (err < 0)
-        return err;
-    }
-  int result = skp__result (connect (
-      fd, (const struct sockaddr *)&address->storage, address->length));
-  if (!nonblocking)
-    skp_socket_set_nonblocking (fd, 0);
+  int flags = SKP__CALL (fcntl (fd, F_GETFL));
+  int blocking = flags >= 0 && !(flags & O_NONBLOCK), result = flags;
+  if (blocking)
+    result = SKP__CALL (fcntl (fd, F_SETFL, flags | O_NONBLOCK));
+  if (result < 0)
+    return result;
+  result = skp__result (connect (fd, (const struct sockaddr *)&address->storage,
+                                 address->length));
+  if (blocking)
+    (void)SKP__CALL (fcntl (fd, F_SETFL, flags));
   return result == -EINTR ? -EINPROGRESS : result;
 }
 
@@ -149,7 +167,7 @@ skp_socket_adopt (int fd, int *family, int *type, int *protocol)
   if (result >= 0)
     result = int_option (fd, SO_PROTOCOL, &found[2]);
   if (result >= 0)
-    result = skp__result (fcntl (fd, F_SETFD, FD_CLOEXEC));
+    result = SKP__CALL (fcntl (fd, F_SETFD, FD_CLOEXEC));
   if (result < 0)
     return result;
   *family = found[0];
@@ -161,7 +179,7 @@ skp_socket_adopt (int fd, int *family, int *type, int *protocol)
 int
 skp_socket_shutdown (int fd, int how)
 {
-  return skp__result (shutdown (fd, how));
+  return SKP__CALL (shutdown (fd, how));
 }
 
 static int
@@ -170,7 +188,7 @@ name (int fd, struct skp_address *address,
 {
   socklen_t length = sizeof address->storage;
   struct sockaddr_storage storage;
-  int result = skp__result (ask (fd, (struct sockaddr *)&storage, &length));
+  int result = SKP__CALL (ask (fd, (struct sockaddr *)&storage, &length));
   if (result >= 0)
     *address = (struct skp_address){ length, storage };
   return result;
