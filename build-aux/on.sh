@@ -57,7 +57,6 @@ make_base ()
   tar -C "$new" -cf "$base.part.$$" --exclude='./var/cache/apt/archives/*.deb' .
   mv "$base.part.$$" "$base"
   rm -rf "$new"
-  trap - EXIT
 }
 
 # What the system has from the machine: names, and how apt reaches its archive.
@@ -105,9 +104,6 @@ prepare ()
     system=$root/build-on/$suite-$arch
   else
     system=$(mktemp -d "$cache/on/$suite-$arch.XXXXXX")
-    trap 'rm -rf "$system"' EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
   fi
   if test ! -e "$system/sockport"; then
     mkdir -p "$system"
@@ -120,7 +116,8 @@ prepare ()
   copy_tree
 }
 
-# Where the namespaces begin: mount what a program expects, and go in.
+# Where the namespaces begin: mount what a program expects, and go in.  This shell
+# stays, as the first process, which no signal ends and which buries the others.
 inside='
   system=$1 arch=$2
   shift 2
@@ -132,8 +129,11 @@ inside='
   mount -t tmpfs tmpfs "$system/run"
   mkdir -p "$system/run/lock"
   case $arch in i386) set -- setarch i386 "$@" ;; esac
-  exec chroot "$system" "$@"'
+  chroot "$system" "$@"
+  exit'
 
+# In the background, because a shell that waits in the foreground runs no trap,
+# and an unshare that waits is ended by KILL alone, as is all that is in there.
 in_system ()
 {
   unshare --mount --pid --fork --kill-child -- sh -euc "$inside" - \
@@ -141,7 +141,18 @@ in_system ()
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     TERM="${TERM:-dumb}" ${CI:+CI="$CI"} \
     ${FUZZ_SECONDS:+FUZZ_SECONDS="$FUZZ_SECONDS"} \
-    ${http_proxy:+http_proxy="$http_proxy"} "$@"
+    ${http_proxy:+http_proxy="$http_proxy"} "$@" <&3 &
+  inside_pid=$!
+  wait $inside_pid && inside_status=0 || inside_status=$?
+  inside_pid=
+  return $inside_status
+}
+
+# What is left when this ends, by itself or not.
+clean_up ()
+{
+  test -z "$inside_pid" || kill -KILL "$inside_pid" 2>/dev/null || :
+  test -n "$keep" || test -z "$system" || rm -rf "$system"
 }
 
 # What the next run need not download, and what is worth reading afterwards.
@@ -182,6 +193,11 @@ case $native-$arch in
   *) foreign "$arch" ;;
 esac
 make_base
+system='' inside_pid=''
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+exec 3<&0
 prepare
 say "on $suite/$arch: ./dev $*"
 in_system sh -c 'apt-get -q update && apt-get -qy dist-upgrade' \
