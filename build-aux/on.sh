@@ -85,7 +85,10 @@ copy_new ()
 copy_tree ()
 {
   mkdir -p "$system/sockport"
-  if git -C "$root" -c safe.directory='*' rev-parse >/dev/null 2>&1; then
+  # What went from the tree goes there as well.
+  test ! -e "$system/sockport/.git" \
+    || git -C "$system/sockport" ls-files -z | (cd "$system/sockport" && xargs -0 rm -f)
+  if git -C "$root" -c safe.directory='*' rev-parse --show-cdup 2>/dev/null | grep -q '^$'; then
     (cd "$root" && git -c safe.directory='*' ls-files -zco --exclude-standard |
        xargs -0 sh -c 'for f; do test ! -e "$f" || printf "%s\0" "$f"; done' - |
        tar -c --null -T - -f -) | tar -C "$system/sockport" -xf - --no-same-owner
@@ -176,34 +179,41 @@ save ()
     done
 }
 
-if test "$1" = -k; then
-  keep=yes
+main ()
+{
+  if test "$1" = -k; then
+    keep=yes
+    shift
+  fi
+  suite=${1%%/*}
+  native=$(dpkg --print-architecture)
+  arch=$native
+  case $1 in */*) arch=${1#*/} ;; esac
   shift
-fi
-suite=${1%%/*}
-native=$(dpkg --print-architecture)
-arch=$native
-case $1 in */*) arch=${1#*/} ;; esac
-shift
-base=$cache/on/$suite-$arch.tar
-debs=$cache/debs/$suite-$arch
-mkdir -p "$cache/on" "$debs"
-case $native-$arch in
-  "$arch-$native" | amd64-i386 | arm64-armhf) ;;
-  *) foreign "$arch" ;;
-esac
-make_base
-system='' inside_pid=''
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-exec 3<&0
-prepare
-say "on $suite/$arch: ./dev $*"
-in_system sh -c 'apt-get -q update && apt-get -qy dist-upgrade' \
-  >"$system/root/upgrade.log" 2>&1 \
-  || { tail "$system/root/upgrade.log" >&2; die 'apt-get failed there'; }
-status=0
-in_system sh -c 'cd /sockport && exec ./dev "$@"' - "$@" || status=$?
-save
-exit $status
+  base=$cache/on/$suite-$arch.tar
+  debs=$cache/debs/$suite-$arch
+  mkdir -p "$cache/on" "$debs"
+  case $native-$arch in
+    "$arch-$native" | amd64-i386 | arm64-armhf) ;;
+    *) foreign "$arch" ;;
+  esac
+  make_base
+  system='' inside_pid=''
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  exec 3<&0
+  prepare
+  say "on $suite/$arch: ./dev $*"
+  in_system sh -c 'apt-get -q update && apt-get -qy dist-upgrade' \
+    >"$system/root/upgrade.log" 2>&1 \
+    || { tail "$system/root/upgrade.log" >&2; die 'apt-get failed there'; }
+  status=0
+  in_system sh -c 'cd /sockport && exec ./dev "$@"' - "$@" || status=$?
+  save
+  exit $status
+}
+
+# Read whole before it runs: the tree may change meanwhile.
+main "$@"
+exit
