@@ -11,11 +11,13 @@
 #include <sockport/control.h>
 #include <sockport/http-chunk.h>
 #include <sockport/http-head.h>
+#include <sockport/file.h>
 #include <sockport/message.h>
 #include <sockport/interface.h>
 #include <sockport/option.h>
 #include <sockport/poller.h>
 #include <sockport/process.h>
+#include <sockport/proxy-header.h>
 #include <sockport/socket.h>
 #include <sockport/structure.h>
 #include <sockport/stream.h>

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Opening below a directory.  openat2(2) keeps the kernel itself from leaving
+   it, whatever is renamed meanwhile; sandboxes that do not know the call get
+   one step a component, without links.  */
+
+#include <sockport/file.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A pipe without a writer must not be waited for, a terminal not become ours.
+ */
+#define READ (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+#define DIRECTORY (O_PATH | O_DIRECTORY | O_CLOEXEC)
+#define ATTEMPTS 16
+
+static int
+open_at (int directory, const char *name, int flags)
+{
+  int fd;
+  do
+    fd = openat (directory, name, flags);
+  while (fd < 0 && errno == EINTR);
+  return fd < 0 ? -errno : fd;
+}
+
+/* The next component of *NAME, in COMPONENT, which has NAME_MAX + 1 bytes; its
+   length.  *NAME is moved behind it.  */
+static int
+next_component (const char **name, char *component, size_t size)
+{
+  const char *start = *name + strspn (*name, "/");
+  size_t length = strcspn (start, "/");
+  if (length >= size)
+    return -ENAMETOOLONG;
+  memcpy (component, start, length);
+  component[length] = '\0';
+  *name = start + length;
+  *name += strspn (*name, "/");
+  return strcmp (component, "..") == 0 ? -EXDEV : (int)length;
+}
+
+/* What openat2 would open, one component after the other.  */
+static int
+walk (int root, const char *name)
+{
+  char component[256];
+  int at = root;
+  for (;;)
+    {
+      int length = next_component (&name, component, sizeof component);
+      int fd = length;
+      if (length >= 0)
+        fd = *name ? open_at (at, component, DIRECTORY | O_NOFOLLOW)
+                   : open_at (at, length ? component : ".", READ | O_NOFOLLOW);
+      if (at != root)
+        close (at);
+      if (fd < 0 || !*name)
+        return fd;
+      at = fd;
+    }
+}
+
+static int
+open_beneath (int root, const char *name, enum skp_file_links links)
+{
+  static const uint64_t resolve[]
+      = { [SKP_FILE_NO_LINKS] = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+          [SKP_FILE_BENEATH] = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+  struct open_how how
+      = { .flags = READ | O_LARGEFILE, .resolve = resolve[links] };
+
+  /* EAGAIN: something was renamed while `..' in a link was followed.  */
+  for (int left = ATTEMPTS; left > 0; left--)
+    {
+      long fd = syscall (SYS_openat2, root, name, &how, sizeof how);
+      if (fd >= 0)
+        return (int)fd;
+      if (errno == ENOSYS || errno == EPERM)
+        return walk (root, name);
+      if (errno != EAGAIN && errno != EINTR)
+        return -errno;
+    }
+  return -EXDEV;
+}
+
+static int
+describe (struct skp_file *file, int fd)
+{
+  struct stat status;
+  if (fstat (fd, &status) < 0)
+    {
+      int err = -errno;
+      close (fd);
+      return err;
+    }
+  int regular = S_ISREG (status.st_mode);
+  if (!regular)
+    close (fd);
+  *file = (struct skp_file){ .fd = regular ? fd : -1,
+                             .mode = status.st_mode,
+                             .size = (uint64_t)status.st_size,
+                             .inode = status.st_ino,
+                             .modified_s = status.st_mtim.tv_sec,
+                             .modified_ns = (uint32_t)status.st_mtim.tv_nsec };
+  return 0;
+}
+
+int
+skp_file_open (struct skp_file *file, const char *directory, const char *name,
+               enum skp_file_links links)
+{
+  int root = open_at (AT_FDCWD, directory, DIRECTORY);
+  if (root < 0)
+    return root;
+  int fd = links == SKP_FILE_ALL_LINKS ? open_at (root, name, READ)
+                                       : open_beneath (root, name, links);
+  close (root);
+  return fd < 0 ? fd : describe (file, fd);
+}

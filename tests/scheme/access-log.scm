@@ -1,0 +1,115 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Access logs: lines as other servers write them, whatever the client sends; files
+;;; that are renamed, and disks that are full.
+
+(use-modules (harness)
+             (harness process)
+             (ice-9 match)
+             (ice-9 regex)
+             (ice-9 textual-ports)
+             (sockport)
+             (sockport access-log)
+             (web request)
+             (web uri))
+
+(define* (request #:key (path "/page") query (method 'GET) (headers '()))
+  (build-request (build-uri-reference #:path path #:query query #:validate? #f)
+                 #:method method #:validate-headers? #f
+                 #:port (%make-void-port "r")
+                 #:headers `((host "test" . #f) ,@headers)))
+
+(define peer (make-socket-address AF_INET #xc0000201 1234))
+
+(define (line . arguments)
+  (apply access-line #f peer "TIME" arguments))
+
+(define (text-of file)
+  (call-with-input-file file get-string-all #:encoding "UTF-8"))
+
+(test-begin "access-log")
+
+(test-case "the common format"
+  (test-equal "a request"
+    "192.0.2.1 - - [TIME] \"GET /page?a=b HTTP/1.1\" 200 1234\n"
+    (line (request #:query "a=b") 200 1234))
+  (test-equal "no body" "192.0.2.1 - - [TIME] \"HEAD /page HTTP/1.1\" 304 -\n"
+    (line (request #:method 'HEAD) 304 0))
+  (test-equal "no request" "192.0.2.1 - - [TIME] \"-\" 400 -\n" (line #f 400 0))
+  (test-equal "no line is made by a client"
+    "192.0.2.1 - - [TIME] \"GET /\\\"\\\\\\x0a\\xc3\\xa4 HTTP/1.1\" 200 -\n"
+    (line (request #:path "/\"\\\nä") 200 0))
+  (test-equal "other peers" '("2001:db8::1" "192.0.2.1" "unix:" "-")
+    (map (lambda (address)
+           (car (string-split (access-line #f address "TIME" #f 400 0) #\space)))
+         (list (string->socket-address "[2001:db8::1]:1")
+               (string->socket-address "[::ffff:192.0.2.1]:1")
+               (string->socket-address "unix:/run/x") #f))))
+
+(test-case "the combined format"
+  (test-equal "what the client says of itself"
+    "192.0.2.1 - - [TIME] \"GET /page HTTP/1.1\" 200 5 \"http://a/b\" \"x \\\"y\\\"\"\n"
+    (access-line #t peer "TIME"
+                 (request #:headers `((referer . ,(string->uri "http://a/b"))
+                                      (user-agent . "x \"y\"")))
+                 200 5))
+  (test-equal "or does not" "192.0.2.1 - - [TIME] \"-\" 408 - \"-\" \"-\"\n"
+    (access-line #t peer "TIME" #f 408 0)))
+
+(define stamp "\\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(:[0-9]{2}){3} [+-][0-9]{4}\\]")
+
+(test-case "to a port, with the address of the client"
+  (let* ((port (open-output-string))
+         (log (access-logger port #:format 'common
+                             #:client (lambda (request)
+                                        (string->socket-address "192.0.2.9:1")))))
+    (log (request) 200 3 peer 0)
+    (log #f 400 0 peer 0)
+    (match (string-split (get-output-string port) #\newline)
+      ((a b "")
+       (test-assert "a line"
+         (string-match (string-append "^192\\.0\\.2\\.9 - - " stamp " \"GET /page ")
+                       a))
+       (test-assert "of what was no request" (string-prefix? "192.0.2.1 " b))))))
+
+(test-case "to a file, that is renamed"
+  (with-temporary-directory
+    (lambda (directory)
+      (let* ((file (string-append directory "/log"))
+             (old (string-append file ".1"))
+             (before (descriptors))
+             (log (access-logger file)))
+        (log (request #:path "/one") 200 3 peer 0)
+        (test-assert "the line is there at once"
+          (string-contains (text-of file) "GET /one "))
+        (rename-file file old)
+        (test-assert "soon there is a new file"
+          (wait-until (lambda ()
+                        (log (request #:path "/two") 200 3 peer 0)
+                        (file-exists? file))))
+        (log (request #:path "/three") 200 3 peer 0)
+        (test-assert "for the lines after"
+          (string-contains (text-of file) "GET /three "))
+        (test-equal "one file is open" 1
+          (- (length (descriptors)) (length before)))
+        (set! log #f)
+        (wait-until (lambda () (gc) (equal? before (descriptors))))))))
+
+(test-case "a disk that is full"
+  (let ((log (access-logger "/dev/full")))
+    (log (request) 200 3 peer 0)
+    (test-assert "nobody is disturbed" #t)
+    (set! log #f)
+    (wait-until (lambda ()
+                  (gc)
+                  (not (member "/dev/full" (map cdr (descriptors))))))))
+
+(test-case "arguments"
+  (test-error* "where to" '(wrong-type-arg 1 "access-logger") (access-logger 1))
+  (test-error* "a port to read from" '(wrong-type-arg 1 "access-logger")
+    (access-logger (open-input-string "")))
+  (test-error* "another format" '(wrong-type-arg #f "access-logger")
+    (access-logger (current-output-port) #:format 'other))
+  (test-error* "no such directory" (list 'system-error ENOENT)
+    (access-logger "/nowhere/log")))
+
+(test-end "access-log")
