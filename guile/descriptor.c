@@ -5,6 +5,7 @@
 
 #include "message.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -52,9 +53,10 @@ port_mode (int fd)
 {
   static const char *const modes[] = { "r", "w", "r+" };
   struct stat status;
-  int flags = fcntl (fd, F_GETFL);
+  int flags = TEMP_FAILURE_RETRY (fcntl (fd, F_GETFL));
 
-  if (flags < 0 || flags & O_PATH || fstat (fd, &status) < 0
+  if (flags < 0 || flags & O_PATH
+      || TEMP_FAILURE_RETRY (fstat (fd, &status)) < 0
       || (flags & O_ACCMODE) > O_RDWR)
     return NULL;
   switch (status.st_mode & S_IFMT)

@@ -84,7 +84,7 @@ wake_pipe_get (void)
       close (wake_pipe.ends[1]);
     }
   wake_pipe.pid = 0;
-  if (pipe2 (wake_pipe.ends, O_CLOEXEC | O_NONBLOCK) < 0)
+  if (TEMP_FAILURE_RETRY (pipe2 (wake_pipe.ends, O_CLOEXEC | O_NONBLOCK)) < 0)
     return NULL;
   wake_pipe.pid = pid;
   pthread_once (&wake_pipe_once, wake_pipe_key_make);
@@ -324,10 +324,11 @@ timer_port (SCM ns)
 {
   int64_t after = scm_skp__integer (ns, 1, INT64_MAX, 1, "timer");
   struct itimerspec when = { .it_value = { after / NS, (long)(after % NS) } };
-  int fd = timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  int fd = TEMP_FAILURE_RETRY (
+      timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (fd < 0)
     scm_syserror ("timer");
-  timerfd_settime (fd, 0, &when, NULL);
+  (void)TEMP_FAILURE_RETRY (timerfd_settime (fd, 0, &when, NULL));
   return scm_skp__port (fd);
 }
 

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os.h"
+
 /* A pipe without a writer must not be waited for, a terminal not become ours.
  */
 #define READ (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
@@ -93,9 +95,9 @@ static int
 describe (struct skp_file *file, int fd)
 {
   struct stat status;
-  if (fstat (fd, &status) < 0)
+  int err = SKP__CALL (fstat (fd, &status));
+  if (err < 0)
     {
-      int err = -errno;
       close (fd);
       return err;
     }

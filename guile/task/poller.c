@@ -85,10 +85,9 @@ poller_of (SCM poller, const char *who)
 static int
 open_parts (struct loop_poller *p)
 {
-  int err = pipe2 (p->pipe, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
-  if (err < 0)
-    return err;
-  err = skp_poller_open (&p->core);
+  if (TEMP_FAILURE_RETRY (pipe2 (p->pipe, O_CLOEXEC | O_NONBLOCK)) < 0)
+    return -errno;
+  int err = skp_poller_open (&p->core);
   if (err == 0)
     err = skp_poller_watch (p->core, p->pipe[0]);
   if (err < 0)

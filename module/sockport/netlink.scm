@@ -133,10 +133,15 @@ protocol's own header: a list of (type . bytevector)."
   "A socket for the netlink PROTOCOL, such as NETLINK_ROUTE; the kernel explains
 its refusals to it in words."
   (let ((sock (socket AF_NETLINK (logior SOCK_RAW SOCK_CLOEXEC) protocol)))
-    (setsockopt sock SOL_NETLINK NETLINK_EXT_ACK 1)
-    (setsockopt sock SOL_NETLINK NETLINK_CAP_ACK 1)
-    (bind sock (make-socket-address AF_NETLINK 0 0))
-    sock))
+    (catch #t
+      (lambda ()
+        (setsockopt sock SOL_NETLINK NETLINK_EXT_ACK 1)
+        (setsockopt sock SOL_NETLINK NETLINK_CAP_ACK 1)
+        (bind sock (make-socket-address AF_NETLINK 0 0))
+        sock)
+      (lambda error
+        (close-port sock)
+        (apply throw error)))))
 
 (define (message-bytes type flags sequence payload)
   (let ((header (make-bytevector message-header 0)))

@@ -43,6 +43,8 @@ enum
   CALLOC,
   CLOSE,
   GETRANDOM,
+  OPENAT,
+  FSTAT,
   /* By syscall(2).  */
   RECVFROM,
   SENDTO,
@@ -57,6 +59,7 @@ enum
   EPOLL_WAIT,
   EPOLL_PWAIT2,
   PIDFD_OPEN,
+  OPENAT2,
   OTHER
 };
 
@@ -121,6 +124,14 @@ struct call calls[] = {
   [CALLOC] = { "calloc", { ENOMEM }, .memory = 1 },
   [CLOSE] = { "close", { EBADF, EDQUOT, EIO, ENOSPC } },
   [GETRANDOM] = { "getrandom", { EAGAIN, EFAULT, EINVAL, ENOSYS } },
+  [OPENAT] = { "openat",
+               { OPENING, EACCES, EBADF, EINVAL, ELOOP, ENAMETOOLONG, ENOENT,
+                 ENOTDIR, ENXIO, EOVERFLOW, EPERM } },
+  [FSTAT] = { "fstat", { EBADF, EFAULT, ENOMEM, EOVERFLOW } },
+  [OPENAT2]
+  = { "openat2",
+      { OPENING, E2BIG, EACCES, EAGAIN, EBADF, EINVAL, ELOOP, ENAMETOOLONG,
+        ENOENT, ENOSYS, ENOTDIR, ENXIO, EPERM, EXDEV } },
   [RECVFROM] = { "recvfrom", { RECEIVING } },
   [SENDTO] = { "sendto", { SENDING } },
   [RECVMSG] = { "recvmsg", { RECEIVING } },
@@ -212,6 +223,13 @@ WRAP (int, EPOLL_WAIT, epoll_wait,
 WRAP (ssize_t, GETRANDOM, getrandom, (void *bytes, size_t n, unsigned flags),
       (bytes, n, flags))
 WRAP (int, MADVISE, madvise, (void *at, size_t n, int advice), (at, n, advice))
+
+WRAP (int, FSTAT, fstat, (int fd, void *status), (fd, status))
+WRAP (int, FSTAT, fstat64, (int fd, void *status), (fd, status))
+WRAP (int, OPENAT, openat, (int fd, const char *name, int flags, long mode),
+      (fd, name, flags, mode))
+WRAP (int, OPENAT, openat64, (int fd, const char *name, int flags, long mode),
+      (fd, name, flags, mode))
 
 /* On Linux the descriptor is closed whatever close answers (close(2)).  */
 int __real_close (int fd);
@@ -329,6 +347,10 @@ call_of (long number)
 #ifdef SYS_epoll_wait
     case SYS_epoll_wait:
       return EPOLL_WAIT;
+#endif
+#ifdef SYS_openat2
+    case SYS_openat2:
+      return OPENAT2;
 #endif
 #ifdef SYS_epoll_pwait2
     case SYS_epoll_pwait2:

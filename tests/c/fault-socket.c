@@ -250,6 +250,26 @@ probe_websocket_mask (void)
   return PROBE (skp_websocket_new_mask (output.bytes));
 }
 
+static long
+open_file (enum skp_file_links links)
+{
+  long result
+      = PROBE (skp_file_open (&output.file, "/proc/self", "maps", links));
+  return result < 0 ? result : and_close (output.file.fd);
+}
+
+static long
+probe_file_open (void)
+{
+  return open_file (SKP_FILE_ALL_LINKS);
+}
+
+static long
+probe_file_open_beneath (void)
+{
+  return open_file (SKP_FILE_BENEATH);
+}
+
 const struct operation socket_operations[]
     = { { "socket_open", probe_open },
         { "socket_pair", probe_pair },
@@ -282,4 +302,6 @@ const struct operation socket_operations[]
         { "address_parse, scope by name", probe_scope },
         { "websocket_key", probe_websocket_key },
         { "websocket_new_mask", probe_websocket_mask },
+        { "file_open", probe_file_open },
+        { "file_open, beneath", probe_file_open_beneath },
         { NULL, NULL } };

@@ -55,6 +55,7 @@ extern union output
     struct skp_address address;
     char data[64];
   } transfer;
+  struct skp_file file;
   int numbers[8];
   int64_t offset;
   void *pointer;
