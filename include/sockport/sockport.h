@@ -18,6 +18,7 @@
 #include <sockport/poller.h>
 #include <sockport/process.h>
 #include <sockport/proxy-header.h>
+#include <sockport/resolve.h>
 #include <sockport/socket.h>
 #include <sockport/structure.h>
 #include <sockport/stream.h>

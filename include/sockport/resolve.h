@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Looking names up without waiting: getaddrinfo(3) and getnameinfo(3) of the C
+   library, each call in a detached thread of its own.
+
+   A query is started and has a descriptor that becomes readable; the answer is
+   then taken.  Whoever has lost interest drops the lookup at any time; the
+   thread goes on by itself until the C library returns.  Queries that need no
+   look-up, such as numeric ones, are answered at once without a thread.  */
+
+#ifndef SKP_RESOLVE_H
+#define SKP_RESOLVE_H
+
+#include <netdb.h>
+#include <stdint.h>
+#include <sockport/address.h>
+
+SKP_BEGIN_DECLS
+
+/* Runs at most LIMIT look-ups at once; the others wait in their order.  Equal
+   queries at the same time share one.  For use by any number of threads.  */
+struct skp_resolver;
+
+/* HELPER is the path of the program sockport-resolve, for children of fork (see
+   below), or NULL; it must stay.  0, -ENOMEM, -EINVAL (LIMIT below 1).  */
+SKP_API int skp_resolver_open (struct skp_resolver **resolver, int limit,
+                               const char *helper);
+
+/* Memory is freed when the last lookup is dropped and the last thread ends.  */
+SKP_API void skp_resolver_close (struct skp_resolver *resolver);
+
+enum skp_query_kind
+{
+  SKP_QUERY_ADDRESSES, /* HOST or SERVICE, or both, to addresses */
+  SKP_QUERY_NAMES      /* ADDRESS to the names of its host and service */
+};
+
+/* The longest host and service, their NULs included.  */
+#define SKP_QUERY_HOST 1025
+#define SKP_QUERY_SERVICE 256
+
+/* FLAGS are those of AI_ or NI_ constants.  HOST and SERVICE end with a NUL and
+   may be NULL; a HOST that is not ASCII is UTF-8 and is converted (IDNA 2008).
+ */
+struct skp_query
+{
+  int kind, flags, family, type, protocol;
+  const char *host, *service;
+  struct skp_address address;
+};
+
+/* One of the addresses that a query found.  */
+struct skp_found
+{
+  int flags, family, type, protocol;
+  struct skp_address address;
+};
+
+/* CODE is 0 or an EAI_ number; with EAI_SYSTEM, ERROR is the errno.  HOST is
+   the canonical name if it was asked for, or the name of an address's host;
+   SERVICE that of its service.  Either may be empty.  */
+struct skp_answer
+{
+  int code, error;
+  char host[SKP_QUERY_HOST], service[SKP_QUERY_SERVICE];
+  size_t count;
+  struct skp_found found[];
+};
+
+struct skp_lookup;
+
+/* Start to look QUERY up, and store the lookup.  0, -ENOMEM, -EMFILE, -ENFILE;
+   -EINVAL (kind), -ENAMETOOLONG.  */
+SKP_API int skp_resolver_start (struct skp_resolver *resolver,
+                                const struct skp_query *query,
+                                struct skp_lookup **lookup);
+
+/* A descriptor that is readable when skp_lookup_take should be called, -1 if
+   the answer is there already.  It belongs to LOOKUP.  */
+SKP_API int skp_lookup_descriptor (const struct skp_lookup *lookup);
+
+/* The answer, which stays as long as LOOKUP does; NULL if there is none yet.
+   A lookup that had to wait for others is begun here, in the network namespace
+   of the calling thread.  */
+SKP_API const struct skp_answer *skp_lookup_take (struct skp_lookup *lookup);
+
+/* Let go of LOOKUP, whether it has been answered or not.  */
+SKP_API void skp_lookup_drop (struct skp_lookup *lookup);
+
+/* Around fork(2), for pthread_atfork(3): look-ups that run get MILLISECONDS to
+   end.  If one has not, the C library's locks may be held for ever in the
+   child: there, look-ups are made by the resolver's helper, a program; without
+   one they end with EAI_AGAIN, as do those that the parent had begun.  */
+SKP_API void skp_resolver_before_fork (struct skp_resolver *resolver,
+                                       int milliseconds);
+SKP_API void skp_resolver_after_fork (struct skp_resolver *resolver, int child);
+
+SKP_END_DECLS
+
+#endif /* SKP_RESOLVE_H */

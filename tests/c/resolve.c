@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* getaddrinfo is wrapped: names that end in ".gate" wait until the test opens
+   the gate, so that every state of a look-up can be held.  */
+
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <sockport/resolve.h>
+
+int __real_getaddrinfo (const char *host, const char *service,
+                        const struct addrinfo *hints, struct addrinfo **list);
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int gate_open, inside, inside_most, calls;
+
+int
+__wrap_getaddrinfo (const char *host, const char *service,
+                    const struct addrinfo *hints, struct addrinfo **list)
+{
+  const char *dot = host ? strrchr (host, '.') : NULL;
+  if (!dot || strcmp (dot, ".gate") != 0 || hints->ai_flags & AI_NUMERICHOST)
+    return __real_getaddrinfo (host, service, hints, list);
+  pthread_mutex_lock (&lock);
+  calls++;
+  inside_most = ++inside > inside_most ? inside : inside_most;
+  pthread_cond_broadcast (&changed);
+  while (!gate_open)
+    pthread_cond_wait (&changed, &lock);
+  inside--;
+  pthread_cond_broadcast (&changed);
+  pthread_mutex_unlock (&lock);
+  if (strncmp (host, "missing", 7) == 0)
+    return EAI_NONAME;
+  errno = 0;
+  if (strncmp (host, "broken", 6) == 0)
+    return EAI_SYSTEM;
+  return __real_getaddrinfo ("192.0.2.7", service, hints, list);
+}
+
+static void
+set_gate (int open)
+{
+  pthread_mutex_lock (&lock);
+  gate_open = open;
+  pthread_cond_broadcast (&changed);
+  pthread_mutex_unlock (&lock);
+}
+
+static void
+wait_inside (int count)
+{
+  pthread_mutex_lock (&lock);
+  while (inside != count)
+    pthread_cond_wait (&changed, &lock);
+  pthread_mutex_unlock (&lock);
+}
+
+static struct skp_resolver *
+resolver_new (int limit)
+{
+  struct skp_resolver *resolver;
+  gate_open = inside_most = calls = 0;
+  assert_int_equal (
+      skp_resolver_open (&resolver, limit, getenv ("SOCKPORT_RESOLVE")), 0);
+  return resolver;
+}
+
+static struct skp_lookup *
+start (struct skp_resolver *resolver, const char *host, const char *service)
+{
+  struct skp_query query = { .kind = SKP_QUERY_ADDRESSES,
+                             .type = SOCK_STREAM,
+                             .host = host,
+                             .service = service };
+  struct skp_lookup *lookup = NULL;
+  assert_int_equal (skp_resolver_start (resolver, &query, &lookup), 0);
+  return lookup;
+}
+
+static const struct skp_answer *
+finish (struct skp_lookup *lookup)
+{
+  const struct skp_answer *answer;
+  while (!(answer = skp_lookup_take (lookup)))
+    {
+      struct pollfd ready
+          = { .fd = skp_lookup_descriptor (lookup), .events = POLLIN };
+      assert_int_equal (poll (&ready, 1, 20000), 1);
+    }
+  return answer;
+}
+
+static int
+code_of (struct skp_resolver *resolver, const char *host, const char *service)
+{
+  struct skp_lookup *lookup = start (resolver, host, service);
+  int code = finish (lookup)->code;
+  skp_lookup_drop (lookup);
+  return code;
+}
+
+static void
+what_is_numeric_takes_no_thread (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (1);
+  static const char *const hosts[] = { "127.0.0.1", "::1", "fe80::1%lo", NULL };
+  for (int i = 0; i < 4; i++)
+    {
+      struct skp_lookup *lookup = start (resolver, hosts[i], "80");
+      assert_int_equal (skp_lookup_descriptor (lookup), -1);
+      assert_non_null (skp_lookup_take (lookup));
+      assert_int_equal (skp_lookup_take (lookup)->code, 0);
+      assert_true (skp_lookup_take (lookup)->count >= 1);
+      skp_lookup_drop (lookup);
+    }
+  skp_resolver_close (resolver);
+}
+
+static void
+bad_services_are_refused (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (1);
+  static const char *const bad[]
+      = { "65536", "65616", "4294967376", "-1", "+80", " 80", "\t80" };
+  static const char *const good[] = { "0", "65535", "00000000080", "80" };
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    assert_int_equal (code_of (resolver, "127.0.0.1", bad[i]), EAI_SERVICE);
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+    assert_int_equal (code_of (resolver, "127.0.0.1", good[i]), 0);
+  skp_resolver_close (resolver);
+}
+
+static void
+arguments_are_checked (void **state)
+{
+  (void)state;
+  char long_name[SKP_QUERY_HOST + 1];
+  struct skp_resolver *resolver = NULL;
+  struct skp_lookup *lookup = NULL;
+  assert_int_equal (skp_resolver_open (&resolver, 0, NULL), -EINVAL);
+  assert_null (resolver);
+  resolver = resolver_new (1);
+  memset (long_name, 'a', sizeof long_name);
+  long_name[sizeof long_name - 1] = '\0';
+  struct skp_query query = { .kind = SKP_QUERY_ADDRESSES, .host = long_name };
+  assert_int_equal (skp_resolver_start (resolver, &query, &lookup),
+                    -ENAMETOOLONG);
+  query.kind = 77;
+  assert_int_equal (skp_resolver_start (resolver, &query, &lookup), -EINVAL);
+  assert_null (lookup);
+  skp_resolver_close (resolver);
+}
+
+static void
+a_name_is_looked_up_in_a_thread (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (2);
+  struct skp_lookup *lookup = start (resolver, "one.gate", "80");
+  assert_true (skp_lookup_descriptor (lookup) >= 0);
+  wait_inside (1);
+  assert_null (skp_lookup_take (lookup));
+  set_gate (1);
+  const struct skp_answer *answer = finish (lookup);
+  assert_int_equal (answer->code, 0);
+  assert_int_equal (answer->count, 1);
+  const struct sockaddr_in *in
+      = (const struct sockaddr_in *)&answer->found[0].address.storage;
+  assert_int_equal (ntohl (in->sin_addr.s_addr), 0xc0000207);
+  assert_int_equal (ntohs (in->sin_port), 80);
+  skp_lookup_drop (lookup);
+  assert_int_equal (code_of (resolver, "missing.gate", "80"), EAI_NONAME);
+  skp_resolver_close (resolver);
+}
+
+static void
+no_errno_means_no_descriptors (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (1);
+  set_gate (1);
+  struct skp_lookup *lookup = start (resolver, "broken.gate", NULL);
+  const struct skp_answer *answer = finish (lookup);
+  assert_int_equal (answer->code, EAI_SYSTEM);
+  assert_int_equal (answer->error, EMFILE);
+  skp_lookup_drop (lookup);
+  skp_resolver_close (resolver);
+}
+
+static void
+equal_queries_share_a_thread (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (4);
+  struct skp_lookup *lookups[8];
+  for (int i = 0; i < 8; i++)
+    lookups[i] = start (resolver, i < 7 ? "same.gate" : "other.gate", "80");
+  wait_inside (2);
+  skp_lookup_drop (lookups[0]);
+  set_gate (1);
+  for (int i = 1; i < 8; i++)
+    {
+      assert_int_equal (finish (lookups[i])->count, 1);
+      skp_lookup_drop (lookups[i]);
+    }
+  assert_int_equal (calls, 2);
+  skp_resolver_close (resolver);
+}
+
+/* Look-ups 2 and 3 wait; whoever has the turn and goes gives it on.  */
+static void
+no_more_run_than_the_limit (void **state)
+{
+  (void)state;
+  enum
+  {
+    COUNT = 40
+  };
+  struct skp_resolver *resolver = resolver_new (2);
+  struct skp_lookup *lookups[COUNT];
+  for (int i = 0; i < COUNT; i++)
+    {
+      char host[32];
+      snprintf (host, sizeof host, "number%d.gate", i);
+      lookups[i] = start (resolver, host, NULL);
+    }
+  wait_inside (2);
+  /* A third of them goes before it has run, in all states.  */
+  for (int i = 0; i < COUNT; i += 3)
+    skp_lookup_drop (lookups[i]);
+  set_gate (1);
+  for (int i = COUNT - 1; i >= 0; i--)
+    if (i % 3)
+      {
+        struct pollfd ready
+            = { .fd = skp_lookup_descriptor (lookups[i]), .events = POLLIN };
+        poll (&ready, 1, 0);
+        skp_lookup_take (lookups[i]);
+      }
+  for (int i = 0; i < COUNT; i++)
+    if (i % 3)
+      {
+        assert_int_equal (finish (lookups[i])->code, 0);
+        skp_lookup_drop (lookups[i]);
+      }
+  assert_true (inside_most <= 2);
+  skp_resolver_close (resolver);
+}
+
+static void
+a_turn_that_is_not_taken_is_given_on (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (1);
+  struct skp_lookup *first = start (resolver, "first.gate", NULL);
+  struct skp_lookup *second = start (resolver, "second.gate", NULL);
+  struct skp_lookup *twin = start (resolver, "second.gate", NULL);
+  struct skp_lookup *third = start (resolver, "third.gate", NULL);
+  struct pollfd turn
+      = { .fd = skp_lookup_descriptor (second), .events = POLLIN };
+  set_gate (1);
+  assert_int_equal (finish (first)->code, 0);
+  assert_int_equal (poll (&turn, 1, 20000), 1);
+  skp_lookup_drop (second);
+  turn.fd = skp_lookup_descriptor (twin);
+  assert_int_equal (poll (&turn, 1, 20000), 1);
+  skp_lookup_drop (twin);
+  assert_int_equal (finish (third)->code, 0);
+  skp_lookup_drop (first);
+  skp_lookup_drop (third);
+  skp_resolver_close (resolver);
+}
+
+/* Its memory goes with the last thread; AddressSanitizer looks.  */
+static void
+a_resolver_can_be_closed_before_its_threads (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (3);
+  struct skp_lookup *lookup = start (resolver, "late.gate", NULL);
+  struct skp_lookup *dropped = start (resolver, "dropped.gate", NULL);
+  wait_inside (2);
+  skp_lookup_drop (dropped);
+  skp_resolver_close (resolver);
+  set_gate (1);
+  assert_int_equal (finish (lookup)->code, 0);
+  skp_lookup_drop (lookup);
+  wait_inside (0);
+}
+
+static void
+no_descriptor_left (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (1);
+  struct rlimit before, none;
+  struct skp_lookup *lookup = NULL;
+  struct skp_query query = { .kind = SKP_QUERY_ADDRESSES, .host = "some.gate" };
+  getrlimit (RLIMIT_NOFILE, &before);
+  none = (struct rlimit){ 0, before.rlim_max };
+  setrlimit (RLIMIT_NOFILE, &none);
+  int err = skp_resolver_start (resolver, &query, &lookup);
+  setrlimit (RLIMIT_NOFILE, &before);
+  assert_int_equal (err, -EMFILE);
+  assert_null (lookup);
+  skp_resolver_close (resolver);
+}
+
+#ifdef __SANITIZE_THREAD__
+/* ThreadSanitizer allows no threads in a child of a process that had some.  */
+#  define FORK_TESTS
+#else
+/* In the child of a fork amid a look-up the helper answers.  */
+static void
+a_child_of_fork_asks_the_helper (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (2);
+  struct skp_lookup *lookup = start (resolver, "busy.gate", NULL);
+  wait_inside (1);
+  skp_resolver_before_fork (resolver, 1);
+  pid_t pid = fork ();
+  skp_resolver_after_fork (resolver, pid == 0);
+  if (pid == 0)
+    {
+      alarm (20);
+      int old = finish (lookup)->code;
+      int made = code_of (resolver, "localhost", "http");
+      _exit (old != EAI_AGAIN ? 1 : made != 0 ? 2 : calls != 1 ? 3 : 0);
+    }
+  int status;
+  assert_int_equal (waitpid (pid, &status, 0), pid);
+  assert_int_equal (status, 0);
+  set_gate (1);
+  assert_int_equal (finish (lookup)->code, 0);
+  skp_lookup_drop (lookup);
+  skp_resolver_close (resolver);
+}
+
+#  define FORK_TESTS TEST (a_child_of_fork_asks_the_helper),
+#endif
+
+static void
+names_of_an_address (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (1);
+  struct skp_query query
+      = { .kind = SKP_QUERY_NAMES, .flags = NI_NUMERICHOST | NI_NUMERICSERV };
+  struct skp_lookup *lookup;
+  skp_address_parse (&query.address, "127.0.0.1:80");
+  assert_int_equal (skp_resolver_start (resolver, &query, &lookup), 0);
+  assert_int_equal (skp_lookup_descriptor (lookup), -1);
+  assert_string_equal (skp_lookup_take (lookup)->host, "127.0.0.1");
+  assert_string_equal (skp_lookup_take (lookup)->service, "80");
+  skp_lookup_drop (lookup);
+  query.flags = NI_NUMERICHOST;
+  assert_int_equal (skp_resolver_start (resolver, &query, &lookup), 0);
+  assert_string_equal (finish (lookup)->service, "http");
+  skp_lookup_drop (lookup);
+  skp_resolver_close (resolver);
+}
+
+static void
+a_name_that_is_not_ascii_is_converted (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (1);
+  set_gate (1);
+  assert_int_equal (code_of (resolver,
+                             "b\xc3\xbc"
+                             "cher.gate",
+                             NULL),
+                    0);
+  assert_int_equal (code_of (resolver, "b\xff.gate", NULL), EAI_IDN_ENCODE);
+  skp_resolver_close (resolver);
+}
+
+TESTS (TEST (what_is_numeric_takes_no_thread), TEST (bad_services_are_refused),
+       TEST (arguments_are_checked), TEST (a_name_is_looked_up_in_a_thread),
+       TEST (no_errno_means_no_descriptors),
+       TEST (equal_queries_share_a_thread), TEST (no_more_run_than_the_limit),
+       TEST (a_turn_that_is_not_taken_is_given_on),
+       TEST (a_resolver_can_be_closed_before_its_threads),
+       TEST (no_descriptor_left), FORK_TESTS TEST (names_of_an_address),
+       TEST (a_name_that_is_not_ascii_is_converted));
