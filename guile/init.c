@@ -17,7 +17,7 @@ static void (*const inits[]) (void) = {
   scm_skp__init_process,      scm_skp__init_stream,
   scm_skp__init_task,         scm_skp__init_dynamic_stack,
   scm_skp__init_websocket,    scm_skp__init_file,
-  scm_skp__init_proxy_header,
+  scm_skp__init_proxy_header, scm_skp__init_resolve,
 };
 
 void

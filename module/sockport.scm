@@ -18,6 +18,7 @@
   #:use-module (sockport message)
   #:use-module (sockport multicast)
   #:use-module (sockport option)
+  #:use-module (sockport resolve)
   #:use-module (sockport server)
   #:use-module (sockport process)
   #:use-module (sockport signal)
@@ -44,6 +45,7 @@
    message
    multicast
    option
+   resolve
    server
    process
    signal

@@ -91,7 +91,10 @@ skp__query_copy (struct skp__query *to, const struct skp_query *from, int *code)
   to->type = from->type;
   to->protocol = from->protocol;
   int err = copy_name (to->service, sizeof to->service, from->service);
-  if (err == 0 && from->host && !is_ascii (from->host))
+  /* The C library finds nothing for an empty name; here it would be none.  */
+  if (from->host && !*from->host)
+    *code = EAI_NONAME;
+  else if (err == 0 && from->host && !is_ascii (from->host))
     *code = to_ascii (to->host, sizeof to->host, from->host);
   else if (err == 0)
     err = copy_name (to->host, sizeof to->host, from->host);
@@ -128,9 +131,9 @@ failed (int code)
 }
 
 static void
-found_from (struct skp_found *found, const struct addrinfo *info)
+found_from (struct skp_found *found, const struct addrinfo *info, int flags)
 {
-  found->flags = info->ai_flags;
+  found->flags = flags;
   found->family = info->ai_family;
   found->type = info->ai_socktype;
   found->protocol = info->ai_protocol;
@@ -139,7 +142,7 @@ found_from (struct skp_found *found, const struct addrinfo *info)
 }
 
 static struct skp_answer *
-answer_from (const struct addrinfo *list)
+answer_from (const struct addrinfo *list, int flags)
 {
   size_t count = 0;
   for (const struct addrinfo *info = list; info; info = info->ai_next)
@@ -151,7 +154,7 @@ answer_from (const struct addrinfo *list)
   if (list->ai_canonname)
     copy_name (answer->host, sizeof answer->host, list->ai_canonname);
   for (; list; list = list->ai_next)
-    found_from (&answer->found[answer->count++], list);
+    found_from (&answer->found[answer->count++], list, flags);
   return answer;
 }
 
@@ -169,7 +172,7 @@ run_addresses (const struct skp__query *query, int more_flags)
                      *query->service ? query->service : NULL, &hints, &list);
   if (code)
     return failed (code);
-  struct skp_answer *answer = answer_from (list);
+  struct skp_answer *answer = answer_from (list, query->flags);
   freeaddrinfo (list);
   return answer;
 }

@@ -133,10 +133,21 @@ append_job (struct job **list, struct job *job)
   *list = job;
 }
 
+/* The descriptor is in blocking mode, because those who wait for a descriptor
+   that is not are refused by some.  */
 static void
 tell (const struct skp_lookup *lookup)
 {
   skp__write (lookup->fd, &(uint64_t){ 1 }, sizeof (uint64_t));
+}
+
+static void
+was_told (const struct skp_lookup *lookup)
+{
+  uint64_t told;
+  struct pollfd now = { .fd = lookup->fd, .events = POLLIN };
+  if (skp__poll_now (&now, 1) > 0)
+    skp__read (lookup->fd, &told, sizeof told);
 }
 
 /* A place has become free.  */
@@ -309,7 +320,7 @@ start (struct skp_resolver *r, struct job *job, struct skp_lookup *lookup)
   job->answer = skp__answer_code (EAI_MEMORY, 0);
   if (!job->answer)
     return -ENOMEM;
-  int fd = skp__result (eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK));
+  int fd = skp__result (eventfd (0, EFD_CLOEXEC));
   if (fd < 0)
     {
       free (job->answer);
@@ -359,13 +370,12 @@ const struct skp_answer *
 skp_lookup_take (struct skp_lookup *lookup)
 {
   struct job *job = lookup->job;
-  uint64_t told;
   if (!job)
     return lookup->answer;
   pthread_mutex_lock (&job->resolver->lock);
   if (job->state == TURN)
     {
-      skp__read (lookup->fd, &told, sizeof told);
+      was_told (lookup);
       begin (job);
     }
   const struct skp_answer *answer = job->state == DONE ? job->answer : NULL;

@@ -191,7 +191,7 @@
 ;;; Guile's own names.  Those of (sockport) that Guile has too mean what Guile's
 ;;; mean, on every release; `spawn' for one is a process since Guile 3.0.9.
 (define replaced
-  '(accept bind close close-port connect dynamic-wind getpeername getsockname
+  '(accept bind close close-port connect dynamic-wind getaddrinfo getpeername getsockname
     getsockopt inet-ntop inet-pton listen make-socket-address recv! recvfrom!
     send sendfile sendto setsockopt shutdown sleep sockaddr:addr sockaddr:fam
     sockaddr:flowinfo sockaddr:path sockaddr:port sockaddr:scopeid socket

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* getaddrinfo and getnameinfo.  The primitives return the value when it can be
+   had at once, else a lookup, which the Scheme layer waits for.  */
+
+#include "convert.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sockport/resolve.h>
+
+/* How many look-ups run at once.  */
+#define LIMIT 32
+
+/* How long a fork waits for those that run to end.  */
+#define FORK_MS 20
+
+static scm_t_bits lookup_type;
+static struct skp_resolver *resolver;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+before_fork (void)
+{
+  skp_resolver_before_fork (resolver, FORK_MS);
+}
+
+static void
+in_parent (void)
+{
+  skp_resolver_after_fork (resolver, 0);
+}
+
+static void
+in_child (void)
+{
+  skp_resolver_after_fork (resolver, 1);
+}
+
+static void
+open_resolver (void)
+{
+  const char *helper = secure_getenv ("SOCKPORT_RESOLVE");
+  if (skp_resolver_open (&resolver, LIMIT, helper ? helper : SKP_RESOLVE_HELPER)
+      == 0)
+    pthread_atfork (before_fork, in_parent, in_child);
+}
+
+/* NAME, a string without NUL or #f, as UTF-8 in memory of the collector; NULL
+   for #f.  */
+static const char *
+text_to (SCM name, int pos, const char *who)
+{
+  size_t length;
+  if (SCM_UNBNDP (name) || scm_is_false (name))
+    return NULL;
+  if (!scm_is_string (name))
+    scm_wrong_type_arg_msg (who, pos, name, "string or #f");
+  char *bytes = scm_to_utf8_stringn (name, &length);
+  char *copy = scm_gc_malloc_pointerless (length + 1, "name");
+  memcpy (copy, bytes, length);
+  copy[length] = '\0';
+  free (bytes);
+  if (strlen (copy) < length)
+    scm_wrong_type_arg_msg (who, pos, name, "string without NUL");
+  return copy;
+}
+
+static SCM
+entry_from (const struct skp_found *found)
+{
+  SCM vector = scm_c_make_vector (6, SCM_BOOL_F);
+  SCM_SIMPLE_VECTOR_SET (vector, 0, scm_from_int (found->flags));
+  SCM_SIMPLE_VECTOR_SET (vector, 1, scm_from_int (found->family));
+  SCM_SIMPLE_VECTOR_SET (vector, 2, scm_from_int (found->type));
+  SCM_SIMPLE_VECTOR_SET (vector, 3, scm_from_int (found->protocol));
+  SCM_SIMPLE_VECTOR_SET (vector, 4, scm_skp__address_from (&found->address));
+  return vector;
+}
+
+static SCM
+text_from (const char *text)
+{
+  return scm_skp__name_from (text, strlen (text));
+}
+
+static SCM
+addresses_from (const struct skp_answer *answer)
+{
+  SCM list = SCM_EOL;
+  for (size_t i = answer->count; i-- > 0;)
+    list = scm_cons (entry_from (&answer->found[i]), list);
+  /* The canonical name is the first one's, as in the C library.  */
+  if (*answer->host && answer->count > 0)
+    SCM_SIMPLE_VECTOR_SET (SCM_CAR (list), 5, text_from (answer->host));
+  return list;
+}
+
+/* What ANSWER means to Scheme; the errno of EAI_SYSTEM is left in errno.  */
+static SCM
+value_from (const struct skp_answer *answer)
+{
+  if (answer->code)
+    {
+      errno = answer->error;
+      scm_throw (scm_from_utf8_symbol ("getaddrinfo-error"),
+                 scm_list_1 (scm_from_int (answer->code)));
+    }
+  if (answer->count > 0)
+    return addresses_from (answer);
+  return scm_cons (text_from (answer->host), text_from (answer->service));
+}
+
+static void
+drop (void *lookup)
+{
+  skp_lookup_drop (lookup);
+}
+
+/* The value of QUERY, or a lookup.  */
+static SCM
+begin (const struct skp_query *query, const char *who)
+{
+  struct skp_lookup *lookup;
+  pthread_once (&once, open_resolver);
+  int err = resolver ? skp_resolver_start (resolver, query, &lookup) : -ENOMEM;
+  if (err == -ENAMETOOLONG)
+    scm_throw (scm_from_utf8_symbol ("getaddrinfo-error"),
+               scm_list_1 (scm_from_int (EAI_NONAME)));
+  if (err < 0)
+    scm_skp__error (err, who);
+  if (skp_lookup_descriptor (lookup) >= 0)
+    return scm_new_smob (lookup_type, (scm_t_bits)lookup);
+  scm_dynwind_begin (0);
+  scm_dynwind_unwind_handler (drop, lookup, SCM_F_WIND_EXPLICITLY);
+  SCM value = value_from (skp_lookup_take (lookup));
+  scm_dynwind_end ();
+  return value;
+}
+
+static SCM
+resolve_addresses (SCM name, SCM service, SCM flags, SCM family, SCM type,
+                   SCM protocol)
+{
+  static const char who[] = "getaddrinfo";
+  struct skp_query query = { .kind = SKP_QUERY_ADDRESSES };
+  query.host = text_to (name, 1, who);
+  query.service = text_to (service, 2, who);
+  query.flags = (int)scm_skp__integer (flags, INT32_MIN, INT32_MAX, 3, who);
+  query.family = (int)scm_skp__integer (family, INT32_MIN, INT32_MAX, 4, who);
+  query.type = (int)scm_skp__integer (type, INT32_MIN, INT32_MAX, 5, who);
+  query.protocol
+      = (int)scm_skp__integer (protocol, INT32_MIN, INT32_MAX, 6, who);
+  return begin (&query, who);
+}
+
+static SCM
+resolve_names (SCM address, SCM flags)
+{
+  static const char who[] = "getnameinfo";
+  struct skp_query query = { .kind = SKP_QUERY_NAMES };
+  scm_skp__address_to (&query.address, address, 1, who);
+  query.flags = (int)scm_skp__integer (flags, 0, INT32_MAX, 2, who);
+  return begin (&query, who);
+}
+
+static SCM
+is_lookup (SCM object)
+{
+  return scm_from_bool (SCM_SMOB_PREDICATE (lookup_type, object));
+}
+
+/* A lookup that has been dropped is NULL.  */
+static struct skp_lookup *
+lookup_of (SCM lookup)
+{
+  scm_assert_smob_type (lookup_type, lookup);
+  struct skp_lookup *held = (struct skp_lookup *)SCM_SMOB_DATA (lookup);
+  if (!held)
+    scm_wrong_type_arg_msg ("getaddrinfo", 1, lookup, "lookup that was kept");
+  return held;
+}
+
+/* A port that is readable when LOOKUP can be taken.  */
+static SCM
+lookup_port (SCM lookup)
+{
+  int fd
+      = fcntl (skp_lookup_descriptor (lookup_of (lookup)), F_DUPFD_CLOEXEC, 3);
+  if (fd < 0)
+    scm_skp__error (-errno, "getaddrinfo");
+  return scm_skp__port (fd);
+}
+
+/* Its value, or #f if there is none yet.  */
+static SCM
+lookup_take (SCM lookup)
+{
+  const struct skp_answer *answer = skp_lookup_take (lookup_of (lookup));
+  SCM value = answer ? value_from (answer) : SCM_BOOL_F;
+  scm_remember_upto_here_1 (lookup);
+  return value;
+}
+
+static SCM
+lookup_drop (SCM lookup)
+{
+  struct skp_lookup *held = lookup_of (lookup);
+  SCM_SET_SMOB_DATA (lookup, 0);
+  skp_lookup_drop (held);
+  return SCM_UNSPECIFIED;
+}
+
+static size_t
+lookup_free (SCM lookup)
+{
+  struct skp_lookup *held = (struct skp_lookup *)SCM_SMOB_DATA (lookup);
+  if (held)
+    skp_lookup_drop (held);
+  return 0;
+}
+
+void
+scm_skp__init_resolve (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%resolve-addresses", 6, 0, 0, resolve_addresses },
+    { "%resolve-names", 2, 0, 0, resolve_names },
+    { "%lookup?", 1, 0, 0, is_lookup },
+    { "%lookup-port", 1, 0, 0, lookup_port },
+    { "%lookup-take", 1, 0, 0, lookup_take },
+    { "%lookup-drop", 1, 0, 0, lookup_drop },
+  };
+  lookup_type = scm_make_smob_type ("lookup", 0);
+  scm_set_smob_free (lookup_type, lookup_free);
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}

@@ -1,0 +1,89 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; A name server for tests, in network and mount namespaces of its own, where
+;;; /etc/resolv.conf names it.  It answers when it is told to, and what it is told.
+
+(define-module (harness dns)
+  #:use-module (harness)
+  #:use-module (harness process)
+  #:use-module (ice-9 match)
+  #:use-module (rnrs bytevectors)
+  #:use-module (sockport)
+  #:export (in-own-network
+            name-server
+            next-query
+            reply!))
+
+(define set-up-script "
+ip link set lo up &&
+echo 'nameserver 127.0.0.1
+options timeout:30 attempts:1' >\"$SOCKPORT_RESOLV\" &&
+mount --bind \"$SOCKPORT_RESOLV\" /etc/resolv.conf &&
+exec \"$@\"")
+
+(define (in-own-network)
+  "Go on in namespaces of this program's own: #f if that cannot be had here.  The
+program begins anew in them."
+  (cond ((getenv "SOCKPORT_RESOLV") => (lambda (file)
+                                         (when (file-exists? file)
+                                           (delete-file file))
+                                         #t))
+        ((not (zero? (status:exit-val
+                      (system* "unshare" "--net" "--mount" "ip" "link" "set"
+                               "lo" "up"))))
+         #f)
+        (else
+         (setenv "SOCKPORT_RESOLV" (tmpnam))
+         (apply execlp "unshare" "unshare" "--net" "--mount" "sh" "-c"
+                set-up-script "sh" "guile" "--no-auto-compile" "-s"
+                (command-line)))))
+
+(define (name-server)
+  "Return a socket that is asked for every name."
+  (let ((sock (socket AF_INET SOCK_DGRAM 0)))
+    (bind sock AF_INET INADDR_LOOPBACK 53)
+    sock))
+
+;;; RFC 1035, 4.1: the question begins at octet 12.
+
+(define (name-at query start)
+  "Return the name in QUERY at START, and where it ends."
+  (let next ((at start) (labels '()))
+    (let ((length (bytevector-u8-ref query at)))
+      (if (zero? length)
+          (values (string-join (reverse labels) ".") (+ at 1))
+          (let ((label (make-bytevector length)))
+            (bytevector-copy! query (+ at 1) label 0 length)
+            (next (+ at 1 length) (cons (utf8->string label) labels)))))))
+
+(define (next-query server)
+  "Wait for a question: a list of its name, its type (1 for A, 28 for AAAA), and
+what reply! needs."
+  (match (recvfrom server 512)
+    ((query . client)
+     (call-with-values (lambda () (name-at query 12))
+       (lambda (name end)
+         (list name (bytevector-u16-ref query end (endianness big))
+               query (+ end 4) client))))))
+
+(define (reply! server query . addresses)
+  "Answer QUERY, a value of next-query, with ADDRESSES, IPv4 as integers; with none
+there are none of that type."
+  (match query
+    ((_ type question end client)
+     (let* ((wanted (if (= type 1) addresses '()))
+            (message (make-bytevector (+ end (* 16 (length wanted))) 0)))
+       (bytevector-copy! question 0 message 0 end)
+       (bytevector-u16-set! message 2 #x8180 (endianness big))
+       (bytevector-u16-set! message 6 (length wanted) (endianness big))
+       (bytevector-u16-set! message 10 0 (endianness big))
+       (let next ((at end) (wanted wanted))
+         (unless (null? wanted)
+           ;; The name by reference, A, IN, no life time, four bytes.
+           (for-each (lambda (index value)
+                       (bytevector-u16-set! message (+ at index) value
+                                            (endianness big)))
+                     '(0 2 4 10) '(#xc00c 1 1 4))
+           (bytevector-u32-set! message (+ at 12) (car wanted)
+                                (endianness big))
+           (next (+ at 16) (cdr wanted))))
+       (sendto server message client)))))

@@ -1,0 +1,91 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; getaddrinfo and getnameinfo against Guile's own, where no name server is
+;;; asked.
+
+(use-modules (harness) (ice-9 match) (srfi srfi-1) (sockport))
+
+(define core-getaddrinfo (@ (guile) getaddrinfo))
+
+(define-syntax-rule (outcome expr)
+  (catch #t
+    (lambda () expr)
+    (lambda (key . args)
+      (if (eq? key 'getaddrinfo-error) (cons key args) key))))
+
+(define rows
+  `(("127.0.0.1" "80") (#f #f) ("localhost" "http") ("localhost") (#f "http")
+    ("localhost" "80" ,AI_CANONNAME) (#f "80" ,AI_PASSIVE)
+    ("::1" "80" 0 ,AF_INET) ("127.0.0.1" "80" 0 ,AF_INET6)
+    ("127.0.0.1" "nosuchservice") ("127.0.0.1" "80" 0 99)
+    ("127.0.0.1" "80" 0 0 99) ("127.0.0.1" "80" #x40000000) ("127.1" "80")
+    ("127.0.0.1" "80" 0 0 ,SOCK_STREAM) ("::1" "65535" 0 ,AF_INET6)
+    ("fe80::1%lo" "80") ("127.0.0.1" "0") ("127.0.0.1" #f ,AI_NUMERICHOST)
+    ("localhost" "80" ,AI_NUMERICHOST) ("127.0.0.1" "http" ,AI_NUMERICSERV)
+    ("::1" "80" ,AI_V4MAPPED ,AF_INET6) ("" "80") (1 "80") ("localhost" 80)))
+
+(define (refused-service service)
+  (list (outcome (getaddrinfo "127.0.0.1" service))
+        (outcome (getaddrinfo "127.0.0.1" service AI_NUMERICSERV))))
+
+;; A thread's descriptors for waiting are made when it waits first.
+(getaddrinfo "localhost" "http")
+
+(test-begin "resolve")
+
+(test-case "the same as Guile's own"
+  (for-each (lambda (row)
+              (test-equal row
+                (outcome (apply core-getaddrinfo row))
+                (outcome (apply getaddrinfo row))))
+            rows))
+
+(test-case "in a task"
+  (for-each (lambda (row)
+              (test-equal row
+                (outcome (apply core-getaddrinfo row))
+                (run-tasks (lambda () (outcome (apply getaddrinfo row))))))
+            '(("127.0.0.1" "80") ("localhost" "http")
+              ("127.0.0.1" "nosuchservice"))))
+
+(test-case "the protocol counts"
+  (test-equal "UDP alone" (list IPPROTO_UDP)
+    (map addrinfo:protocol (getaddrinfo "127.0.0.1" "80" 0 0 0 IPPROTO_UDP))))
+
+(test-case "ports are not cut to size"
+  (for-each (lambda (service)
+              (test-equal service
+                (make-list 2 (list 'getaddrinfo-error EAI_SERVICE))
+                (refused-service service)))
+            '("65536" "65616" "4294967376" "-1" "+80" " 80")))
+
+(test-case "NUL ends nothing"
+  (test-error* "in the host" '(wrong-type-arg 1 "getaddrinfo")
+    (getaddrinfo "127.0.0.1\x00.evil" "80"))
+  (test-error* "in the service" '(wrong-type-arg 2 "getaddrinfo")
+    (getaddrinfo "127.0.0.1" "80\x00x")))
+
+(test-case "a handler of two parameters gets each error"
+  (test-equal EAI_NONAME
+    (catch 'getaddrinfo-error
+      (lambda () (getaddrinfo #f #f))
+      (lambda (key code) code))))
+
+(define (name-of . args)
+  (call-with-values (lambda () (apply getnameinfo args)) list))
+
+(test-case "getnameinfo"
+  (let ((http (make-socket-address AF_INET INADDR_LOOPBACK 80))
+        (numeric (logior NI_NUMERICHOST NI_NUMERICSERV)))
+    (test-equal "names" '("localhost" "http") (name-of http))
+    (test-equal "numbers" '("127.0.0.1" "80") (name-of http numeric))
+    (test-equal "a scope" '("fe80::1%lo" "80")
+      (name-of (make-socket-address AF_INET6 (inet-pton AF_INET6 "fe80::1") 80 0
+                                    1)
+               numeric))
+    (test-equal "in a task" '("localhost" "http")
+      (run-tasks (lambda () (name-of http)))))
+  (test-error* "no address" '(wrong-type-arg 1 "getnameinfo") (getnameinfo 1))
+  (test-error* "no flags" '(wrong-type-arg 2 "getnameinfo")
+    (getnameinfo #(2 0 0) "x")))
+
+(test-end "resolve")
