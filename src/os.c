@@ -71,6 +71,14 @@ skp__poll_now (struct pollfd *fds, unsigned count)
 #endif
 }
 
+int
+skp__check_ready (int fd, short events)
+{
+  struct pollfd ready = { .fd = fd, .events = events };
+  int n = skp__poll_now (&ready, 1);
+  return n < 0 ? n : n == 0 ? -EAGAIN : 0;
+}
+
 ssize_t
 skp__read (int fd, void *buffer, size_t size)
 {

@@ -28,6 +28,8 @@ long skp__sendmmsg (int fd, struct mmsghdr *messages, unsigned count,
                     int flags);
 int skp__accept4 (int fd, void *address, socklen_t *length, int flags);
 int skp__poll_now (struct pollfd *fds, unsigned count);
+/* 0 if FD is ready for EVENTS or has an error to report, else -EAGAIN.  */
+int skp__check_ready (int fd, short events);
 ssize_t skp__read (int fd, void *buffer, size_t size);
 ssize_t skp__write (int fd, const void *buffer, size_t size);
 

@@ -10,22 +10,13 @@
 
 #include "os.h"
 
-/* 0 if FD is ready for EVENTS, or has an error to tell.  */
-static int
-check_ready (int fd, short events)
-{
-  struct pollfd ready = { .fd = fd, .events = events };
-  int n = skp__poll_now (&ready, 1);
-  return n < 0 ? n : n == 0 ? -EAGAIN : 0;
-}
-
 ssize_t
 skp_stream_read (int fd, void *buffer, size_t size)
 {
   ssize_t n = skp__recvfrom (fd, buffer, size, MSG_DONTWAIT, NULL, NULL);
   if (n != -ENOTSOCK)
     return n;
-  int err = check_ready (fd, POLLIN);
+  int err = skp__check_ready (fd, POLLIN);
   return err < 0 ? err : skp__read (fd, buffer, size);
 }
 
@@ -36,7 +27,7 @@ skp_stream_write (int fd, const void *buffer, size_t size)
       = skp__sendto (fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
   if (n != -ENOTSOCK)
     return n;
-  int err = check_ready (fd, POLLOUT);
+  int err = skp__check_ready (fd, POLLOUT);
   /* A pipe that is writable has room for this many bytes (pipe(7)).  */
   return err < 0 ? err
                  : skp__write (fd, buffer, size < PIPE_BUF ? size : PIPE_BUF);

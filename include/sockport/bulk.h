@@ -19,13 +19,24 @@
 
 SKP_BEGIN_DECLS
 
-/* Send up to SIZE bytes of the file IN to OUT, from *OFFSET on, which moves
-   along, or if OFFSET is NULL from where the file is read next.  */
+/* Send up to SIZE bytes of IN to OUT, from *OFFSET on, which moves along, or if
+   OFFSET is NULL from where IN is read next.  What the kernel does not send by
+   itself is copied, as to a file that is opened for appending.  -ESPIPE if IN
+   is a pipe, a socket or something else without positions.  */
 SKP_API ssize_t skp_bulk_send_file (int out, int in, int64_t *offset,
                                     size_t size);
 
-/* Move up to SIZE bytes from IN to OUT, one of which is a pipe.  */
+/* Move up to SIZE bytes from IN to OUT, one of which is a pipe; -EINVAL if the
+   kernel cannot splice these two.  After -EAGAIN, skp_bulk_full says whether it
+   is OUT that has to be waited for, else it is IN.  */
 SKP_API ssize_t skp_bulk_splice (int out, int in, size_t size);
+SKP_API int skp_bulk_full (int out);
+
+/* Write up to SIZE bytes to OUT, a descriptor of any kind.  */
+SKP_API ssize_t skp_bulk_write (int out, const void *bytes, size_t size);
+
+/* Another descriptor, close-on-exec, for the open file of FD.  */
+SKP_API int skp_bulk_share (int fd);
 
 /* A pipe for skp_bulk_splice in ENDS (to read from, to write to), in
    non-blocking mode, as large as SIZE if the system allows.  */
