@@ -12,22 +12,32 @@
 
 #include "os.h"
 
-/* A number that was given to another socket meanwhile does no harm here: the
-   datagrams of that one just come one by one, into larger slots.  */
+/* Are datagrams joined on FD?  It is turned on if the batch wants it.  */
+static int
+joins (const struct skp_batch *batch, int fd)
+{
+  int on = 1;
+  socklen_t length = sizeof on;
+  if (batch->offload)
+    return skp_option_set (fd, IPPROTO_UDP, UDP_GRO, &on, length) == 0;
+  return skp_option_get (fd, IPPROTO_UDP, UDP_GRO, &on, &length) == 0 && on;
+}
+
+/* Room for joined datagrams does no harm where they come one by one, as when
+   the number was given to another socket meanwhile.  The lack of it would lose
+   some, so the socket is asked each time whether it is still not needed.  */
 static void
 prepare_socket (struct skp_batch *batch, int fd)
 {
-  int on = 1;
-  if (batch->offload && batch->gro_fd != fd)
+  if (!batch->gro || batch->gro_fd != fd)
     {
-      batch->gro
-          = skp_option_set (fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0;
+      batch->gro = joins (batch, fd);
       batch->gro_fd = fd;
     }
   batch->stride = batch->gro ? JOINED_MAX : batch->size;
   batch->messages = batch->slots;
-  if (batch->gro && batch->messages > JOINED_SLOTS)
-    batch->messages = JOINED_SLOTS;
+  if (batch->gro && batch->messages > batch->capacity / JOINED_MAX)
+    batch->messages = batch->capacity / JOINED_MAX;
 }
 
 static void

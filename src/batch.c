@@ -28,7 +28,9 @@ skp_batch_memory (size_t slots, size_t size, int offload)
   if (slots == 0 || size == 0 || size > DATAGRAM_MAX
       || slots > MEMORY_MAX / size)
     return 0;
-  size_t joined = offload ? least (slots, JOINED_SLOTS) * JOINED_MAX : 0;
+  /* One of them at least: another batch may have turned joining on.  */
+  size_t joined
+      = offload ? least (slots, JOINED_SLOTS) * JOINED_MAX : JOINED_MAX;
   return joined > slots * size ? joined : slots * size;
 }
 

@@ -48,7 +48,7 @@ struct skp_batch
   size_t ready_from, ready_to, ready_stride;
   uint16_t *covers;  /* the datagrams that each header of OUT stands for */
   int gro_fd;        /* the socket on which UDP_GRO was tried last */
-  int gro;           /* and whether it was set */
+  int gro;           /* and whether it is on */
   int join_fd;       /* the socket that JOIN_LIMIT is about */
   size_t join_limit; /* datagrams of this length and more are not joined */
 };

@@ -32,7 +32,7 @@ struct skp_datagram
 };
 
 /* The memory, in bytes, of a batch of SLOTS datagrams of SIZE bytes (up to
-   65535), or 0 if there can be no such batch.  */
+   65535), at least 65536, or 0 if there can be no such batch.  */
 SKP_API size_t skp_batch_memory (size_t slots, size_t size, int offload);
 
 /* Make a batch.  BYTES, of skp_batch_memory bytes, stays the caller's and must
@@ -53,7 +53,8 @@ skp_batch_address (const struct skp_batch *batch, size_t index);
 /* Receive as many datagrams as there are and fit, in place of what the batch
    held.  Their number, more than the slots when the kernel had joined some, or
    -EAGAIN when none is there.  The first call with a UDP socket sets UDP_GRO on
-   it if the batch has offload.  Control messages are dropped, descriptors in
+   it if the batch has offload; a batch without splits what was joined because
+   of another.  Control messages are dropped, descriptors in
    them closed.  */
 SKP_API int skp_batch_recv (struct skp_batch *batch, int fd, int flags);
 

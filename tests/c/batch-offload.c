@@ -108,6 +108,71 @@ other_sockets_are_never_given_joined_ones (void **state)
   close (pair[1]);
 }
 
+/* All ten datagrams of 100 bytes that were sent come out of INTO.  */
+static void
+expect_ten (struct skp_batch *into, int fd)
+{
+  size_t count;
+  for (int seen = 0; seen < 10; seen += (int)count)
+    {
+      assert_true (skp_batch_recv (into, fd, 0) > 0);
+      const struct skp_datagram *datagrams = skp_batch_datagrams (into, &count);
+      for (size_t i = 0; i < count; i++)
+        {
+          assert_int_equal (datagrams[i].length, 100);
+          assert_int_equal (datagrams[i].cut, 0);
+        }
+    }
+}
+
+static void
+send_ten_joined (void)
+{
+  skp_batch_clear (batch);
+  for (size_t i = 0; i < 10; i++)
+    add (i, 100);
+  send_all (10);
+  assert_true (forced.joined > 0);
+}
+
+static void
+a_batch_without_offload_splits_what_another_had_joined (void **state)
+{
+  (void)state;
+  struct skp_batch *plain;
+  begin (16, 100, 1);
+  assert_int_equal (skp_batch_open (&plain, 4, 100, 0, NULL), 0);
+  assert_int_equal (skp_batch_recv (plain, in, 0), -EAGAIN);
+  assert_int_equal (skp_batch_recv (batch, in, 0), -EAGAIN);
+  send_ten_joined ();
+  expect_ten (plain, in);
+  skp_batch_close (plain);
+  end ();
+}
+
+static void
+a_number_that_is_used_again_loses_nothing (void **state)
+{
+  (void)state;
+  for (int offload = 0; offload < 2; offload++)
+    {
+      struct skp_batch *other;
+      int pair[2];
+      begin (16, 100, 1);
+      assert_int_equal (skp_batch_open (&other, 16, 100, offload, NULL), 0);
+      assert_int_equal (skp_socket_pair (AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+      assert_int_equal (skp_batch_recv (other, pair[0], 0), -EAGAIN);
+      assert_int_equal (skp_batch_recv (batch, in, 0), -EAGAIN);
+      assert_int_equal (dup2 (in, pair[0]), pair[0]);
+      send_ten_joined ();
+      expect_ten (other, pair[0]);
+      skp_batch_close (other);
+      close (pair[0]);
+      close (pair[1]);
+      end ();
+    }
+}
+
 static void
 joined_ones_are_split (void **state)
 {
@@ -151,13 +216,14 @@ joined_ones_for_small_slots_are_cut_and_say_so (void **state)
     add (i, 100);
   send_all (8);
   skp_batch_close (batch);
-  assert_int_equal (skp_batch_open (&batch, 8, 150, 0, NULL), 0);
-  assert_int_equal (skp_batch_recv (batch, in, 0), 2);
+  assert_int_equal (skp_batch_open (&batch, 8, 50, 0, NULL), 0);
+  assert_int_equal (skp_batch_recv (batch, in, 0), 8);
   const struct skp_datagram *datagrams = skp_batch_datagrams (batch, &count);
-  assert_int_equal (datagrams[0].length, 100);
-  assert_int_equal (datagrams[0].cut, 0);
-  assert_int_equal (datagrams[1].length, 50);
-  assert_int_equal (datagrams[1].cut, 1);
+  for (size_t i = 0; i < count; i++)
+    {
+      assert_int_equal (datagrams[i].length, 50);
+      assert_int_equal (datagrams[i].cut, 1);
+    }
   end ();
 }
 
@@ -165,5 +231,7 @@ TESTS (TEST (equal_sizes_are_joined), TEST (a_shorter_one_ends_a_run),
        TEST (destinations_are_not_mixed), TEST (refused_joining_falls_back),
        TEST (joined_ones_stay_below_the_largest_payload),
        TEST (other_sockets_are_never_given_joined_ones),
+       TEST (a_batch_without_offload_splits_what_another_had_joined),
+       TEST (a_number_that_is_used_again_loses_nothing),
        TEST (joined_ones_are_split),
        TEST (joined_ones_for_small_slots_are_cut_and_say_so));

@@ -183,7 +183,7 @@ impossible_batches_are_refused (void **state)
   assert_int_equal (skp_batch_open (&none, 1, 0, 0, NULL), -EINVAL);
   assert_int_equal (skp_batch_open (&none, 1, 65536, 0, NULL), -EINVAL);
   assert_int_equal (skp_batch_open (&none, SIZE_MAX / 2, 3, 0, NULL), -EINVAL);
-  assert_int_equal (skp_batch_memory (8, 8, 0), 64);
+  assert_int_equal (skp_batch_memory (8, 8, 0), 65536);
   assert_int_equal (skp_batch_memory (8, 8, 1), 8 * 65536);
   assert_int_equal (skp_batch_open (&none, 8, 8, 0, bytes), 0);
   assert_ptr_equal (skp_batch_bytes (none), bytes);
