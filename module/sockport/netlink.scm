@@ -10,6 +10,7 @@
   #:use-module (srfi srfi-9)
   #:use-module (sockport address)
   #:use-module (sockport constant)
+  #:use-module (sockport io check)
   #:use-module (sockport message)
   #:use-module (sockport option)
   #:use-module (sockport socket)
@@ -75,21 +76,20 @@
     ((? bytevector?) value)
     ((? string?) (string->utf8 (string-append value "\0")))
     ((? exact-integer?)
+     (check-integer value 0 #xffffffff 1 "make-netlink-attributes")
      (let ((bytes (make-bytevector 4)))
        (bytevector-u32-native-set! bytes 0 value)
        bytes))
     (((_ . _) ...) (make-netlink-attributes value))
-    (_ (scm-error 'wrong-type-arg "make-netlink-attributes"
-                  "Wrong type argument in position 1: ~S"
-                  (list value) (list value)))))
+    (_ (refuse-type value "attribute" 1 "make-netlink-attributes"))))
 
 (define (attribute type value)
   (let* ((value-bytes (value-bytes value))
          (size (+ attribute-header (bytevector-length value-bytes)))
          (bytes (make-bytevector size)))
+    (check-integer type 0 #xffff 1 "make-netlink-attributes")
     (when (> size #xffff)
-      (scm-error 'out-of-range "make-netlink-attributes"
-                 "Argument 1 out of range: ~S" (list value) (list value)))
+      (refuse-range value 1 "make-netlink-attributes" "65531 bytes at most"))
     (bytevector-u16-native-set! bytes 0 size)
     (bytevector-u16-native-set! bytes 2 (if (or (pair? value) (null? value))
                                             (logior type NLA_F_NESTED)
@@ -102,10 +102,12 @@
   "The bytevector of HEADER and, after it, ATTRIBUTES, a list of (type . value).
 A value is a bytevector, an integer of 32 bits, a string, which is ended by a NUL,
 or a list of attributes, which are nested."
-  (concatenate (cons header
-                     (map (match-lambda
-                            ((type . value) (attribute type value)))
-                          attributes))))
+  (check-bytevector header 2 "make-netlink-attributes")
+  (match attributes
+    (((types . values) ...)
+     (concatenate (cons header (map attribute types values))))
+    (_ (refuse-type attributes "list of attributes" 1
+                    "make-netlink-attributes"))))
 
 (define (refuse-payload who)
   (scm-error 'system-error who "~A" (list (strerror EBADMSG)) (list EBADMSG)))
@@ -113,6 +115,8 @@ or a list of attributes, which are nested."
 (define* (netlink-attributes payload #:optional (start 0))
   "The attributes in the bytevector PAYLOAD after its first START bytes, the
 protocol's own header: a list of (type . bytevector)."
+  (check-bytevector payload 1 "netlink-attributes")
+  (check-integer start 0 (bytevector-length payload) 2 "netlink-attributes")
   (let ((end (bytevector-length payload)))
     (let loop ((at (aligned start)) (attributes '()))
       (if (< (- end at) attribute-header)
@@ -132,6 +136,7 @@ protocol's own header: a list of (type . bytevector)."
 (define (open-netlink protocol)
   "A socket for the netlink PROTOCOL, such as NETLINK_ROUTE; the kernel explains
 its refusals to it in words."
+  (check-integer protocol 0 #x7fffffff 1 "open-netlink")
   (let ((sock (socket AF_NETLINK (logior SOCK_RAW SOCK_CLOEXEC) protocol)))
     (catch #t
       (lambda ()
@@ -172,6 +177,7 @@ its refusals to it in words."
 (define (netlink-receive sock)
   "Wait for a datagram from the kernel and return the list of its messages.  What
 other processes send is dropped: anybody may."
+  (check-port sock 1 "netlink-receive")
   (let* ((size (recv! sock (make-bytevector 0)
                       (logior MSG_PEEK MSG_TRUNC)))
          (buffer (make-bytevector size))
@@ -180,12 +186,16 @@ other processes send is dropped: anybody may."
         (messages buffer (message-length message))
         (netlink-receive sock))))
 
+;;; After its errno an acknowledgement has the header of the request (NETLINK_CAP_ACK),
+;;; the end of a listing has not.
 (define (explanation message)
   "What the kernel said of an error, or #f."
   (and (logtest NLM_F_ACK_TLVS (netlink-message-flags message))
        (let ((text (assv-ref (netlink-attributes
                               (netlink-message-payload message)
-                              (+ 4 message-header))
+                              (if (= NLMSG_DONE (netlink-message-type message))
+                                  4
+                                  (+ 4 message-header)))
                              NLMSGERR_ATTR_MSG)))
          (and text
               (string-trim-right (utf8->string text) #\nul)))))
@@ -236,6 +246,10 @@ meanwhile."
   "Ask the kernel by a message of TYPE, FLAGS and PAYLOAD, wait for all its answers
 and return the list of them.  Its refusal is a system-error.  A listing that changed
 while it was made is asked for again."
+  (check-port sock 1 "netlink-request")
+  (check-integer type 0 #xffff 2 "netlink-request")
+  (check-integer flags 0 #xffff 3 "netlink-request")
+  (check-bytevector payload 4 "netlink-request")
   (let ((number (next-sequence)))
     (sendmsg sock (message-bytes type (logior flags NLM_F_REQUEST NLM_F_ACK)
                                  number payload)

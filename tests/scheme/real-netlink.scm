@@ -116,6 +116,7 @@
 ;;; The module.
 
 (define RTM_GETLINK 18)
+(define RTM_GETADDR 22)
 (define RTM_GETROUTE 26)
 (define RTM_NEWLINK 16)
 (define NLM_F_DUMP #x300)
@@ -148,6 +149,39 @@
     (netlink-attributes (uint-list->bytevector '(9 1) (native-endianness) 2)))
   (test-error* "shorter than its header" `(system-error ,EBADMSG)
     (netlink-attributes (uint-list->bytevector '(3 1) (native-endianness) 2)))
+  (for-each
+   (lambda (start)
+     (test-error* (list "no place to begin" start)
+         '(out-of-range 2 "netlink-attributes")
+       (netlink-attributes (make-bytevector 8) start)))
+   '(-1 9 100))
+  (test-error* "no number" '(wrong-type-arg 2 "netlink-attributes")
+    (netlink-attributes (make-bytevector 8) 'x))
+  (test-error* "no bytes" '(wrong-type-arg 1 "netlink-attributes")
+    (netlink-attributes "x"))
+  (test-error* "a type of 17 bits" '(out-of-range 1 "make-netlink-attributes")
+    (make-netlink-attributes '((65536 . #vu8()))))
+  (test-error* "an integer of 33 bits" '(out-of-range 1 "make-netlink-attributes")
+    (make-netlink-attributes '((1 . 4294967296))))
+  (test-error* "a negative one" '(out-of-range 1 "make-netlink-attributes")
+    (make-netlink-attributes '((1 . -1))))
+  (test-error* "no pairs" '(wrong-type-arg 1 "make-netlink-attributes")
+    (make-netlink-attributes '(1)))
+  (test-error* "no header" '(wrong-type-arg 2 "make-netlink-attributes")
+    (make-netlink-attributes '() 'x))
+  (with-netlink sock
+    (test-error* "a request's socket" '(wrong-type-arg 1 "netlink-request")
+      (netlink-request 'sock 1 0))
+    (test-error* "its type" '(out-of-range 2 "netlink-request")
+      (netlink-request sock 65536 0))
+    (test-error* "its flags" '(out-of-range 3 "netlink-request")
+      (netlink-request sock 1 -1))
+    (test-error* "its payload" '(wrong-type-arg 4 "netlink-request")
+      (netlink-request sock 1 0 "x")))
+  (test-error* "a socket to receive from" '(wrong-type-arg 1 "netlink-receive")
+    (netlink-receive 'sock))
+  (test-error* "a protocol" '(out-of-range 1 "open-netlink")
+    (open-netlink -1))
   (test-error* "no value" '(wrong-type-arg 1 "make-netlink-attributes")
     (make-netlink-attributes '((1 . symbol))))
   (test-error* "too long" '(out-of-range 1 "make-netlink-attributes")
@@ -187,6 +221,21 @@
       (netlink-request sock RTM_GETLINK 0
                        (make-netlink-attributes '((3 . "nosuchlink"))
                                                 no-interface)))
+    ;; A listing that fails ends with the error, and not with an acknowledgement.
+    (setsockopt sock SOL_NETLINK NETLINK_GET_STRICT_CHK 1)
+    (test-equal "of a listing"
+      (list EINVAL "ipv4: Invalid values in header for address dump request")
+      (catch 'system-error
+        (lambda ()
+          (netlink-request sock RTM_GETADDR NLM_F_DUMP
+                           (u8-list->bytevector
+                            (list AF_INET 1 0 0 0 0 0 0))))
+        (lambda (key who message arguments errno)
+          (list (car errno)
+                (match (string-contains (car arguments) ": ")
+                  (#f (car arguments))
+                  (at (substring (car arguments) (+ at 2))))))))
+    (setsockopt sock SOL_NETLINK NETLINK_GET_STRICT_CHK 0)
     (test-error* "too short" `(system-error ,EINVAL)
       (netlink-request sock RTM_GETLINK 0 #vu8(0)))
     (test-assert "and it goes on"
