@@ -18,9 +18,10 @@
   (let ((buffer (port-read-buffer port)))
     (- (port-buffer-end buffer) (port-buffer-cur buffer))))
 
-(define (gather-more! port)
+(define (gather-more! port wanted)
   "Add what comes next to PORT's buffer; #f at the end of file.  From an unbuffered
-port one byte is taken, because what follows may be for somebody else."
+port no more than WANTED bytes are taken, because what follows may be for somebody
+else."
   (let* ((buffer (port-read-buffer port))
          (bytes (port-buffer-bytevector buffer))
          (size (bytevector-length bytes))
@@ -28,11 +29,11 @@ port one byte is taken, because what follows may be for somebody else."
     (cond ((port-buffer-has-eof? buffer) #f)
           ((= end size)
            (expand-port-read-buffer! port (* 2 size))
-           (gather-more! port))
+           (gather-more! port wanted))
           (else
            (let ((count (read-bytes port bytes end
                                     (if (= 1 (port-read-buffering port))
-                                        1
+                                        (min wanted (- size end))
                                         (- size end)))))
              (if (zero? count)
                  (set-port-buffer-has-eof?! buffer #t)
@@ -40,11 +41,12 @@ port one byte is taken, because what follows may be for somebody else."
              (positive? count))))))
 
 (define (gather-count! port count)
-  (when (and (< (buffered port) count) (gather-more! port))
-    (gather-count! port count)))
+  (let ((missing (- count (buffered port))))
+    (when (and (positive? missing) (gather-more! port missing))
+      (gather-count! port count))))
 
 (define (gather-all! port)
-  (when (gather-more! port)
+  (when (gather-more! port most-positive-fixnum)
     (gather-all! port)))
 
 (define (find-byte port bytes start)
@@ -65,7 +67,7 @@ later."
     (let gather ((start 0))
       (let ((count (buffered port)))
         (unless (find-byte port bytes start)
-          (when (gather-more! port)
+          (when (gather-more! port 1)
             (gather count)))))))
 
 ;;; What each procedure gathers, given its arguments.
