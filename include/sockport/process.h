@@ -9,9 +9,9 @@
 
 SKP_BEGIN_DECLS
 
-/* A new descriptor, close-on-exec, that becomes readable when process PID has
-   ended; a child is still to be waited for then (waitpid).  -ESRCH: there is no
-   such process, or it has been waited for.  pidfd_open(2).  */
+/* A new descriptor, close-on-exec, that becomes readable when the child PID has
+   ended; it is still to be waited for then (waitpid).  -ECHILD: PID is no child
+   of this process, or it has been waited for.  pidfd_open(2).  */
 SKP_API int skp_process_open (pid_t pid);
 
 SKP_END_DECLS

@@ -15,7 +15,7 @@
 (define (wait-process pid)
   "Wait until PID, a child of this process, has ended; return its status, as
 @code{waitpid} does in its second value."
-  (let ((port (%process-port pid)))
+  (let ((port (%process-port pid #f)))
     (call-with-cleanup (lambda ()
                          (wait-readable port 'wait-process)
                          (reap pid))
@@ -24,7 +24,7 @@
 (define (process-operation pid)
   "An operation that waits until PID, a child of this process, has ended, and
 returns its status.  Whether or not it is done, it can be used once."
-  (operation-map (readable-operation (%process-port pid))
+  (operation-map (readable-operation (%process-port pid #t))
                  (lambda (port)
                    (close-port port)
                    (reap pid))))

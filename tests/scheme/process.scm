@@ -35,7 +35,22 @@
  (test-equal "as an operation" 5
    (status:exit-val (wait-first (process-operation (child 0.01 5))
                                 (sleep-operation 5)))))
-(test-error* "none" '(system-error 3 "wait-process") (wait-process 99999999))
+(for-each
+ (lambda (pid)
+   (test-error* (list "no child of ours" pid)
+       `(system-error ,ECHILD "wait-process")
+     (wait-process pid))
+   (test-error* (list "nor for an operation" pid)
+       `(system-error ,ECHILD "process-operation")
+     (process-operation pid)))
+ (list 99999999 1 (getpid) (getppid)))
+(let ((pid (child 0 0)))
+  (waitpid pid)
+  (test-error* "nor one that was waited for"
+      `(system-error ,ECHILD "wait-process")
+    (wait-process pid)))
+(test-error* "no process" '(out-of-range 1 "process-operation")
+  (process-operation 0))
 (test-error* "no process" '(out-of-range 1 "wait-process") (wait-process 0))
 
 ;;; The child of a task.
