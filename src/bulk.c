@@ -170,7 +170,7 @@ skp_bulk_write (int out, const void *bytes, size_t size)
 int
 skp_bulk_share (int fd)
 {
-  return skp__result (fcntl (fd, F_DUPFD_CLOEXEC, 0));
+  return SKP__CALL (fcntl (fd, F_DUPFD_CLOEXEC, 0));
 }
 
 ssize_t

@@ -124,13 +124,20 @@ tail_scatter (const struct window *window, const struct skp_message *message,
     }
 }
 
+/* Is the socket's OPTION, SO_TYPE or SO_DOMAIN, EXPECTED?  */
+static int
+is (int fd, int option, int expected)
+{
+  int value;
+  socklen_t length = sizeof value;
+  int err = SKP__CALL (getsockopt (fd, SOL_SOCKET, option, &value, &length));
+  return err < 0 ? err : value == expected;
+}
+
 static int
 is_stream (int fd)
 {
-  int type;
-  socklen_t length = sizeof type;
-  int err = SKP__CALL (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length));
-  return err < 0 ? err : type == SOCK_STREAM;
+  return is (fd, SO_TYPE, SOCK_STREAM);
 }
 
 static ssize_t
@@ -169,6 +176,23 @@ send_whole (int fd, const struct skp_message *message, int flags)
   return n;
 }
 
+/* The Internet's sockets take no notice of descriptors and credentials.  Netlink
+   takes credentials, and refuses descriptors itself.  */
+static int
+control_unnoticed (int fd, const struct skp_message *message)
+{
+  struct skp_control_item item;
+  size_t at = 0;
+
+  while (skp_control_next (message->control, message->control_length, &at,
+                           &item)
+         > 0)
+    if (item.level == SOL_SOCKET
+        && (item.type == SCM_RIGHTS || item.type == SCM_CREDENTIALS))
+      return !is (fd, SO_DOMAIN, AF_UNIX) && !is (fd, SO_DOMAIN, AF_NETLINK);
+  return 0;
+}
+
 /* A stream of the kernel's loses control messages that no byte carries.  */
 static int
 control_refused (int fd, const struct skp_message *message)
@@ -178,6 +202,8 @@ control_refused (int fd, const struct skp_message *message)
 
   if (err < 0 || message->control_length == 0)
     return err;
+  if (control_unnoticed (fd, message))
+    return -EOPNOTSUPP;
   while (i < message->count && message->slices[i].iov_len == 0)
     i++;
   if (i < message->count)

@@ -8,6 +8,7 @@
   #:use-module (ice-9 match)
   #:use-module (ice-9 ports internal)
   #:use-module (rnrs bytevectors)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport io wait)
   #:export (splice)
@@ -162,10 +163,7 @@ many were moved: fewer if an error came after them, which the next call meets.
 What OUT has buffered goes first, then what IN has.  PROGRESS is called with the
 number of bytes moved so far each time that there are more."
   (%splice out in (or count 0) #f)
-  (unless (procedure? progress)
-    (scm-error 'wrong-type-arg "splice"
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 4 "procedure" progress) (list progress)))
+  (check-procedure progress 4 "splice")
   (flush-output out 'splice)
   (counted 'splice
            (lambda (moved!)

@@ -59,8 +59,15 @@ type's data, or is a bytevector, which goes as it is."
   "The control message called NAME, a symbol such as @code{ip-ttl}."
   (match (hashq-ref by-name name)
     ((_ level type . _) (make-record level type data))
-    (#f (refuse-range "control-message" 1 "the name of a control message"
-                      name))))
+    (#f (if (symbol? name)
+            (refuse-range "control-message" 1 "the name of a control message"
+                          name)
+            (refuse-type "control-message" 1 "symbol" name)))))
+
+(define (check-message message who)
+  (if (control-message? message)
+      message
+      (refuse-type who 1 "control message" message)))
 
 (define (rows message)
   (hash-ref by-number
@@ -82,7 +89,7 @@ of one value."
 
 (define (control-message-name message)
   "The name of MESSAGE, a symbol, or #f if its type is not known."
-  (match (rows message)
+  (match (rows (check-message message "control-message-name"))
     (() #f)
     (((name . _)) name)
     ;; Two forms of one type: that of several fields has the plain name.
@@ -96,7 +103,9 @@ of one value."
 (define (control-message-ref message field)
   "The value of FIELD, a symbol, in the data of MESSAGE."
   (let ((index (list-index (lambda (name) (eq? name field))
-                           (or (fields-of message) '()))))
+                           (or (fields-of
+                                (check-message message "control-message-ref"))
+                               '()))))
     (unless index
       (refuse-range "control-message-ref" 2
                     (format #f "one of ~a" (or (fields-of message) '()))
@@ -106,6 +115,8 @@ of one value."
 (define* (control-ref messages name #:optional default)
   "The data of the first control message in the list MESSAGES that is called
 NAME, else DEFAULT."
+  (unless (list? messages)
+    (refuse-type "control-ref" 1 "list of control messages" messages))
   (let ((found (find (lambda (message)
                        (eq? (control-message-name message) name))
                      messages)))

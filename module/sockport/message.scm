@@ -9,6 +9,7 @@
   #:use-module (srfi srfi-1)
   #:use-module (sockport constant)
   #:use-module (sockport control)
+  #:use-module (sockport option)
   #:use-module (sockport primitive)
   #:use-module (sockport io argument)
   #:use-module (sockport io retry)
@@ -120,8 +121,8 @@ is the room for control messages in bytes."
   (match slice
     ((? bytevector?) (bytevector-length slice))
     ((? string?) (string-length slice))
-    ((buffer start) (- (slice-length buffer) start))
-    ((buffer start end) (- end start))
+    ((buffer (? exact-integer? start)) (- (slice-length buffer) start))
+    ((buffer (? exact-integer? start) (? exact-integer? end)) (- end start))
     (_ 1)))                             ; sendmsg will refuse it
 
 (define (empty-slices? buffers)
@@ -135,9 +136,18 @@ is the room for control messages in bytes."
 descriptor numbers, along with the slices BUFFERS; return the number of bytes of
 BUFFERS that were sent.  Descriptors need a byte to travel with: without one, a
 NUL is sent, which recv-ports without buffers takes away."
+  (check-port sock 1 "send-ports")
+  (unless (list? ports)
+    (refuse-type "send-ports" 2 "list of ports" ports))
+  (unless (eqv? AF_UNIX (getsockopt sock SOL_SOCKET SO_DOMAIN))
+    (refuse-type "send-ports" 1 "UNIX socket; no other carries descriptors"
+                 sock))
   (let* ((empty? (empty-slices? buffers))
-         (count (sendmsg sock (if empty? #vu8(0) buffers) address
-                         (list (control-message 'rights ports)) flags)))
+         (count (in-place-of "sendmsg" '((2 . 3) (3 . 5) (4 . 2) (5 . 4))
+                             "send-ports"
+                  (lambda ()
+                    (sendmsg sock (if empty? #vu8(0) buffers) address
+                             (list (control-message 'rights ports)) flags)))))
     (if empty? 0 count)))
 
 (define (received-ports message)
@@ -161,7 +171,8 @@ NUL is sent, which recv-ports without buffers takes away."
 have become and the message.  When some did not arrive, because there was no room
 for them or this process may have no more, those that did are closed and
 `control-cut' is thrown, with the message and their number."
-  (let* ((message (recvmsg! sock buffers flags control-size))
+  (let* ((message (in-place-of "recvmsg!" '() "recv-ports"
+                    (lambda () (recvmsg! sock buffers flags control-size))))
          (ports (received-ports message)))
     (when (message-control-cut? message)
       (close-received message)
@@ -228,6 +239,7 @@ for them or this process may have no more, those that did are closed and
   "Take up to LIMIT entries (#f: all) from the queue of errors of SOCK: a list of
 conditions.  Never waits; an empty list says that the queue is empty.  Up to
 PACKET-SIZE bytes of the packet that each is about are kept."
+  (check-port sock 1 "receive-errors")
   (when limit
     (check-integer limit 0 most-positive-fixnum 2 "receive-errors"))
   (check-integer packet-size 0 packet-size-max 3 "receive-errors")

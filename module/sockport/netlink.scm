@@ -10,7 +10,7 @@
   #:use-module (srfi srfi-9)
   #:use-module (sockport address)
   #:use-module (sockport constant)
-  #:use-module (sockport io check)
+  #:use-module (sockport io argument)
   #:use-module (sockport message)
   #:use-module (sockport option)
   #:use-module (sockport socket)
@@ -81,7 +81,7 @@
        (bytevector-u32-native-set! bytes 0 value)
        bytes))
     (((_ . _) ...) (make-netlink-attributes value))
-    (_ (refuse-type value "attribute" 1 "make-netlink-attributes"))))
+    (_ (refuse-type "make-netlink-attributes" 1 "attribute" value))))
 
 (define (attribute type value)
   (let* ((value-bytes (value-bytes value))
@@ -89,7 +89,7 @@
          (bytes (make-bytevector size)))
     (check-integer type 0 #xffff 1 "make-netlink-attributes")
     (when (> size #xffff)
-      (refuse-range value 1 "make-netlink-attributes" "65531 bytes at most"))
+      (refuse-range "make-netlink-attributes" 1 "65531 bytes at most" value))
     (bytevector-u16-native-set! bytes 0 size)
     (bytevector-u16-native-set! bytes 2 (if (or (pair? value) (null? value))
                                             (logior type NLA_F_NESTED)
@@ -106,8 +106,8 @@ or a list of attributes, which are nested."
   (match attributes
     (((types . values) ...)
      (concatenate (cons header (map attribute types values))))
-    (_ (refuse-type attributes "list of attributes" 1
-                    "make-netlink-attributes"))))
+    (_ (refuse-type "make-netlink-attributes" 1 "list of attributes"
+                    attributes))))
 
 (define (refuse-payload who)
   (scm-error 'system-error who "~A" (list (strerror EBADMSG)) (list EBADMSG)))

@@ -158,7 +158,27 @@
   (refused '(system-error 22) (make-control-message IPPROTO_IP IP_PKTINFO
                                                      #vu8(1 2 3)))
   (test-error* "no such name" '(out-of-range 1 "control-message")
-    (control-message 'no-such-name 1)))
+    (control-message 'no-such-name 1))
+  (test-error* "no name" '(wrong-type-arg 1 "control-message")
+    (control-message "rights" 1))
+  (let ((message (control-message 'ip-ttl 1)))
+    (test-error* "no message to ask" '(wrong-type-arg 1 "control-message-ref")
+      (control-message-ref 'message 'interface))
+    (test-error* "no such field" '(out-of-range 2 "control-message-ref")
+      (control-message-ref message 'interface))
+    (test-error* "nor its name" '(wrong-type-arg 1 "control-message-name")
+      (control-message-name 'message))
+    (test-error* "no list" '(wrong-type-arg 1 "control-ref")
+      (control-ref message 'ip-ttl))))
+
+(test-case "what is owned is closed by exec"
+  (for-each
+   (lambda (fd)
+     (let ((owner (own-descriptor fd)))
+       (test-equal "close-on-exec" FD_CLOEXEC (fcntl fd F_GETFD))
+       (if (port? owner) (close-port owner) (close-descriptor owner))))
+   (list (open-fdes "/" O_RDONLY) (open-fdes "/dev/null" O_RDWR)
+         (port->fdes ((@ (guile) socket) AF_UNIX SOCK_STREAM 0)))))
 
 (test-case "descriptor objects close what they own"
   (let* ((before (length (descriptors)))

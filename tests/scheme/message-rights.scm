@@ -1,6 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 (use-modules (harness)
              (harness message)
+             (harness socket)
              (ice-9 match)
              (ice-9 receive)
              (ice-9 textual-ports)
@@ -32,6 +33,53 @@
       (close-port file)
       (close-descriptor directory))))
 
+(test-case "where descriptors would vanish they are refused"
+  (define (udp-socket)
+    (let ((sock (socket AF_INET SOCK_DGRAM 0)))
+      (bind sock AF_INET INADDR_LOOPBACK 0)
+      (connect sock (getsockname sock))
+      sock))
+  (define (nothing-came? sock)
+    (catch 'system-error
+      (lambda () (recv! sock (make-bytevector 9) MSG_DONTWAIT) #f)
+      (lambda args (= EAGAIN (system-error-errno args)))))
+  (let-ports ((udp (udp-socket)) (tcp (tcp-pair)))
+    (for-each
+     (lambda (near far)
+       (test-error* "by send-ports" '(wrong-type-arg 1 "send-ports")
+         (send-ports near (list near) "abc"))
+       (for-each
+        (lambda (control)
+          (test-error* "and by sendmsg" `(system-error ,EOPNOTSUPP "sendmsg")
+            (sendmsg near "abc" #f (list control))))
+        (list (control-message 'rights (list near))
+              (control-message 'credentials
+                               (vector (getpid) (getuid) (getgid)))))
+       (test-assert "nothing was sent" (nothing-came? far)))
+     (list udp (car tcp))
+     (list udp (cdr tcp)))))
+
+(test-case "errors name send-ports and its positions"
+  (with-pair (SOCK_STREAM near far)
+    (define-syntax-rule (refused expected expression)
+      (test-error* (format #f "~s" 'expression) 'expected expression))
+    (refused (wrong-type-arg 1 "send-ports") (send-ports 'sock (list near)))
+    (refused (wrong-type-arg 2 "send-ports") (send-ports near near))
+    (refused (wrong-type-arg 2 "send-ports") (send-ports near '(a)))
+    (refused (wrong-type-arg 3 "send-ports") (send-ports near '() 'abc))
+    (refused (wrong-type-arg 3 "send-ports")
+             (send-ports near '() '(("abc" x y))))
+    (refused (out-of-range 4 "send-ports") (send-ports near '() "abc" -1))
+    (refused (wrong-type-arg 5 "send-ports") (send-ports near '() "abc" 0 'x))
+    (refused (wrong-type-arg 1 "recv-ports") (recv-ports 'sock))
+    (refused (wrong-type-arg 2 "recv-ports") (recv-ports near 'buffer))
+    (refused (out-of-range 3 "recv-ports") (recv-ports near "" -1))
+    (refused (out-of-range 4 "recv-ports") (recv-ports near "" 0 -1))
+    (refused (wrong-type-arg 1 "receive-errors") (receive-errors 'sock))
+    (close-port far)
+    (test-error* "the system's as well" `(system-error ,EPIPE "send-ports")
+      (send-ports near (list near)))))
+
 (test-case "any number of ports"
   (for-each
    (lambda (type)
@@ -43,7 +91,7 @@
             (test-equal (format #f "~a ports" count) count (length ports))
             (close-received message)))
         '(0 1 4 253))
-       (test-error* "254" '(system-error 22 "sendmsg")
+       (test-error* "254" '(system-error 22 "send-ports")
          (send-ports near (make-list 254 near) "x"))
        (test-error* "2 x 127" '(system-error 22 "sendmsg")
          (sendmsg near "x" #f (append (apply rights (make-list 127 near))

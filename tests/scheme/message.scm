@@ -125,12 +125,12 @@
 
 (test-case "flags are passed on"
   (with-pair (SOCK_STREAM near far)
-    (test-error* "to recvmsg!" '(system-error 11 "recvmsg!")
+    (test-error* "to recvmsg!" '(system-error 11 "recv-ports")
       (recv-ports far (make-bytevector 1) MSG_DONTWAIT))
     (with-pair (SOCK_DGRAM one two)
-      (test-error* "to sendmsg" '(system-error 95 "sendmsg")
+      (test-error* "to sendmsg" '(system-error 95 "send-ports")
         (send-ports one (list one) "x" MSG_OOB)))
-    (test-error* "a closed peer" '(system-error 32 "sendmsg")
+    (test-error* "a closed peer" '(system-error 32 "send-ports")
       (begin
         (close-port far)
         (send-ports near (list near) "x")))))
@@ -257,6 +257,6 @@
     (close-port far)
     (refused (wrong-type-arg 1 "recvmsg!") (recvmsg! far bytes))
     (refused (wrong-type-arg 1 "sendmsg") (sendmsg far bytes))
-    (refused (wrong-type-arg 4 "sendmsg") (send-ports near (list far) "x"))))
+    (refused (wrong-type-arg 2 "send-ports") (send-ports near (list far) "x"))))
 
 (test-end "message")

@@ -3,9 +3,15 @@
 ;;; (guile/error.h): what was expected, or between which bounds.
 
 (define-module (sockport io argument)
+  #:use-module (ice-9 match)
+  #:use-module (rnrs bytevectors)
   #:export (refuse-type
             refuse-range
-            check-integer))
+            check-integer
+            check-port
+            check-bytevector
+            check-procedure
+            in-place-of))
 
 (define (refuse-type who pos expected value)
   "Raise wrong-type-arg for VALUE, the argument POS of WHO; EXPECTED are words."
@@ -24,3 +30,38 @@
          (refuse-type who pos "exact integer" value))
         ((not (<= low value high))
          (refuse-range who pos (format #f "~a to ~a" low high) value))))
+
+(define (check-port value pos who)
+  "Refuse VALUE unless it is an open file port."
+  (unless (and (file-port? value) (not (port-closed? value)))
+    (refuse-type who pos "open file port" value)))
+
+(define (check-bytevector value pos who)
+  (unless (bytevector? value)
+    (refuse-type who pos "bytevector" value)))
+
+(define (check-procedure value pos who)
+  (unless (procedure? value)
+    (refuse-type who pos "procedure" value)))
+
+;;; A procedure that is made of another one raises errors of its own.
+(define (in-place-of inner positions who thunk)
+  "Call THUNK.  An error that INNER raises there is raised as one of WHO, at the
+position that the alist POSITIONS has for that of INNER."
+  (catch #t
+    thunk
+    (lambda (key . args)
+      (match (cons key args)
+        (((or 'wrong-type-arg 'out-of-range) (? (named? inner))
+          message (position . rest) data)
+         (scm-error key who message
+                    (cons (or (assv-ref positions position) position) rest)
+                    data))
+        (('system-error (? (named? inner)) message arguments data)
+         (scm-error key who message arguments data))
+        (_ (apply throw key args))))))
+
+(define (named? who)
+  (lambda (name)
+    (or (equal? name who)
+        (and (symbol? name) (equal? (symbol->string name) who)))))
