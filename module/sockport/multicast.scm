@@ -8,6 +8,7 @@
   #:use-module (sockport address)
   #:use-module (sockport constant)
   #:use-module (sockport interface)
+  #:use-module (sockport io argument)
   #:use-module (sockport option)
   #:use-module (sockport structure)
   #:export (multicast-join!
@@ -21,20 +22,27 @@
             multicast-loop?
             set-multicast-loop!))
 
-(define (refuse who position value)
-  (scm-error 'wrong-type-arg who
-             "Wrong type argument in position ~A: ~S"
-             (list position value) (list value)))
-
 (define (by-family sock who inet inet6)
   "INET or INET6, as the family of SOCK is."
+  (check-port sock 1 who)
   (let ((family (getsockopt sock SOL_SOCKET SO_DOMAIN)))
     (cond ((eqv? family AF_INET) inet)
           ((eqv? family AF_INET6) inet6)
-          (else (refuse who 1 sock)))))
+          (else (refuse-type who 1 "IPv4 or IPv6 socket" sock)))))
 
 (define (level sock who)
   (by-family sock who IPPROTO_IP IPPROTO_IPV6))
+
+(define (parse-host family text who position)
+  (catch 'misc-error
+    (lambda () (inet-pton family text))
+    (lambda args
+      (refuse-range who position
+                    (by-number family "an IPv4 address" "an IPv6 address")
+                    text))))
+
+(define (by-number family inet inet6)
+  (if (eqv? family AF_INET) inet inet6))
 
 (define (host sock value who position)
   "An address object of the family of SOCK for VALUE: text, a number or an
@@ -42,44 +50,63 @@ address object."
   (let ((family (by-family sock who AF_INET AF_INET6)))
     (cond ((and (sockaddr? value) (eqv? family (sockaddr:fam value))) value)
           ((string? value)
-           (make-socket-address family (inet-pton family value) 0))
-          ((exact-integer? value) (make-socket-address family value 0))
-          (else (refuse who position value)))))
+           (make-socket-address family (parse-host family value who position)
+                                0))
+          ((exact-integer? value)
+           (check-integer value 0 (- (ash 1 (by-number family 32 128)) 1)
+                          position who)
+           (make-socket-address family value 0))
+          (else (refuse-type who position
+                             (by-number family "IPv4 address" "IPv6 address")
+                             value)))))
 
-(define (index interface)
+(define (index interface who position)
   (cond ((not interface) 0)
-        ((string? interface) (if-nametoindex interface))
-        (else interface)))
+        ((string? interface)
+         (in-place-of "if-nametoindex" `((1 . ,position)) who
+           (lambda () (if-nametoindex interface))))
+        ((exact-integer? interface)
+         (check-integer interface 0 #x7fffffff position who)
+         interface)
+        (else (refuse-type who position "name or index of an interface"
+                           interface))))
 
-(define (request! sock who option group source interface)
-  (let ((group (host sock group who 2)))
-    (setsockopt sock (level sock who) option
-                (if source
-                    (make-group-source-req (index interface) group
-                                           (host sock source who 3))
-                    (make-group-req (index interface) group)))))
+(define (set-option! sock who level option value)
+  (in-place-of "setsockopt" '() who
+    (lambda () (setsockopt sock level option value))))
+
+;;; What a keyword gives has no position but its own name.
+(define (request! sock who option group source source-position interface)
+  (let* ((group (host sock group who 2))
+         (source (and (or source (eqv? source-position 3))
+                      (host sock source who source-position)))
+         (number (index interface who #:interface)))
+    (set-option! sock who (level sock who) option
+                 (if source
+                     (make-group-source-req number group source)
+                     (make-group-req number group)))))
 
 (define* (multicast-join! sock group #:key interface source)
   "Join GROUP on SOCK, for datagrams of every sender or of SOURCE alone.
 INTERFACE is a name, an index, or #f for the one that the routes say."
   (request! sock "multicast-join!"
             (if source MCAST_JOIN_SOURCE_GROUP MCAST_JOIN_GROUP)
-            group source interface))
+            group source #:source interface))
 
 (define* (multicast-leave! sock group #:key interface source)
   "Leave GROUP on SOCK, as it was joined."
   (request! sock "multicast-leave!"
             (if source MCAST_LEAVE_SOURCE_GROUP MCAST_LEAVE_GROUP)
-            group source interface))
+            group source #:source interface))
 
 (define* (multicast-block! sock group source #:key interface)
   "Receive no more from SOURCE in GROUP, which was joined for every sender."
-  (request! sock "multicast-block!" MCAST_BLOCK_SOURCE group source interface))
+  (request! sock "multicast-block!" MCAST_BLOCK_SOURCE group source 3 interface))
 
 (define* (multicast-unblock! sock group source #:key interface)
   "Receive again from SOURCE in GROUP."
   (request! sock "multicast-unblock!" MCAST_UNBLOCK_SOURCE
-            group source interface))
+            group source 3 interface))
 
 ;;; For IPv4 the kernel tells the interface by address only, and only if it was
 ;;; set with its address; so that goes along.
@@ -118,11 +145,13 @@ the routes decide."
 (define (set-multicast-interface! sock interface)
   "Send the multicast of SOCK through INTERFACE, a name or an index; #f or 0
 leaves it to the routes."
-  (let ((number (index interface)))
-    (if (eqv? IPPROTO_IP (level sock "set-multicast-interface!"))
-        (setsockopt sock IPPROTO_IP IP_MULTICAST_IF
-                    (make-ip-mreqn 0 (interface-inet-address number) number))
-        (setsockopt sock IPPROTO_IPV6 IPV6_MULTICAST_IF number))))
+  (define who "set-multicast-interface!")
+  (let ((level (level sock who))
+        (number (index interface who 2)))
+    (if (eqv? IPPROTO_IP level)
+        (set-option! sock who IPPROTO_IP IP_MULTICAST_IF
+                     (make-ip-mreqn 0 (interface-inet-address number) number))
+        (set-option! sock who IPPROTO_IPV6 IPV6_MULTICAST_IF number))))
 
 (define (multicast-hops sock)
   "Return how many networks the multicast of SOCK crosses: 1 stays on the link."
@@ -132,13 +161,12 @@ leaves it to the routes."
 
 (define (set-multicast-hops! sock hops)
   "Let the multicast of SOCK cross HOPS networks, 0 to 255."
-  (when (and (exact-integer? hops) (not (<= 0 hops 255)))
-    (scm-error 'out-of-range "set-multicast-hops!"
-               "Argument 2 out of range: ~s" (list hops) (list hops)))
-  (setsockopt sock (level sock "set-multicast-hops!")
-              (by-family sock "set-multicast-hops!"
-                         IP_MULTICAST_TTL IPV6_MULTICAST_HOPS)
-              hops))
+  (define who "set-multicast-hops!")
+  (let ((level (level sock who)))
+    (check-integer hops 0 255 2 who)
+    (set-option! sock who level
+                 (by-family sock who IP_MULTICAST_TTL IPV6_MULTICAST_HOPS)
+                 hops)))
 
 (define (multicast-loop? sock)
   "Does this machine receive the multicast that SOCK sends?"
@@ -148,7 +176,7 @@ leaves it to the routes."
 
 (define (set-multicast-loop! sock loop?)
   "Let this machine receive the multicast that SOCK sends, or not."
-  (setsockopt sock (level sock "set-multicast-loop!")
-              (by-family sock "set-multicast-loop!"
-                         IP_MULTICAST_LOOP IPV6_MULTICAST_LOOP)
-              (if loop? 1 0)))
+  (define who "set-multicast-loop!")
+  (set-option! sock who (level sock who)
+               (by-family sock who IP_MULTICAST_LOOP IPV6_MULTICAST_LOOP)
+               (if loop? 1 0)))
