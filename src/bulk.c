@@ -17,9 +17,10 @@
 
 #include "os.h"
 
-#define CALL_MOST ((size_t)1 << 30) /* the kernel moves a little more at most  \
-                                     */
-#define COPY_MOST 16384             /* on the stack */
+#define CALL_MOST                                                              \
+  ((size_t)1 << 30)     /* the kernel moves a little more at most              \
+                         */
+#define COPY_MOST 16384 /* on the stack */
 
 /* What a call needs around it, to be undone afterwards.  */
 struct around
@@ -118,19 +119,29 @@ copy_at (int out, int in, off_t *at, size_t size)
   return n;
 }
 
+static off_t
+position (int fd)
+{
+  off_t here;
+  do
+    here = lseek (fd, 0, SEEK_CUR);
+  while (here < 0 && errno == EINTR);
+  return here < 0 ? -errno : here;
+}
+
 /* sendfile refuses to write to a file that is opened for appending, and to read
    what has no pages (sendfile(2)).  */
 static ssize_t
 copy (int out, int in, off_t *offset, size_t size)
 {
-  off_t here = offset ? *offset : lseek (in, 0, SEEK_CUR);
+  off_t here = offset ? *offset : position (in);
   if (here < 0)
-    return -errno;
+    return here;
   ssize_t n = copy_at (out, in, &here, size);
   if (offset)
     *offset = here;
-  else if (n > 0 && lseek (in, here, SEEK_SET) < 0)
-    return -errno;
+  else if (n > 0)
+    lseek (in, here, SEEK_SET); /* no reason to forget what has gone */
   return n;
 }
 

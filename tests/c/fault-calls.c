@@ -29,6 +29,9 @@ enum
   SETSOCKOPT,
   FCNTL,
   PIPE2,
+  PREAD,
+  LSEEK,
+  WAITID,
   SENDFILE,
   SPLICE,
   EVENTFD,
@@ -102,6 +105,11 @@ struct call calls[] = {
   [FCNTL]
   = { "fcntl", { EACCES, EAGAIN, EBADF, EBUSY, EINVAL, ENOMEM, EPERM } },
   [PIPE2] = { "pipe2", { OPENING, EFAULT, EINVAL } },
+  [PREAD]
+  = { "pread",
+      { EBADF, EFAULT, EINVAL, EIO, EISDIR, ENXIO, EOVERFLOW, ESPIPE } },
+  [LSEEK] = { "lseek", { EBADF, EINVAL, ENXIO, EOVERFLOW, ESPIPE } },
+  [WAITID] = { "waitid", { ECHILD, EINVAL } },
   [SENDFILE] = { "sendfile",
                  { EAGAIN, EBADF, EFAULT, EINVAL, EIO, ENOMEM, EOVERFLOW, EPIPE,
                    ESPIPE } },
@@ -203,6 +211,14 @@ WRAP (int, SETSOCKOPT, setsockopt,
 WRAP (int, FCNTL, fcntl, (int fd, int command, long a), (fd, command, a))
 WRAP (int, FCNTL, fcntl64, (int fd, int command, long a), (fd, command, a))
 WRAP (int, PIPE2, pipe2, (int *fds, int flags), (fds, flags))
+WRAP (ssize_t, PREAD, pread, (int fd, void *to, size_t n, long at),
+      (fd, to, n, at))
+WRAP (ssize_t, PREAD, pread64, (int fd, void *to, size_t n, int64_t at),
+      (fd, to, n, at))
+WRAP (off_t, LSEEK, lseek, (int fd, long at, int from), (fd, at, from))
+WRAP (int64_t, LSEEK, lseek64, (int fd, int64_t at, int from), (fd, at, from))
+WRAP (int, WAITID, waitid, (int kind, id_t id, void *info, int options),
+      (kind, id, info, options))
 WRAP (ssize_t, SENDFILE, sendfile, (int to, int from, long *at, size_t n),
       (to, from, at, n))
 WRAP (ssize_t, SENDFILE, sendfile64, (int to, int from, int64_t *at, size_t n),

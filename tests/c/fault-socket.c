@@ -229,7 +229,12 @@ probe_interface_list (void)
 static long
 probe_process_open (void)
 {
-  return and_close (PROBE (skp_process_open (getpid ())));
+  pid_t child = fork ();
+  if (child == 0)
+    _exit (0);
+  long result = and_close (PROBE (skp_process_open (child)));
+  assert_int_equal (waitpid (child, NULL, 0), child);
+  return result;
 }
 
 static long

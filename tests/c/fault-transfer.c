@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static const char data[] = "0123456789";
 
@@ -162,6 +163,51 @@ probe_send_file (void)
   close_pair (fds);
   close (file);
   return result;
+}
+
+/* To a file that is opened for appending, from *OFFSET or the position.  */
+static long
+copy_file (int64_t *offset)
+{
+  int file = open ("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  int log = memfd_create ("log", MFD_CLOEXEC);
+  assert_int_equal (fcntl (log, F_SETFL, O_APPEND), 0);
+  long result = PROBE (skp_bulk_send_file (log, file, offset, 10));
+  close (log);
+  close (file);
+  return result;
+}
+
+static long
+probe_copy_file (void)
+{
+  output.offset = 0;
+  return copy_file (&output.offset);
+}
+
+static long
+probe_copy_file_from_position (void)
+{
+  return copy_file (NULL);
+}
+
+static long
+probe_bulk_write (void)
+{
+  int fds[2];
+  open_pair (SOCK_STREAM, fds);
+  long result = PROBE (skp_bulk_write (fds[0], data, 10));
+  close_pair (fds);
+  return result;
+}
+
+static long
+probe_share (void)
+{
+  long result = PROBE (skp_bulk_share (0));
+  if (result >= 0)
+    close ((int)result);
+  return result < 0 ? result : 0;
 }
 
 static long
@@ -361,6 +407,11 @@ const struct operation transfer_operations[]
         { "message_recv, many slices as one", probe_message_recv_whole },
         { "control_close", probe_control_close },
         { "bulk_send_file", probe_send_file },
+        { "bulk_send_file, copied", probe_copy_file },
+        { "bulk_send_file, copied from the position",
+          probe_copy_file_from_position },
+        { "bulk_write", probe_bulk_write },
+        { "bulk_share", probe_share },
         { "bulk_splice", probe_splice },
         { "bulk_pipe", probe_pipe },
         { "batch_open", probe_batch_open },

@@ -56,6 +56,11 @@ static const struct
   /* A pipe of the usual size will do.  */
   { "bulk_pipe", "fcntl", ANY, 0, PASSES },
   { "bulk_send_file", "fcntl", ANY, 6, PASSES },
+  /* What sendfile refuses is copied.  */
+  { "bulk_send_file", "sendfile", EINVAL, 0, PASSES },
+  { "bulk_send_file, copied", "sendto", ENOTSOCK, 0, PASSES },
+  { "bulk_send_file, copied from", "lseek", ANY, 1, PASSES },
+  { "bulk_write", "sendto", ENOTSOCK, 0, PASSES },
   { "bulk_splice", "fcntl", ANY, 6, PASSES },
   /* No socket that could join datagrams: they go and come one by one.  */
   { "batch_recv", "setsockopt", ANY, 0, PASSES },
