@@ -123,6 +123,23 @@
               (task-yield)))))
        count))))
 
+(test-case "a port whose output nobody takes is closed all the same"
+  ;; In tasks, under a deadline, and in a thread once either was used.
+  (for-each
+   (match-lambda
+     ((name call)
+      (let ((pair (unix-pair)))
+        (setvbuf (car pair) 'block 1000)
+        (put-string (car pair) "not sent")
+        (close-port (cdr pair))
+        (test-error* (list name "says so") `(system-error ,EPIPE)
+          (call (lambda () (close-port (car pair)))))
+        (test-assert (list name "is closed") (port-closed? (car pair))))))
+   `(("a task" ,run-tasks)
+     ("a deadline" ,(lambda (thunk) (with-deadline 5 thunk)))
+     ("a thread" ,(lambda (thunk) (thunk)))
+     ("close" ,(lambda (thunk) (thunk))))))
+
 (test-case "a descriptor closed behind our back and used again"
   (test-equal "received" 50
     (in-tasks

@@ -273,10 +273,22 @@ gets a system-error with EBADF."
 
 (define (close-suspendably port)
   (%wake-waiters port)
-  (let ((open? ((variable-ref guile-close-port) port)))
+  (let ((open? (catch 'system-error
+                 (lambda () ((variable-ref guile-close-port) port))
+                 (lambda error
+                   (unless (eqv? EAGAIN (system-error-errno error))
+                     (close-unsent port))
+                   (apply throw error)))))
     ;; A thread that began to wait between the two.
     (%wake-waiters port)
     open?))
+
+(define (close-unsent port)
+  "Close PORT without what it has buffered, which nobody takes any more."
+  (unless (port-closed? port)
+    (let ((buffer (port-write-buffer port)))
+      (set-port-buffer-cur! buffer (port-buffer-end buffer)))
+    (%close-port port)))
 
 (define (close port-or-descriptor)
   "Close a port as @code{close-port}, or a descriptor as Guile's @code{close}."
