@@ -129,8 +129,21 @@ exported ()
 
 one_place_waits ()
 {
-  files 'module/*' | grep -vE '/(wait|slot|limit|choice).scm$' |
-    xargs grep -nE '\(%(wait|block) |\(select |usleep'
+  files 'module/*' |
+    grep -vE '/(io/wait|task/loop|task/deadline|task/operation).scm$' |
+    xargs grep -nE '\(%(wait|block|task-wait) |\(select |usleep'
+}
+
+# What a folder's modules may use: io nothing that knows tasks, task nothing that
+# serves; only the adapters in ports look into Guile's own modules.
+layers ()
+{
+  uses () { grep -nE "\(sockport ($2)[ )]" /dev/null $(files "$1"); }
+  uses 'module/sockport/io/*' 'task|serve|server|listener|http|channel'
+  uses 'module/sockport/task/*' 'serve|server|listener|http|channel'
+  uses 'module/sockport/ports/*' 'io|task|serve|server|listener|http|channel'
+  grep -nE '\(@@ |module-set!|variable-set!' /dev/null \
+    $(files 'module/*.scm' | grep -v '/ports/')
 }
 
 echo '# lints'
@@ -147,4 +160,5 @@ rule 'the binding leaves the system calls to the core' binding_calls_the_core
 rule 'only skp_ names leave the core' exported "$core" skp_
 rule 'only scm_skp_ names leave the binding' exported "$binding" scm_skp_
 rule 'nothing waits but what is there for it' one_place_waits
+rule 'each layer uses those below it' layers
 echo "1..$number"

@@ -10,6 +10,7 @@
 #define SCM_SKP_CONVERT_H
 
 #include <libguile.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sockport/address.h>
 
@@ -199,6 +200,22 @@ int scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
 
 /* The monotonic clock.  */
 int64_t scm_skp__monotonic_ns (void);
+
+/* Is PORT being closed, by another than what runs here?  */
+extern atomic_int scm_skp__closing_count;
+int scm_skp__in_closing (SCM port);
+
+static inline int
+scm_skp__closing (SCM port)
+{
+  return atomic_load (&scm_skp__closing_count) && scm_skp__in_closing (port);
+}
+
+/* Have every loop forget PORT, and what waits for it there go on.  */
+void scm_skp__forget (SCM port);
+
+/* The task that runs in this thread, or the thread.  */
+SCM scm_skp__who_runs (void);
 
 /* What the loop that runs in this thread knows of its TCP sockets, by
    descriptor. On such a socket, a read of less than was asked for has taken all

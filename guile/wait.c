@@ -78,11 +78,6 @@ wake_pipe_get (void)
   pid_t pid = getpid ();
   if (wake_pipe.pid == pid)
     return &wake_pipe;
-  if (wake_pipe.pid)
-    {
-      close (wake_pipe.ends[0]);
-      close (wake_pipe.ends[1]);
-    }
   wake_pipe.pid = 0;
   if (TEMP_FAILURE_RETRY (pipe2 (wake_pipe.ends, O_CLOEXEC | O_NONBLOCK)) < 0)
     return NULL;
@@ -90,6 +85,29 @@ wake_pipe_get (void)
   pthread_once (&wake_pipe_once, wake_pipe_key_make);
   pthread_setspecific (wake_pipe_key, &wake_pipe);
   return &wake_pipe;
+}
+
+/* The ports that are being closed, pairs of each and who does it, after the
+   first pair.  Under the lock too.  */
+static SCM closing;
+atomic_int scm_skp__closing_count;
+
+static int
+is_closing (SCM port)
+{
+  for (SCM at = SCM_CDR (closing); scm_is_pair (at); at = SCM_CDR (at))
+    if (scm_is_eq (SCM_CAAR (at), port))
+      return !scm_is_eq (SCM_CDAR (at), scm_skp__who_runs ());
+  return 0;
+}
+
+int
+scm_skp__in_closing (SCM port)
+{
+  pthread_mutex_lock (&waiters_lock);
+  int result = is_closing (port);
+  pthread_mutex_unlock (&waiters_lock);
+  return result;
 }
 
 static void
@@ -100,7 +118,7 @@ waiters_add (struct waiter *waiter)
   waiters = waiter;
   atomic_fetch_add (&waiters_count, 1);
   /* A close that came before could not see this waiter.  */
-  if (!SCM_OPPORTP (waiter->port))
+  if (!SCM_OPPORTP (waiter->port) || is_closing (waiter->port))
     waiter->closed = 1;
   pthread_mutex_unlock (&waiters_lock);
 }
@@ -117,26 +135,48 @@ waiters_remove (struct waiter *waiter)
   pthread_mutex_unlock (&waiters_lock);
 }
 
-/* The threads of the parent that wait do not exist in the child.  */
 static void
-waiters_reset (void)
+take (void)
 {
-  pthread_mutex_init (&waiters_lock, NULL);
+  pthread_mutex_lock (&waiters_lock);
+}
+
+static void
+leave (void)
+{
+  pthread_mutex_unlock (&waiters_lock);
+}
+
+/* The threads of the parent that wait or close do not exist in the child.  */
+static void
+leave_in_child (void)
+{
   waiters = NULL;
   atomic_store (&waiters_count, 0);
+  if (SCM_UNPACK (closing))
+    SCM_SETCDR (closing, SCM_EOL);
+  atomic_store (&scm_skp__closing_count, 0);
+  leave ();
+  /* Now: later their numbers may be others'.  */
+  if (wake_pipe.pid)
+    {
+      close (wake_pipe.ends[0]);
+      close (wake_pipe.ends[1]);
+      wake_pipe.pid = 0;
+    }
 }
 
 __attribute__ ((constructor)) static void
 waiters_init (void)
 {
-  pthread_atfork (NULL, NULL, waiters_reset);
+  pthread_atfork (take, leave, leave_in_child);
 }
 
-static SCM
+static void
 wake_waiters (SCM port)
 {
   if (atomic_load (&waiters_count) == 0)
-    return SCM_UNSPECIFIED;
+    return;
   pthread_mutex_lock (&waiters_lock);
   for (struct waiter *w = waiters; w; w = w->next)
     if (scm_is_eq (w->port, port))
@@ -148,16 +188,56 @@ wake_waiters (SCM port)
           }
       }
   pthread_mutex_unlock (&waiters_lock);
+}
+
+/* From here on nothing can wait for PORT but what runs here and closes it; and
+   what waited goes on.  */
+static SCM
+closing_begin (SCM port)
+{
+  SCM mark = scm_cons (scm_cons (port, scm_skp__who_runs ()), SCM_EOL);
+  pthread_mutex_lock (&waiters_lock);
+  SCM_SETCDR (mark, SCM_CDR (closing));
+  SCM_SETCDR (closing, mark);
+  atomic_fetch_add (&scm_skp__closing_count, 1);
+  pthread_mutex_unlock (&waiters_lock);
+  wake_waiters (port);
+  scm_skp__forget (port);
   return SCM_UNSPECIFIED;
+}
+
+static SCM
+closing_end (SCM port)
+{
+  pthread_mutex_lock (&waiters_lock);
+  for (SCM at = closing; scm_is_pair (SCM_CDR (at)); at = SCM_CDR (at))
+    if (scm_is_eq (SCM_CAADR (at), port))
+      {
+        SCM_SETCDR (at, SCM_CDDR (at));
+        atomic_fetch_sub (&scm_skp__closing_count, 1);
+        break;
+      }
+  pthread_mutex_unlock (&waiters_lock);
+  return SCM_UNSPECIFIED;
+}
+
+static void
+do_closing_end (void *data)
+{
+  closing_end (SCM_PACK_POINTER (data));
 }
 
 SCM
 scm_skp_close_port (SCM port)
 {
-  wake_waiters (port);
+  if (!SCM_OPPORTP (port))
+    return scm_close_port (port);
+  scm_dynwind_begin (0);
+  closing_begin (port);
+  scm_dynwind_unwind_handler (do_closing_end, SCM_UNPACK_POINTER (port),
+                              SCM_F_WIND_EXPLICITLY);
   SCM open = scm_close_port (port);
-  /* A thread that began to wait between the two.  */
-  wake_waiters (port);
+  scm_dynwind_end ();
   return open;
 }
 
@@ -224,7 +304,7 @@ scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who)
 {
   for (;;)
     {
-      if (!SCM_OPFPORTP (port))
+      if (!SCM_OPFPORTP (port) || scm_skp__closing (port))
         scm_skp__error_closed (who);
       struct wake_pipe *pipe = wake_pipe_get ();
       struct poll_call call
@@ -324,8 +404,7 @@ timer_port (SCM ns)
 {
   int64_t after = scm_skp__integer (ns, 1, INT64_MAX, 1, "timer");
   struct itimerspec when = { .it_value = { after / NS, (long)(after % NS) } };
-  int fd = TEMP_FAILURE_RETRY (
-      timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  int fd = TEMP_FAILURE_RETRY (timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC));
   if (fd < 0)
     scm_syserror ("timer");
   (void)TEMP_FAILURE_RETRY (timerfd_settime (fd, 0, &when, NULL));
@@ -346,9 +425,11 @@ scm_skp__init_wait (void)
     { "%block-deadline", 3, 0, 0, block_deadline },
     { "%wait", 4, 0, 0, wait_until },
     { "%close-port", 1, 0, 0, scm_skp_close_port },
-    { "%wake-waiters", 1, 0, 0, wake_waiters },
+    { "%closing-begin", 1, 0, 0, closing_begin },
+    { "%closing-end", 1, 0, 0, closing_end },
     { "%timer-port", 1, 0, 0, timer_port },
     { "monotonic-ns", 0, 0, 0, monotonic },
   };
+  closing = scm_permanent_object (scm_list_1 (SCM_BOOL_F));
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

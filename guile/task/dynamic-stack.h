@@ -1,19 +1,54 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* What is bound while a task runs, on libguile's dynamic stack: prompts, fluids
-   and winders.  Where ITEMS or FIRST is asked for, it is the first of those
-   that belong to a continuation; the one without a tag is the end.
+/* All that is known of libguile's inside.  The structures are those of its own
+   headers, so what runs must be the release that this was built for:
 
-   The structures are those of libguile's own headers and dynstack.c.  They may
-   differ in another release, so the one that runs must be the one that this was
-   built for.  */
+     scm_thread.block_asyncs   asyncs run only while it is 0.  On any release;
+                               scm_skp__check_asyncs compares it with what
+                               libguile's own functions do
+     scm_thread.dynstack       the items of prompts, fluids and winders, and the
+                               words of a prompt (dynstack.c of libguile)
+     scm_thread.vm             frames: the link to the older one, the return
+                               addresses; an async's frame returns to one place
+     scm_vm_cont               a continuation's copy of both stacks
+
+   All but the first are used only on releases on which the tests have run
+   (scm_skp__known).  With SOCKPORT_PLAIN_TASKS=1 they are only looked at, and
+   Guile takes and calls every continuation.
+
+   Where ITEMS or FIRST is asked for, it is the first of the items that belong
+   to a continuation; the one without a tag is the end.  */
 
 #ifndef SCM_SKP_DYNAMIC_STACK_H
 #define SCM_SKP_DYNAMIC_STACK_H
 
 #include "../convert.h"
 
-/* Does the release of Guile run that this was built for?  */
-extern int scm_skp__same_release;
+/* Does a release of Guile run that this was built for, and tested on?  And are
+   continuations to be filled and exchanged without Guile?  */
+extern int scm_skp__known, scm_skp__fast;
+
+/* Turn the asyncs of THREAD, which is the calling one, off and on.  */
+static inline void
+scm_skp__asyncs_off (scm_thread *thread)
+{
+  thread->block_asyncs++;
+}
+
+static inline void
+scm_skp__asyncs_on (scm_thread *thread)
+{
+  thread->block_asyncs--;
+}
+
+static inline scm_thread *
+scm_skp__thread (void)
+{
+  return SCM_I_THREAD_DATA (scm_current_thread ());
+}
+
+/* Is what was called from the frame FP called by libguile for an async, a
+   signal's handler say?  */
+int scm_skp__called_for_async (const union scm_vm_stack_element *fp);
 
 /* The tag of the prompts of tasks; a procedure with the code of those winders
    that do nothing when a task is left or goes on.  */
@@ -46,5 +81,8 @@ int scm_skp__can_exchange (const scm_t_bits *items);
 void scm_skp__leave_items (scm_t_dynstack *stack, scm_t_bits *first);
 void scm_skp__enter_items (scm_t_dynstack *stack, const scm_t_dynstack *from,
                            ptrdiff_t by, jmp_buf *registers);
+
+void scm_skp__init_asyncs (void);
+void scm_skp__init_lock (void);
 
 #endif /* SCM_SKP_DYNAMIC_STACK_H */

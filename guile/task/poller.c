@@ -15,6 +15,11 @@
 #include <sockport/poller.h>
 #include <sockport/socket.h>
 
+#include "dynamic-stack.h"
+
+#define EVENTS_AT_ONCE 256
+
+__thread SCM scm_skp__running;
 __thread struct scm_skp__hints scm_skp__hints;
 __thread const char *scm_skp__wanted;
 __thread struct scm_skp__turn scm_skp__turn;
@@ -24,17 +29,25 @@ __thread struct scm_skp__turn scm_skp__turn;
  */
 static pthread_mutex_t shared = PTHREAD_MUTEX_INITIALIZER;
 
-/* A thread that a fork did not copy may have held it.  */
+/* Those of the loops that run.  */
+static struct loop_poller *pollers;
+
 static void
-shared_reset (void)
+shared_take (void)
 {
-  pthread_mutex_init (&shared, NULL);
+  pthread_mutex_lock (&shared);
+}
+
+static void
+shared_leave (void)
+{
+  pthread_mutex_unlock (&shared);
 }
 
 __attribute__ ((constructor)) static void
 shared_init (void)
 {
-  pthread_atfork (NULL, NULL, shared_reset);
+  pthread_atfork (shared_take, shared_leave, shared_leave);
 }
 
 static void
@@ -43,6 +56,9 @@ release (struct loop_poller *p)
   pthread_mutex_lock (&shared);
   struct skp_poller *core = p->core;
   unsigned char *hints = p->hints.hint;
+  free (p->forgotten);
+  p->forgotten = NULL;
+  p->forgotten_count = p->forgotten_size = 0;
   p->core = NULL;
   p->hints = (struct scm_skp__hints){ NULL, 0 };
   pthread_mutex_unlock (&shared);
@@ -104,7 +120,7 @@ static SCM
 poller_open (void)
 {
   struct loop_poller *p = scm_gc_malloc (sizeof *p, "poller");
-  *p = (struct loop_poller){ .core = NULL };
+  *p = (struct loop_poller){ .core = NULL, .inbox = SCM_EOL };
   SCM poller = scm_from_pointer (p, finalize);
   int err = open_parts (p);
   if (err < 0)
@@ -112,11 +128,18 @@ poller_open (void)
   return poller;
 }
 
-static SCM
-poller_close (SCM poller)
+static void
+grow_slots (SCM loop, size_t needed)
 {
-  release (scm_skp__poller (poller));
-  return SCM_UNSPECIFIED;
+  SCM old = scm_skp__field (loop, LOOP_SLOTS);
+  size_t size = SCM_SIMPLE_VECTOR_LENGTH (old);
+  if (needed <= size)
+    return;
+  SCM larger
+      = scm_c_make_vector (needed > 2 * size ? needed : 2 * size, SCM_BOOL_F);
+  for (size_t i = 0; i < size; i++)
+    SCM_SIMPLE_VECTOR_SET (larger, i, SCM_SIMPLE_VECTOR_REF (old, i));
+  scm_skp__set_field (loop, LOOP_SLOTS, larger);
 }
 
 static void
@@ -142,67 +165,156 @@ grow (struct loop_poller *p, size_t needed)
   free (old);
 }
 
-/* FD if it is watched for OWNER, -1 - FD if it is from now on, #f if there is
-   nothing to wait for: it is always ready, or closed.  */
-static SCM
-arm (struct loop_poller *p, int fd, scm_t_bits owner)
+/* The owner of a descriptor of which nothing is known: it is watched anew for
+   each wait, which makes the kernel tell at once whether it is ready.  */
+#define OWNER_UNKNOWN 1
+
+enum
 {
-  struct owners *owners = p->owners;
-  if (scm_skp__watched (p, fd, owner))
-    return SCM_I_MAKINUM (fd);
-  if (!owners || (size_t)fd >= owners->size)
+  OTHERS_NONE,
+  OTHERS_WAIT,
+  OTHERS_CLOSED /* one of them by a port that is closed */
+};
+
+static int
+other (SCM entry, SCM port)
+{
+  if (!scm_skp__is_task (entry))
+    return OTHERS_WAIT;
+  SCM its = scm_skp__field (entry, TASK_PORT);
+  if (scm_is_eq (its, port))
+    return OTHERS_NONE;
+  return SCM_OPFPORTP (its) ? OTHERS_WAIT : OTHERS_CLOSED;
+}
+
+/* Does something wait for the descriptor of SLOT by another port than PORT?  */
+static int
+others_wait (SCM slots, size_t slot, SCM port)
+{
+  SCM entry = SCM_SIMPLE_VECTOR_REF (slots, slot);
+  int most = OTHERS_NONE;
+  for (; scm_is_pair (entry); entry = SCM_CDR (entry))
+    {
+      int this = other (SCM_CAR (entry), port);
+      most = this > most ? this : most;
+    }
+  if (SCM_IMP (entry))
+    return most;
+  int last = other (entry, port);
+  return last > most ? last : most;
+}
+
+/* PORT is not the one that FD was watched for.  Either that one was closed and
+   the descriptor is used again, and then what waits has to go on; or the ports
+   share it, and then it has no owner.  */
+static void
+own (struct loop_poller *p, SCM loop, int fd, scm_t_bits owner, SCM port)
+{
+  SCM slots = scm_skp__field (loop, LOOP_SLOTS);
+  int found = OTHERS_NONE;
+  for (size_t i = 0; i < 2; i++)
+    {
+      size_t slot = 2 * (size_t)fd + i;
+      int here = others_wait (slots, slot, port);
+      if (here == OTHERS_CLOSED
+          || (here && p->owners->owner[fd] != OWNER_UNKNOWN))
+        scm_skp__wake_slot (loop, slot, SCM_BOOL_F);
+      found |= here;
+    }
+  if (found)
+    owner = 0;
+  pthread_mutex_lock (&shared);
+  p->owners->owner[fd] = owner ? owner : OWNER_UNKNOWN;
+  p->hints.hint[fd] = owner && skp_socket_tcp (fd) ? SCM_SKP__HINT_UNREAD
+                                                   : SCM_SKP__HINT_NONE;
+  pthread_mutex_unlock (&shared);
+}
+
+int
+scm_skp__arm (SCM loop, int fd, scm_t_bits owner, SCM port)
+{
+  struct loop_poller *p
+      = poller_of (scm_skp__field (loop, LOOP_POLLER), "wait");
+  if (!p->owners || (size_t)fd >= p->owners->size)
     grow (p, (size_t)fd + 1);
+  grow_slots (loop, 2 * (size_t)fd + 2);
   int err = skp_poller_watch (p->core, fd);
   if (err == -EPERM)
-    return SCM_BOOL_F;
+    return NOT_LEFT_READY;
+  if (err == -EBADF)
+    return NOT_LEFT_CLOSED;
   if (err < 0)
     scm_skp__error (err, "wait");
-  p->owners->owner[fd] = owner;
-  p->hints.hint[fd]
-      = skp_socket_tcp (fd) ? SCM_SKP__HINT_UNREAD : SCM_SKP__HINT_NONE;
-  return SCM_I_MAKINUM (-1 - fd);
+  own (p, loop, fd, owner, port);
+  return 0;
 }
 
-/* The same for PORT; #t if it is not a file port.  */
+/* Have the next wait for PORT here ask the kernel whether it is ready now:
+   watching it again does.  */
 static SCM
-poller_arm (SCM poller, SCM port)
+renew (SCM port)
 {
-  struct loop_poller *p = poller_of (poller, "wait");
-  if (!SCM_OPFPORTP (port))
-    return scm_from_bool (SCM_OPPORTP (port));
-  return arm (p, SCM_FPORT_FDES (port), (scm_t_bits)SCM_STREAM (port));
-}
-
-/* The same for a port that is not a file port and waits for descriptor FD.  */
-static SCM
-poller_arm_fd (SCM poller, SCM fd, SCM port)
-{
-  struct loop_poller *p = poller_of (poller, "wait");
-  return arm (p, (int)scm_skp__integer (fd, 0, INT32_MAX, 2, "wait"),
-              SCM_UNPACK (port));
-}
-
-/* Watch PORT's descriptor no more.  The descriptor, or #f if it was not
-   watched.  Any thread may ask.  */
-static SCM
-poller_forget (SCM poller, SCM port)
-{
-  struct loop_poller *p = scm_skp__poller (poller);
-  if (!SCM_OPFPORTP (port))
-    return SCM_BOOL_F;
+  if (!scm_skp__running || !SCM_OPFPORTP (port))
+    return SCM_UNSPECIFIED;
+  struct loop_poller *p
+      = scm_skp__poller (scm_skp__field (scm_skp__running, LOOP_POLLER));
   size_t fd = (size_t)SCM_FPORT_FDES (port);
   pthread_mutex_lock (&shared);
-  struct owners *owners = p->owners;
-  int watched
-      = p->core && scm_skp__watched (p, (int)fd, (scm_t_bits)SCM_STREAM (port));
-  if (watched)
-    {
-      owners->owner[fd] = 0;
-      p->hints.hint[fd] = SCM_SKP__HINT_NONE;
-      skp_poller_forget (p->core, (int)fd);
-    }
+  if (p->owners && fd < p->owners->size)
+    p->owners->owner[fd] = OWNER_UNKNOWN;
   pthread_mutex_unlock (&shared);
-  return watched ? SCM_I_MAKINUM ((scm_t_signed_bits)fd) : SCM_BOOL_F;
+  return SCM_UNSPECIFIED;
+}
+
+static void
+forget (struct loop_poller *p, int fd)
+{
+  if (p->forgotten_count == p->forgotten_size)
+    {
+      size_t size = p->forgotten_size ? 2 * p->forgotten_size : 16;
+      int *larger = realloc (p->forgotten, size * sizeof *larger);
+      if (!larger)
+        return;
+      p->forgotten = larger;
+      p->forgotten_size = size;
+    }
+  p->forgotten[p->forgotten_count++] = fd;
+  p->owners->owner[fd] = 0;
+  p->hints.hint[fd] = SCM_SKP__HINT_NONE;
+  skp_poller_forget (p->core, fd);
+  skp_poller_wake (p->core);
+}
+
+void
+scm_skp__forget (SCM port)
+{
+  if (!SCM_OPFPORTP (port))
+    return;
+  size_t fd = (size_t)SCM_FPORT_FDES (port);
+  scm_t_bits owner = (scm_t_bits)SCM_STREAM (port);
+  pthread_mutex_lock (&shared);
+  for (struct loop_poller *p = pollers; p; p = p->next)
+    if (p->core && p->owners && fd < p->owners->size
+        && (p->owners->owner[fd] == owner
+            || p->owners->owner[fd] == OWNER_UNKNOWN))
+      forget (p, (int)fd);
+  pthread_mutex_unlock (&shared);
+}
+
+/* What waits for a descriptor that was forgotten goes on.  */
+static void
+take_forgotten (struct loop_poller *p, SCM loop)
+{
+  for (;;)
+    {
+      pthread_mutex_lock (&shared);
+      int fd = p->forgotten_count ? p->forgotten[--p->forgotten_count] : -1;
+      pthread_mutex_unlock (&shared);
+      if (fd < 0)
+        return;
+      for (size_t i = 0; i < 2; i++)
+        scm_skp__wake_slot (loop, 2 * (size_t)fd + i, SCM_BOOL_F);
+    }
 }
 
 struct wait_call
@@ -244,33 +356,41 @@ drain_pipe (struct loop_poller *p)
     continue;
 }
 
-/* What waits in LOOP for EVENT goes on; 0 if that is left for Scheme.  */
-static int
-dispatch (SCM loop, struct skp_poller_event *event)
+/* What waits in LOOP for EVENT goes on.  */
+static void
+dispatch (SCM loop, const struct skp_poller_event *event)
 {
   static const unsigned bits[] = { SKP_POLLER_READ, SKP_POLLER_WRITE };
   for (size_t i = 0; i < 2; i++)
-    if (event->ready & bits[i]
-        && scm_skp__edge (loop, 2 * (size_t)event->fd + i))
-      event->ready &= ~bits[i];
-  return !(event->ready & (SKP_POLLER_READ | SKP_POLLER_WRITE));
+    if (event->ready & bits[i])
+      scm_skp__wake_slot (loop, 2 * (size_t)event->fd + i, SCM_BOOL_T);
 }
 
-/* The number of events that are left for Scheme: not that of the pipe.  */
-static int
-take_events (struct loop_poller *p, SCM loop, struct wait_call *call)
+static void
+take_events (struct loop_poller *p, SCM loop, const struct wait_call *call)
 {
-  int kept = 0;
   for (int i = 0; i < call->result; i++)
     if (call->events[i].fd == p->pipe[0])
       drain_pipe (p);
     else
       {
         note_event (p, &call->events[i]);
-        if (!dispatch (loop, &call->events[i]))
-          call->events[kept++] = call->events[i];
+        dispatch (loop, &call->events[i]);
       }
-  return kept;
+}
+
+static void
+take_inbox (struct loop_poller *p)
+{
+  pthread_mutex_lock (&shared);
+  SCM inbox = p->inbox;
+  p->inbox = SCM_EOL;
+  pthread_mutex_unlock (&shared);
+  if (scm_is_null (inbox))
+    return;
+  for (inbox = scm_reverse (inbox); scm_is_pair (inbox);
+       inbox = SCM_CDR (inbox))
+    scm_skp__push (&p->queue, SCM_CAR (inbox));
 }
 
 /* Forget what is known of the socket PORT; #f if that was nothing.  Before a
@@ -284,49 +404,122 @@ poller_doubt (SCM port)
   return SCM_BOOL_T;
 }
 
-/* The number of events stored in LOOP's bytevector (struct skp_poller_event),
-   after at most TIMEOUT_NS, that Scheme has to deal with: those that concern
-   tasks alone are dealt with.  Guile mode is left only to wait longer than
-   nothing.  */
+/* What is in the inbox then is for the caller to refuse.  */
+static SCM
+poller_close (SCM poller)
+{
+  struct loop_poller *p = scm_skp__poller (poller);
+  release (p);
+  take_inbox (p);
+  return SCM_UNSPECIFIED;
+}
+
+/* Sleep until there is something, or an async, or TIMEOUT_NS has passed.  */
+static void
+sleep_in (struct loop_poller *p, struct wait_call *call, SCM timeout_ns,
+          scm_thread *thread)
+{
+  call->timeout_ns
+      = scm_skp__integer (timeout_ns, -1, INT64_MAX, 2, "run-tasks");
+  scm_skp__asyncs_on (thread);
+  if (!scm_c_prepare_to_wait_on_fd (p->pipe[1]))
+    {
+      scm_without_guile (do_wait, call);
+      scm_c_wait_finished ();
+    }
+  scm_skp__asyncs_off (thread);
+}
+
+/* Take what is ready, after at most TIMEOUT_NS; then let the asyncs run.  Guile
+   mode is left only to wait longer than nothing.  */
 static SCM
 poller_wait (SCM loop, SCM timeout_ns)
 {
   struct loop_poller *p
       = poller_of (scm_skp__field (loop, LOOP_POLLER), "run-tasks");
-  SCM events = scm_skp__field (loop, LOOP_EVENTS);
+  scm_thread *thread = SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD));
+  struct skp_poller_event events[EVENTS_AT_ONCE];
   struct wait_call call
-      = { .core = p->core,
-          .events = (struct skp_poller_event *)SCM_BYTEVECTOR_CONTENTS (events),
-          .count = (int)(SCM_BYTEVECTOR_LENGTH (events)
-                         / sizeof (struct skp_poller_event)) };
+      = { .core = p->core, .events = events, .count = EVENTS_AT_ONCE };
   scm_skp__hints = p->hints;
   do_wait (&call);
   if (call.result == 0 && !scm_is_eq (timeout_ns, SCM_INUM0))
-    {
-      call.timeout_ns
-          = scm_skp__integer (timeout_ns, -1, INT64_MAX, 2, "run-tasks");
-      if (!scm_c_prepare_to_wait_on_fd (p->pipe[1]))
-        {
-          scm_without_guile (do_wait, &call);
-          scm_c_wait_finished ();
-        }
-    }
+    sleep_in (p, &call, timeout_ns, thread);
   if (call.result < 0 && call.result != -EINTR)
     scm_skp__error (call.result, "run-tasks");
-  int kept = call.result > 0 ? take_events (p, loop, &call) : 0;
-  scm_remember_upto_here_2 (events, loop);
-  return SCM_I_MAKINUM (kept);
+  take_events (p, loop, &call);
+  take_forgotten (p, loop);
+  take_inbox (p);
+  scm_skp__asyncs_on (thread);
+  scm_async_tick ();
+  scm_skp__asyncs_off (thread);
+  scm_remember_upto_here_1 (loop);
+  return SCM_UNSPECIFIED;
 }
 
-/* Any thread may call this, at any time.  */
+/* Make ENTRY, a task of the loop or a procedure for it to call, ready there.
+   Any thread may call this, at any time; #f if the loop has ended.  */
 static SCM
-poller_wake (SCM poller)
+make_ready (SCM poller, SCM entry)
 {
   struct loop_poller *p = scm_skp__poller (poller);
+  if (scm_skp__running
+      && scm_is_eq (scm_skp__field (scm_skp__running, LOOP_POLLER), poller))
+    {
+      scm_skp__push (&p->queue, entry);
+      return SCM_BOOL_T;
+    }
+  SCM inbox = scm_cons (entry, SCM_EOL);
   pthread_mutex_lock (&shared);
-  if (p->core)
-    skp_poller_wake (p->core);
+  int open = p->core != NULL;
+  if (open)
+    {
+      SCM_SETCDR (inbox, p->inbox);
+      p->inbox = inbox;
+      skp_poller_wake (p->core);
+    }
   pthread_mutex_unlock (&shared);
+  return scm_from_bool (open);
+}
+
+/* From here on LOOP runs in this thread, with asyncs off; and until there.  */
+static SCM
+loop_enter (SCM loop)
+{
+  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
+  scm_thread *thread = scm_skp__thread ();
+  p->asyncs_blocked = thread->block_asyncs++;
+  p->outer = scm_skp__running ? scm_skp__running : SCM_BOOL_F;
+  scm_skp__running = loop;
+  pthread_mutex_lock (&shared);
+  p->next = pollers;
+  pollers = p;
+  pthread_mutex_unlock (&shared);
+  return SCM_UNSPECIFIED;
+}
+
+static SCM
+loop_leave (SCM loop)
+{
+  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
+  scm_skp__thread ()->block_asyncs = p->asyncs_blocked;
+  scm_skp__running = scm_is_false (p->outer) ? 0 : p->outer;
+  pthread_mutex_lock (&shared);
+  struct loop_poller **at = &pollers;
+  while (*at && *at != p)
+    at = &(*at)->next;
+  if (*at)
+    *at = p->next;
+  pthread_mutex_unlock (&shared);
+  return SCM_UNSPECIFIED;
+}
+
+/* An exception leaves what ran in LOOP, wherever that was: asyncs are off.  */
+static SCM
+loop_recover (SCM loop)
+{
+  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
+  scm_skp__thread ()->block_asyncs = p->asyncs_blocked + 1;
   return SCM_UNSPECIFIED;
 }
 
@@ -359,11 +552,12 @@ scm_skp__init_poller (void)
   static const struct scm_skp__primitive primitives[] = {
     { "%poller-open", 0, 0, 0, poller_open },
     { "%poller-close", 1, 0, 0, poller_close },
-    { "%poller-arm", 2, 0, 0, poller_arm },
-    { "%poller-arm-fd", 3, 0, 0, poller_arm_fd },
-    { "%poller-forget", 2, 0, 0, poller_forget },
+    { "%renew", 1, 0, 0, renew },
+    { "%make-ready", 2, 0, 0, make_ready },
+    { "%loop-enter", 1, 0, 0, loop_enter },
+    { "%loop-leave", 1, 0, 0, loop_leave },
+    { "%loop-recover", 1, 0, 0, loop_recover },
     { "%poller-wait", 2, 0, 0, poller_wait },
-    { "%poller-wake", 1, 0, 0, poller_wake },
     { "%poller-doubt", 1, 0, 0, poller_doubt },
     { "%poller-ours?", 1, 0, 0, poller_ours },
     { "%reserve-heap", 1, 0, 0, reserve_heap },

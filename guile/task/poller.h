@@ -18,10 +18,11 @@ struct owners
   scm_t_bits owner[];
 };
 
-/* A ring of tasks, of which LEFT are run before the loop looks for events.  */
+/* A ring of what goes on: tasks, and procedures for the loop to call.  LEFT of
+   them are dealt with before the loop looks for events.  */
 struct scm_skp__queue
 {
-  SCM *task;
+  SCM *entry;
   size_t size, head, count, left; /* SIZE is a power of two */
 };
 
@@ -31,7 +32,15 @@ struct loop_poller
   struct owners *owners;
   struct scm_skp__hints hints; /* as large as OWNERS */
   struct scm_skp__queue queue;
+  SCM inbox;   /* what other threads want there, the latest first */
   int pipe[2]; /* libguile writes to it when an async is queued */
+  /* What the thread had when the loop began to run.  */
+  unsigned int asyncs_blocked;
+  SCM outer; /* the loop that ran there, its parent's after a fork */
+  /* Descriptors that were closed; what waits for them is to go on.  */
+  int *forgotten;
+  size_t forgotten_count, forgotten_size;
+  struct loop_poller *next;
 };
 
 /* A poller is a pointer object, which costs less to look into than one of a
@@ -54,13 +63,13 @@ enum loop_field
   LOOP_POLLER,
   LOOP_THREAD,
   LOOP_SLOTS,
-  LOOP_EVENTS,
   LOOP_INSIDE,
 };
 enum task_field
 {
   TASK_CONTINUATION,
-  TASK_PARKED,
+  TASK_ABANDON,
+  TASK_PLACE,
   TASK_INTERRUPT,
   TASK_PORT,
   TASK_WANTED,
@@ -78,24 +87,58 @@ scm_skp__set_field (SCM record, size_t field, SCM value)
   SCM_STRUCT_SLOT_SET (record, field, value);
 }
 
-/* An edge was seen for SLOT of LOOP: a task that waits there alone goes on.  0
-   if something else has to.  */
-int scm_skp__edge (SCM loop, size_t slot);
+/* Why a task does not wait for a descriptor.  */
+enum scm_skp__not_left
+{
+  NOT_LEFT_READY = 1,   /* it may be ready, or is always */
+  NOT_LEFT_TURN,        /* the turn was over, let the others run */
+  NOT_LEFT_INTERRUPTED, /* by a deadline, or cancelled */
+  NOT_LEFT_CLOSED,
+  NOT_LEFT_UNABLE, /* inside C code, an async or the loop */
+};
 
-/* The first task of Q, which is taken from there and not empty.  */
-SCM scm_skp__task_pop (struct scm_skp__queue *q);
+/* Make ENTRY ready.  In the thread of the loop.  */
+void scm_skp__push (struct scm_skp__queue *q, SCM entry);
+
+/* What waits in SLOT of LOOP goes on; if nothing does, leave LEFT there.  */
+void scm_skp__wake_slot (SCM loop, size_t slot, SCM left);
+
+/* Put ENTRY into SLOT of LOOP.  */
+void scm_skp__wait_in_slot (SCM loop, size_t slot, SCM entry);
+
+/* Have LOOP watch FD, for PORT's OWNER; 0, or why there is nothing to wait for.
+   An owner of 0 is none that would be known the next time.  */
+int scm_skp__arm (SCM loop, int fd, scm_t_bits owner, SCM port);
+
+/* The first entry of Q, which is taken from there and not empty.  */
+SCM scm_skp__pop (struct scm_skp__queue *q);
 
 /* TAG is that of the prompts of tasks, PROC the procedure that leaves one,
    WINDER has the code of what does nothing when a task is left or goes on.
    Without PROC nothing here is done but by Guile.  */
 void scm_skp__leave_by (SCM tag, SCM proc, SCM winder);
 
-/* Can the task that runs in THREAD be left here?  0 if it is not known.  */
-int scm_skp__can_leave (SCM thread);
+/* Where a task is left.  FP is the frame that it is left in, BASE its oldest.
+ */
+struct scm_skp__leaving
+{
+  scm_thread *thread;
+  scm_t_bits *prompt;
+  union scm_vm_stack_element *fp, *base;
+};
+
+/* Can the task that runs in THREAD be left here?  1, also if it is not known; 0
+   below C code; negative in an async.  */
+int scm_skp__can_leave (struct scm_skp__leaving *leaving, SCM thread);
 
 /* Leave the running task of LOOP, for PROC.  If its continuation could be
    filled anew, the abort that follows takes none; and if another task is ready,
    that goes on instead of what follows.  */
-void scm_skp__leave (SCM loop);
+void scm_skp__leave (SCM loop, const struct scm_skp__leaving *leaving);
+
+/* The loop that runs in this thread, or 0.  */
+extern __thread SCM scm_skp__running;
+
+int scm_skp__is_task (SCM object);
 
 #endif /* SCM_SKP_POLLER_H */

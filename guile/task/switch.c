@@ -8,9 +8,8 @@
    exchange, as if the loop had called it; unless one of them is inside
    something that has to be told, a dynamic-wind of Guile's own say.
 
-   The structures are those of libguile's own headers.  They may differ in
-   another release, so the one that runs must be the one that this was built
-   for; if it is not, Guile takes and calls every continuation.  */
+   Where that is not known to work (dynamic-stack.h), Guile takes and calls
+   every continuation.  */
 
 #include "dynamic-stack.h"
 #include "poller.h"
@@ -21,21 +20,31 @@
 static int fitting;
 static SCM leaver;
 
-/* Is there no C code between?  */
-static int
-can_leave (const scm_thread *thread, const scm_t_bits *prompt)
-{
-  return prompt && (jmp_buf *)prompt[PROMPT_REGISTERS] == thread->vm.registers;
-}
-
-int
-scm_skp__can_leave (SCM thread_object)
-{
-  const scm_thread *thread = SCM_I_THREAD_DATA (thread_object);
-  return fitting && can_leave (thread, scm_skp__find_prompt (thread));
-}
-
 #define FRAME_HEADER 3
+
+/* 0 if C code is between; negative in an async.  */
+int
+scm_skp__can_leave (struct scm_skp__leaving *l, SCM thread_object)
+{
+  *l = (struct scm_skp__leaving){ .thread = SCM_I_THREAD_DATA (thread_object) };
+  if (!scm_skp__known)
+    return 1;
+  const struct scm_vm *vm = &l->thread->vm;
+  l->prompt = scm_skp__find_prompt (l->thread);
+  if (!l->prompt || (jmp_buf *)l->prompt[PROMPT_REGISTERS] != vm->registers)
+    return 0;
+  union scm_vm_stack_element *end
+      = vm->stack_top - (ptrdiff_t)l->prompt[PROMPT_FP];
+  l->fp = l->base = SCM_FRAME_DYNAMIC_LINK (vm->fp);
+  int able = 1;
+  for (union scm_vm_stack_element *fp = l->fp; fp < end;
+       fp = SCM_FRAME_DYNAMIC_LINK (fp))
+    {
+      l->base = fp;
+      able = scm_skp__called_for_async (fp) ? -1 : able;
+    }
+  return able;
+}
 
 static inline int
 has_machine_code (const union scm_vm_stack_element *fp)
@@ -52,19 +61,6 @@ continuation_data (SCM continuation)
     return NULL;
   SCM vm_cont = SCM_PROGRAM_FREE_VARIABLE_REF (continuation, 0);
   return SCM_VM_CONT_REWINDABLE_P (vm_cont) ? SCM_VM_CONT_DATA (vm_cont) : NULL;
-}
-
-/* The frame that was called within PROMPT, the oldest of a continuation: the
-   newest is FP.  */
-static union scm_vm_stack_element *
-base_frame (const struct scm_vm *vm, const scm_t_bits *prompt,
-            union scm_vm_stack_element *fp)
-{
-  union scm_vm_stack_element *end
-      = vm->stack_top - (ptrdiff_t)prompt[PROMPT_FP];
-  while (SCM_FRAME_DYNAMIC_LINK (fp) < end)
-    fp = SCM_FRAME_DYNAMIC_LINK (fp);
-  return fp;
 }
 
 /* Is what was called from the frame FP called by the procedure that leaves a
@@ -148,12 +144,14 @@ fetch_ahead (const struct scm_skp__queue *q)
   };
   for (size_t ahead = 1; ahead <= STEPS && ahead < q->count; ahead++)
     {
-      SCM task = q->task[(q->head + ahead) & (q->size - 1)];
+      SCM task = q->entry[(q->head + ahead) & (q->size - 1)];
       if (ahead == STEPS)
         {
           __builtin_prefetch (SCM2PTR (task));
           continue;
         }
+      if (!scm_skp__is_task (task))
+        continue;
       SCM continuation = scm_skp__field (task, TASK_CONTINUATION),
           port = scm_skp__field (task, TASK_PORT);
       if (ahead == STEPS - 1)
@@ -198,9 +196,9 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
 {
   SCM poller = scm_skp__field (loop, LOOP_POLLER);
   struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
-  if (!q->left)
+  if (!q->left || !scm_skp__is_task (q->entry[q->head]))
     return 0;
-  SCM next = q->task[q->head];
+  SCM next = q->entry[q->head];
   struct resumption r = { .vm = &thread->vm,
                           .base = base,
                           .from = continuation_data (
@@ -208,7 +206,7 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
   if (!can_resume (thread, r.from, base, items))
     return 0;
   fetch_ahead (q);
-  scm_skp__task_pop (q);
+  scm_skp__pop (q);
   scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN };
   scm_skp__set_field (loop, LOOP_CURRENT, next);
   scm_skp__set_field (
@@ -233,23 +231,18 @@ set_escape (scm_t_bits *prompt, int escape)
 }
 
 void
-scm_skp__leave (SCM loop)
+scm_skp__leave (SCM loop, const struct scm_skp__leaving *l)
 {
-  scm_thread *thread = SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD));
-  scm_t_bits *prompt = fitting ? scm_skp__find_prompt (thread) : NULL;
   scm_skp__set_field (loop, LOOP_INSIDE, SCM_BOOL_F);
-  if (!prompt)
+  if (!fitting || !l->base)
     return;
-  struct scm_vm *vm = &thread->vm;
   struct scm_vm_cont *old = continuation_data (
       scm_skp__field (scm_skp__field (loop, LOOP_CURRENT), TASK_CONTINUATION));
-  union scm_vm_stack_element *fp = SCM_FRAME_DYNAMIC_LINK (vm->fp),
-                             *base = base_frame (vm, prompt, fp);
-  int refilled = old && can_leave (thread, prompt) && called_by_leaver (vm->fp)
-                 && refill (old, thread, fp, base, prompt);
-  set_escape (prompt, refilled
-                          && !resume_next (loop, thread, base,
-                                           SCM_DYNSTACK_NEXT (prompt)));
+  int refilled = old && called_by_leaver (l->thread->vm.fp)
+                 && refill (old, l->thread, l->fp, l->base, l->prompt);
+  set_escape (l->prompt, refilled
+                             && !resume_next (loop, l->thread, l->base,
+                                              SCM_DYNSTACK_NEXT (l->prompt)));
 }
 
 void
@@ -258,5 +251,5 @@ scm_skp__leave_by (SCM tag, SCM proc, SCM sample)
   scm_skp__task_tag = tag;
   leaver = proc;
   scm_skp__winder = sample;
-  fitting = scm_skp__same_release && SCM_PROGRAM_P (proc);
+  fitting = scm_skp__fast && SCM_PROGRAM_P (proc);
 }

@@ -1,148 +1,242 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* The steps of a loop that every request takes: a task waits, an event makes it
-   ready, it goes on.  All else is in (sockport task loop) and (sockport task
-   slot), and so is what is done when one of these steps does not apply.  */
+/* The steps of a loop that every request takes: a task waits, what it waits for
+   makes it ready, it goes on.  What a task or a loop is, and all that happens
+   less often, is decided in (sockport task loop).  */
 
+#include "dynamic-stack.h"
 #include "poller.h"
 
-static SCM task_type;
+static SCM task_type, abandon_slot;
 
-static inline int
-is_task (SCM object)
+int
+scm_skp__is_task (SCM object)
 {
   return SCM_STRUCTP (object)
          && scm_is_eq (SCM_STRUCT_VTABLE (object), task_type);
 }
 
-/* The queue of tasks that are ready.  */
+/* The queue of what is ready.  */
 
 static void
 grow (struct scm_skp__queue *q)
 {
   size_t size = q->size ? 2 * q->size : 64;
-  SCM *task = scm_gc_malloc (size * sizeof *task, "tasks");
+  SCM *entry = scm_gc_malloc (size * sizeof *entry, "tasks");
   for (size_t i = 0; i < q->count; i++)
-    task[i] = q->task[(q->head + i) & (q->size - 1)];
-  q->task = task;
+    entry[i] = q->entry[(q->head + i) & (q->size - 1)];
+  q->entry = entry;
   q->size = size;
   q->head = 0;
 }
 
-static void
-push (struct scm_skp__queue *q, SCM task)
+void
+scm_skp__push (struct scm_skp__queue *q, SCM entry)
 {
   if (q->count == q->size)
     grow (q);
-  q->task[(q->head + q->count++) & (q->size - 1)] = task;
+  q->entry[(q->head + q->count++) & (q->size - 1)] = entry;
 }
 
 SCM
-scm_skp__task_pop (struct scm_skp__queue *q)
+scm_skp__pop (struct scm_skp__queue *q)
 {
-  SCM task = q->task[q->head];
-  q->task[q->head] = SCM_BOOL_F;
+  SCM entry = q->entry[q->head];
+  q->entry[q->head] = SCM_BOOL_F;
   q->head = (q->head + 1) & (q->size - 1);
   q->count--;
   q->left--;
-  return task;
+  return entry;
 }
 
+/* The next of those that are dealt with before events are looked for, or #f. */
 static SCM
-task_push (SCM poller, SCM task)
-{
-  push (&scm_skp__poller (poller)->queue, task);
-  return SCM_UNSPECIFIED;
-}
-
-/* The next task of those that are run before events are looked for, or #f.  */
-static SCM
-task_pop (SCM poller)
+ready_pop (SCM poller)
 {
   struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
   scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN };
-  return q->left ? scm_skp__task_pop (q) : SCM_BOOL_F;
+  return q->left ? scm_skp__pop (q) : SCM_BOOL_F;
 }
 
+/* Those that are ready now are dealt with before events are looked for; their
+   number.  */
 static SCM
-tasks_ready (SCM poller)
-{
-  return SCM_I_MAKINUM (
-      (scm_t_signed_bits)scm_skp__poller (poller)->queue.count);
-}
-
-/* Those that are ready now are run before events are looked for.  */
-static SCM
-tasks_begin (SCM poller)
+ready_begin (SCM poller)
 {
   struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
   q->left = q->count;
-  return SCM_UNSPECIFIED;
+  return SCM_I_MAKINUM ((scm_t_signed_bits)q->count);
 }
 
-/* What waits in a slot.  */
+/* What waits in a slot: #f nothing; #t nothing, and an edge was seen; an entry
+   for the queue, a task most often; or a list of them, the latest first.  */
 
-int
-scm_skp__edge (SCM loop, size_t slot)
+void
+scm_skp__wake_slot (SCM loop, size_t slot, SCM left)
 {
   SCM slots = scm_skp__field (loop, LOOP_SLOTS);
   if (slot >= SCM_SIMPLE_VECTOR_LENGTH (slots))
-    return 1;
+    return;
+  SCM poller = scm_skp__field (loop, LOOP_POLLER);
+  struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
   SCM entry = SCM_SIMPLE_VECTOR_REF (slots, slot);
-  if (is_task (entry))
-    {
-      SCM poller = scm_skp__field (loop, LOOP_POLLER);
-      SCM_SIMPLE_VECTOR_SET (slots, slot, SCM_BOOL_F);
-      scm_skp__set_field (entry, TASK_PARKED, SCM_BOOL_F);
-      push (&scm_skp__poller (poller)->queue, entry);
-    }
-  else if (scm_is_bool (entry))
-    SCM_SIMPLE_VECTOR_SET (slots, slot, SCM_BOOL_T);
-  else
-    return 0;
-  return 1;
+  SCM_SIMPLE_VECTOR_SET (slots, slot, SCM_IMP (entry) ? left : SCM_BOOL_F);
+  if (scm_is_pair (entry))
+    for (entry = scm_reverse (entry); scm_is_pair (entry);
+         entry = SCM_CDR (entry))
+      scm_skp__push (q, SCM_CAR (entry));
+  else if (SCM_NIMP (entry))
+    scm_skp__push (q, entry);
 }
 
-/* Have the running task of LOOP, which is this thread's, wait in the slot for
-   PORT, for reading (DIRECTION 0) or writing (1); 0 if it takes more than this.
- */
-static int
-park (SCM loop, SCM port, SCM direction)
+/* #f if an edge was seen, and is not any more.  */
+static SCM
+wait_in_slot (SCM loop, size_t slot, SCM entry)
 {
-  SCM task = scm_skp__field (loop, LOOP_CURRENT);
-  SCM handle = scm_skp__field (loop, LOOP_THREAD);
+  SCM slots = scm_skp__field (loop, LOOP_SLOTS),
+      there = SCM_SIMPLE_VECTOR_REF (slots, slot);
+  if (scm_is_false (there))
+    SCM_SIMPLE_VECTOR_SET (slots, slot, entry);
+  else if (scm_is_eq (there, SCM_BOOL_T))
+    {
+      SCM_SIMPLE_VECTOR_SET (slots, slot, SCM_BOOL_F);
+      return SCM_BOOL_F;
+    }
+  else
+    SCM_SIMPLE_VECTOR_SET (
+        slots, slot,
+        scm_cons (entry, scm_is_pair (there) ? there : scm_list_1 (there)));
+  return SCM_BOOL_T;
+}
+
+/* Take ENTRY out of SLOT; #f if it was not there.  */
+static SCM
+leave_slot (SCM loop, SCM slot, SCM entry)
+{
   SCM slots = scm_skp__field (loop, LOOP_SLOTS);
+  size_t n = (size_t)SCM_I_INUM (slot);
+  SCM there = SCM_SIMPLE_VECTOR_REF (slots, n), left;
+  if (scm_is_eq (there, entry))
+    left = SCM_BOOL_F;
+  else if (scm_is_pair (there) && scm_is_true (scm_memq (entry, there)))
+    left = scm_delq (entry, there);
+  else
+    return SCM_BOOL_F;
+  SCM_SIMPLE_VECTOR_SET (slots, n, scm_is_null (left) ? SCM_BOOL_F : left);
+  return SCM_BOOL_T;
+}
+
+/* The slot for waiting for PORT, an open file port or a descriptor, once LOOP
+   watches it; -1 less the reason if there is nothing to wait for.  */
+static inline ptrdiff_t
+slot_of (SCM loop, SCM port, size_t direction)
+{
+  int file = !SCM_I_INUMP (port), why = 0;
+  if (file && !SCM_OPFPORTP (port))
+    return -1 - NOT_LEFT_CLOSED;
+  int fd = file ? SCM_FPORT_FDES (port) : (int)SCM_I_INUM (port);
+  scm_t_bits owner = file ? (scm_t_bits)SCM_STREAM (port) : 0;
   const struct loop_poller *p
       = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
-  if (scm_skp__turn.over || !is_task (task) || !SCM_OPFPORTP (port)
-      || scm_is_true (scm_skp__field (task, TASK_INTERRUPT)))
-    return 0;
-  int fd = SCM_FPORT_FDES (port);
-  size_t slot = 2 * (size_t)fd + (size_t)SCM_I_INUM (direction);
-  if (!scm_skp__watched (p, fd, (scm_t_bits)SCM_STREAM (port))
-      || slot >= SCM_SIMPLE_VECTOR_LENGTH (slots)
-      || scm_is_true (SCM_SIMPLE_VECTOR_REF (slots, slot))
-      || !scm_skp__can_leave (handle))
-    return 0;
-  SCM_SIMPLE_VECTOR_SET (slots, slot, task);
-  scm_skp__set_field (task, TASK_PARKED, SCM_I_MAKINUM (slot));
+  if (!owner || !scm_skp__watched (p, fd, owner))
+    why = scm_skp__arm (loop, fd, owner, port);
+  if (!why && file && scm_skp__closing (port))
+    why = NOT_LEFT_CLOSED;
+  return why ? -1 - why : 2 * (ptrdiff_t)fd + (ptrdiff_t)direction;
+}
+
+/* Have the running task of LOOP, which is this thread's, wait for PORT, to read
+   (DIRECTION 0) or to write (1); else why not.  Asyncs are off afterwards.  */
+static int
+park (SCM loop, SCM port, size_t direction, struct scm_skp__leaving *leaving)
+{
+  SCM task = scm_skp__field (loop, LOOP_CURRENT);
+  if (scm_is_false (scm_skp__field (loop, LOOP_INSIDE))
+      || scm_skp__can_leave (leaving, scm_skp__field (loop, LOOP_THREAD)) <= 0)
+    return NOT_LEFT_UNABLE;
+  if (scm_skp__turn_was_over ())
+    return NOT_LEFT_TURN;
+  if (scm_is_true (scm_skp__field (task, TASK_INTERRUPT)))
+    return NOT_LEFT_INTERRUPTED;
+  ptrdiff_t slot = slot_of (loop, port, direction);
+  if (slot < 0)
+    return (int)(-1 - slot);
+  if (scm_is_false (wait_in_slot (loop, (size_t)slot, task)))
+    return NOT_LEFT_READY;
+  scm_skp__asyncs_off (leaving->thread);
+  scm_skp__set_field (task, TASK_ABANDON, abandon_slot);
+  scm_skp__set_field (task, TASK_PLACE, SCM_I_MAKINUM (slot));
   scm_skp__set_field (task, TASK_PORT, port);
   scm_skp__set_field (
       task, TASK_WANTED,
       SCM_I_MAKINUM ((scm_t_signed_bits)(intptr_t)scm_skp__wanted));
-  return 1;
+  return 0;
 }
 
 /* Leave the running task of LOOP until PORT may be ready (`park'), or, with #f
-   as DIRECTION, until something else wakes it; #t.  #f if it is not left,
-   because that takes more than `park' does.  When #t is returned to the task
-   itself, it has to be left by an abort.  */
+   as DIRECTION, until something else wakes it, asyncs being off then; #t.  A
+   number if it is not left (enum scm_skp__not_left).  When #t is returned to
+   the task itself, it has to be left by an abort.  */
 static SCM
 task_wait (SCM loop, SCM port, SCM direction)
 {
-  if (scm_is_true (direction) && !park (loop, port, direction))
-    return SCM_BOOL_F;
-  scm_skp__leave (loop);
+  struct scm_skp__leaving leaving;
+  if (scm_is_false (direction))
+    scm_skp__can_leave (&leaving, scm_skp__field (loop, LOOP_THREAD));
+  else
+    {
+      int why = park (loop, port, (size_t)SCM_I_INUM (direction), &leaving);
+      if (why)
+        return SCM_I_MAKINUM (why);
+    }
+  scm_skp__leave (loop, &leaving);
   return SCM_BOOL_T;
+}
+
+/* For what was left to say that it goes on: its interrupt, or #f, as for what
+   was not left.  */
+static SCM
+task_goes_on (void)
+{
+  SCM loop = scm_skp__running;
+  if (!loop || scm_is_true (scm_skp__field (loop, LOOP_INSIDE)))
+    return SCM_BOOL_F;
+  SCM task = scm_skp__field (loop, LOOP_CURRENT);
+  if (scm_is_false (task))
+    return SCM_BOOL_F;
+  scm_skp__set_field (loop, LOOP_INSIDE, SCM_BOOL_T);
+  scm_skp__asyncs_on (SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD)));
+  return scm_skp__field (task, TASK_INTERRUPT);
+}
+
+/* For what is to be called when PORT is ready: its slot there, or #f if it may
+   be ready now, or was closed.  */
+static SCM
+slot_enter (SCM loop, SCM port, SCM direction, SCM entry)
+{
+  ptrdiff_t slot = slot_of (loop, port, (size_t)SCM_I_INUM (direction));
+  if (slot < 0 || scm_is_false (wait_in_slot (loop, (size_t)slot, entry)))
+    return SCM_BOOL_F;
+  return SCM_I_MAKINUM (slot);
+}
+
+SCM
+scm_skp__who_runs (void)
+{
+  SCM task = scm_skp__running ? scm_skp__field (scm_skp__running, LOOP_CURRENT)
+                              : SCM_BOOL_F;
+  return scm_is_true (task) ? task : scm_current_thread ();
+}
+
+/* Does what runs here run for an async?  */
+static SCM
+in_async (void)
+{
+  struct scm_skp__leaving leaving;
+  return scm_from_bool (
+      scm_skp__running
+      && scm_skp__can_leave (&leaving,
+                             scm_skp__field (scm_skp__running, LOOP_THREAD))
+             < 0);
 }
 
 /* Was there an attempt that has to wait because a turn was over?  */
@@ -152,27 +246,33 @@ turn_was_over (void)
   return scm_from_bool (scm_skp__turn_was_over ());
 }
 
-/* Tell of the record type of tasks, the tag of their prompts, the procedure
-   that calls %task-wait (`scm_skp__leave_by'), and a winder.  */
+/* The record type of tasks, the tag of their prompts, the procedure that calls
+   %task-wait, a winder (`scm_skp__leave_by'), and the procedure that takes a
+   task out of its slot.  */
 static SCM
-task_init (SCM type, SCM tag, SCM proc, SCM winder)
+task_init (SCM type, SCM tag, SCM proc, SCM winder, SCM abandon)
 {
   task_type = type;
+  abandon_slot = abandon;
   scm_skp__leave_by (tag, proc, winder);
-  return SCM_UNSPECIFIED;
+  return scm_from_bool (scm_skp__known);
 }
 
 void
 scm_skp__init_task (void)
 {
   static const struct scm_skp__primitive primitives[] = {
-    { "%task-init!", 4, 0, 0, task_init },
-    { "%task-push!", 2, 0, 0, task_push },
-    { "%task-pop!", 1, 0, 0, task_pop },
-    { "%tasks-ready", 1, 0, 0, tasks_ready },
-    { "%tasks-begin!", 1, 0, 0, tasks_begin },
+    { "%task-init!", 5, 0, 0, task_init },
+    { "%ready-pop!", 1, 0, 0, ready_pop },
+    { "%ready-begin!", 1, 0, 0, ready_begin },
     { "%task-wait", 3, 0, 0, task_wait },
+    { "%task-goes-on", 0, 0, 0, task_goes_on },
+    { "%slot-enter", 4, 0, 0, slot_enter },
+    { "%slot-leave", 3, 0, 0, leave_slot },
+    { "%in-async?", 0, 0, 0, in_async },
     { "%turn-was-over?", 0, 0, 0, turn_was_over },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+  scm_skp__init_asyncs ();
+  scm_skp__init_lock ();
 }

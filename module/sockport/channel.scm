@@ -4,13 +4,12 @@
 
 (define-module (sockport channel)
   #:use-module (ice-9 binary-ports)
-  #:use-module (ice-9 match)
   #:use-module (ice-9 q)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport task ring)
-  #:use-module (sockport task choice)
-  #:use-module (sockport task sync)
+  #:use-module (sockport task operation)
+  #:use-module (sockport task waiter)
   #:export (make-channel
             channel?
             channel-capacity
@@ -18,6 +17,8 @@
             channel-closed?
             channel-put
             channel-get
+            channel-try-put
+            channel-try-get
             channel-close!
             put-operation
             get-operation
@@ -33,9 +34,11 @@
 
 ;;; Whoever waits to get finds no items, and whoever waits to put finds no room,
 ;;; so only one of the rings is ever occupied.
+;;; UNIQUE makes `equal?' the same as `eq?'.
 (define-record-type <channel>
-  (%make-channel capacity items count getters putters closed?)
+  (%make-channel unique capacity items count getters putters closed?)
   channel?
+  (unique channel-unique)
   (capacity channel-capacity)
   (items channel-items)
   (count channel-count set-channel-count!)
@@ -55,7 +58,7 @@
     (scm-error 'out-of-range "make-channel"
                "Value out of range in position ~A: ~S"
                (list 1 capacity) (list capacity)))
-  (%make-channel capacity (make-q) 0 (make-ring) (make-ring) #f))
+  (%make-channel (make-variable #f) capacity (make-q) 0 (make-ring) (make-ring) #f))
 
 (define (hold! channel value)
   (enq! (channel-items channel) value)
@@ -69,12 +72,13 @@
 
 (define (try-get channel)
   (cond ((positive? (channel-count channel))
-         (let ((value (release! channel)))
-           (match (ring-claim! (channel-putters channel) #t)
-             ((next) (hold! channel next))
-             (#f #f))
+         (let* ((value (release! channel))
+                (putter (ring-claim! (channel-putters channel) #t)))
+           (when putter
+             (hold! channel (entry-load putter)))
            (list value)))
-        ((ring-claim! (channel-putters channel) #t))
+        ((ring-claim! (channel-putters channel) #t)
+         => (lambda (putter) (list (entry-load putter))))
         ((channel-closed? channel) (list the-eof-object))
         (else #f)))
 
@@ -86,55 +90,79 @@
          (list #t))
         (else #f)))
 
-(define (in-ring ring load)
-  (lambda (entry)
-    (let ((node (ring-add! ring (cons entry load))))
-      (lambda () (ring-remove! node)))))
+(define (check-channel channel position who)
+  (unless (channel? channel)
+    (scm-error 'wrong-type-arg who
+               "Wrong type argument in position ~A (expecting ~A): ~S"
+               (list position "channel" channel) (list channel))))
 
 (define (get-operation channel)
   "An operation that gets a value from CHANNEL."
-  (make-operation #:try (lambda () (try-get channel))
-                  #:start (in-ring (channel-getters channel) #f)))
+  (check-channel channel 1 "get-operation")
+  (ring-operation (lambda () (try-get channel))
+                  (channel-getters channel) #f identity))
+
+(define (check-taken channel who)
+  (lambda (taken?)
+    (unless taken?
+      (scm-error 'misc-error who "this channel is closed: ~S" (list channel)
+                 #f))))
 
 (define (put-operation channel value)
   "An operation that puts VALUE into CHANNEL."
-  (make-operation #:try (lambda () (try-put channel value))
-                  #:start (in-ring (channel-putters channel) value)
-                  #:finish (lambda (taken?)
-                             (unless taken?
-                               (error "this channel is closed:" channel)))))
+  (check-channel channel 1 "put-operation")
+  (ring-operation (lambda () (try-put channel value))
+                  (channel-putters channel) value
+                  (check-taken channel "put-operation")))
 
 (define (channel-get channel)
   "Return the next value of CHANNEL, waiting for one if there is none; the
 end-of-file object once CHANNEL is closed and empty."
-  (match (with-lock (try-get channel))
-    ((value) value)
-    (#f (perform (list (get-operation channel))))))
+  (check-channel channel 1 "channel-get")
+  (await-in-ring (lambda () (try-get channel))
+                 (channel-getters channel) #f "channel-get"))
 
 (define (channel-put channel value)
   "Put VALUE into CHANNEL, waiting while it is full.  An error if it is closed."
-  (match (with-lock (try-put channel value))
-    ((#t) *unspecified*)
-    (_ (perform (list (put-operation channel value))))))
+  (check-channel channel 1 "channel-put")
+  ((check-taken channel "channel-put")
+   (await-in-ring (lambda () (try-put channel value))
+                  (channel-putters channel) value "channel-put")))
+
+(define* (channel-try-get channel #:optional default)
+  "Return the next value of CHANNEL if there is one now, DEFAULT if not; the
+end-of-file object once CHANNEL is closed and empty."
+  (check-channel channel 1 "channel-try-get")
+  (let ((found (with-lock (try-get channel))))
+    (if found (car found) default)))
+
+(define (channel-try-put channel value)
+  "Put VALUE into CHANNEL if that can be done now; #f if not.  An error if it is
+closed."
+  (check-channel channel 1 "channel-try-put")
+  (let ((done (with-lock (try-put channel value))))
+    (and done
+         (begin
+           ((check-taken channel "channel-try-put") (car done))
+           #t))))
 
 (define (channel-close! channel)
   "Let nothing more be put into CHANNEL.  What it holds can still be got; who
 waits to get gets the end-of-file object, who waits to put an error."
+  (check-channel channel 1 "channel-close!")
   (with-lock
    (set-channel-closed! channel #t)
-   (claim-all! (channel-getters channel) the-eof-object)
-   (claim-all! (channel-putters channel) #f)))
-
-(define (claim-all! ring value)
-  (when (ring-claim! ring value)
-    (claim-all! ring value)))
+   (ring-claim-all! (channel-getters channel) the-eof-object)
+   (ring-claim-all! (channel-putters channel) #f))
+  *unspecified*)
 
 ;;; Events.
 
 (define-record-type <event>
-  (%make-event set? waiters)
+  (%make-event unique set? waiters)
   event?
-  (set? event-set? set-event-set!)
+  (unique event-unique)
+  (set? event-set? set-event-set?!)
   (waiters event-waiters))
 
 (set-record-type-printer! <event>
@@ -143,24 +171,37 @@ waits to get gets the end-of-file object, who waits to put an error."
 
 (define (make-event)
   "Return an event, something that has not happened yet."
-  (%make-event #f (make-ring)))
+  (%make-event (make-variable #f) #f (make-ring)))
+
+(define (check-event event who)
+  (unless (event? event)
+    (scm-error 'wrong-type-arg who
+               "Wrong type argument in position ~A (expecting ~A): ~S"
+               (list 1 "event" event) (list event))))
 
 (define (event-set! event)
   "Say that EVENT has happened; all who wait for it go on."
+  (check-event event "event-set!")
   (with-lock
-   (set-event-set! event #t)
-   (claim-all! (event-waiters event) #t)))
+   (set-event-set?! event #t)
+   (ring-claim-all! (event-waiters event) #t))
+  *unspecified*)
 
 (define (event-clear! event)
   "Say that EVENT has not happened (again)."
-  (with-lock (set-event-set! event #f)))
+  (check-event event "event-clear!")
+  (with-lock (set-event-set?! event #f))
+  *unspecified*)
 
 (define (event-operation event)
   "An operation that waits until EVENT has happened."
-  (make-operation #:try (lambda () (and (event-set? event) '(#t)))
-                  #:start (in-ring (event-waiters event) #f)))
+  (check-event event "event-operation")
+  (ring-operation (lambda () (and (event-set? event) '(#t)))
+                  (event-waiters event) #f identity))
 
 (define (event-wait event)
   "Wait until EVENT has happened."
+  (check-event event "event-wait")
   (or (event-set? event)
-      (perform (list (event-operation event)))))
+      (await-in-ring (lambda () (and (event-set? event) '(#t)))
+                     (event-waiters event) #f "event-wait")))

@@ -1,8 +1,8 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; What programs see of choices among operations (choice.scm).
+;;; What programs see of choices among operations (task/operation.scm).
 
 (define-module (sockport operation)
-  #:use-module (sockport task choice)
+  #:use-module (sockport task operation)
   #:re-export (wait-first
                operation?
                operation-map

@@ -2,7 +2,7 @@
 ;;; Waiting for child processes, without a thread or a signal for each.
 
 (define-module (sockport process)
-  #:use-module (sockport task choice)
+  #:use-module (sockport task operation)
   #:use-module (sockport primitive)
   #:use-module (sockport task)
   #:use-module (sockport io wait)

@@ -14,6 +14,7 @@
   #:use-module (sockport listener)
   #:use-module (sockport log)
   #:use-module (sockport task loop)
+  #:use-module (sockport task ring)
   #:use-module (sockport serve listeners)
   #:use-module (sockport serve site)
   #:use-module (sockport socket)
@@ -90,7 +91,7 @@
       (close-port sock))
     (set-site-count! site (- (site-count site) 1))
     ;; Only tasks of this thread add waiters.
-    (unless (null? (site-waiters site))
+    (unless (ring-empty? (site-waiters site))
       (changed! site))
     (when failure
       (judge server peer failure))))
@@ -173,7 +174,7 @@
 (define (run-site server listeners)
   (with-task-group
    (lambda (group)
-     (define site (make-site server group 0 '() #f))
+     (define site (make-site server group 0 (make-ring) #f))
      (add-site! server site)
      (call-with-cleanup
       (lambda ()

@@ -6,8 +6,8 @@
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (sockport task ring)
-  #:use-module (sockport task choice)
-  #:use-module (sockport task sync)
+  #:use-module (sockport task operation)
+  #:use-module (sockport task waiter)
   #:export (wait-signal
             signal-operation
             watch-signal!
@@ -27,27 +27,24 @@
 
 (define (arrived watched)
   (lambda (signum)
-    (unless (with-lock (claim-all! (watched-waiters watched) signum))
-      (with-lock (set-watched-pending! watched #t)))
+    (with-lock
+     (unless (ring-claim-all! (watched-waiters watched) signum)
+       (set-watched-pending! watched #t)))
     (match (watched-before watched)
       (((? procedure? handler) . _) (handler signum))
       (_ #f))))
 
-(define (claim-all! ring value)
-  "Claim all entries of RING; #f if there are none."
-  (and (ring-claim! ring value)
-       (begin
-         (claim-all! ring value)
-         #t)))
+(define (check-signal signum position who)
+  (unless (and (exact-integer? signum) (<= 1 signum 64))
+    (scm-error 'out-of-range who
+               "Value out of range in position ~A: ~S"
+               (list position signum) (list signum))))
 
 (define (watch-signal! signum)
   "From now on let signal SIGNUM be waited for instead of having its effect.  One
 that arrives while nobody waits is kept; a handler in Scheme is still called.
 Signals are seen by the thread that has watched them first."
-  (unless (and (exact-integer? signum) (<= 1 signum 64))
-    (scm-error 'out-of-range "watch-signal!"
-               "Value out of range in position ~A: ~S"
-               (list 1 signum) (list signum)))
+  (check-signal signum 1 "watch-signal!")
   (or (vector-ref watched-signals signum)
       (let ((watched (make-watched (make-ring) #f #f)))
         (set-watched-before! watched (sigaction signum))
@@ -57,6 +54,7 @@ Signals are seen by the thread that has watched them first."
 
 (define (unwatch-signal! signum)
   "Give signal SIGNUM back the handler that it had before."
+  (check-signal signum 1 "unwatch-signal!")
   (let ((watched (vector-ref watched-signals signum)))
     (when watched
       (match (watched-before watched)
@@ -66,17 +64,13 @@ Signals are seen by the thread that has watched them first."
 (define (signal-operation signum)
   "An operation that waits for signal SIGNUM, watches it, and returns SIGNUM."
   (let ((watched (watch-signal! signum)))
-    (make-operation
-     #:try (lambda ()
-             (and (watched-pending? watched)
-                  (begin
-                    (set-watched-pending! watched #f)
-                    (list signum))))
-     #:start (lambda (entry)
-               (let ((node (ring-add! (watched-waiters watched)
-                                      (cons entry #f))))
-                 (lambda () (ring-remove! node)))))))
+    (ring-operation (lambda ()
+                      (and (watched-pending? watched)
+                           (begin
+                             (set-watched-pending! watched #f)
+                             (list signum))))
+                    (watched-waiters watched) #f identity)))
 
 (define (wait-signal signum . more)
   "Wait until one of the given signals arrives, and return its number."
-  (perform (map signal-operation (cons signum more))))
+  (perform (map signal-operation (cons signum more)) "wait-signal"))

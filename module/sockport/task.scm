@@ -3,22 +3,20 @@
 ;;; and to another.
 
 (define-module (sockport task)
-  #:use-module (ice-9 atomic)
-  #:use-module (ice-9 suspendable-ports)
+  #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
   #:use-module (sockport task exception)
   #:use-module (sockport ports fibers)
-  #:use-module (sockport task limit)
+  #:use-module (sockport task deadline)
   #:use-module (sockport task group)
   #:use-module (sockport task loop)
-  #:use-module (sockport task ring)
   #:use-module (sockport primitive)
   #:use-module (sockport task scope)
-  #:use-module (sockport task slot)
-  #:use-module (sockport task sync)
   #:use-module (sockport task timer)
   #:use-module (sockport io wait)
+  #:use-module (sockport task waiter)
   #:use-module (sockport task watchdog)
+  #:use-module (srfi srfi-1)
   #:export (run-tasks
             join
             task-yield
@@ -38,32 +36,6 @@
 
 (define heap-reserve (ash 32 20))
 
-;;; The loops of the process, for those who close ports.
-(define loops (make-atomic-box '()))
-
-(define (update-loops! update)
-  (let* ((old (atomic-box-ref loops)) (new (update old)))
-    (unless (eq? old (atomic-box-compare-and-swap! loops old new))
-      (update-loops! update))))
-
-(define (forget-port port)
-  (for-each (lambda (loop) (loop-forget! loop port))
-            (atomic-box-ref loops)))
-
-(define watching?
-  (delay (begin (add-close-watcher! forget-port) #t)))
-
-(define (run-loop loop)
-  (set-loop-read-waiter! loop (lambda (port) (wait-for loop port 0)))
-  (parameterize ((current-read-waiter (loop-read-waiter loop))
-                 (current-write-waiter (lambda (port) (wait-for loop port 1))))
-    (core-dynamic-wind
-      (lambda () (update-loops! (lambda (loops) (cons loop loops))))
-      (lambda () (loop-run-until! loop))
-      (lambda ()
-        (update-loops! (lambda (loops) (delq loop loops)))
-        (loop-close! loop)))))
-
 (define (run-worker thunk worker peers ready)
   "Run THUNK as the first task of a loop; return its result, a list of values,
 and the exception the loop ended with, or #f."
@@ -75,38 +47,64 @@ and the exception the loop ended with, or #f."
   (set-loop-root! loop group)
   (ready loop)
   (let ((main (spawn-task thunk #:loop loop #:name 'main)))
-    (run-loop loop)
-    (values (task-result main) (group-exception group))))
+    (with-thread-deadline loop group (lambda () (loop-run! loop)))
+    (values (task-result main)
+            (and (pair? (group-failures group))
+                 (list (group-exception group))))))
+
+(define (with-thread-deadline loop group thunk)
+  "Call THUNK, which runs LOOP; the deadline around it ends the tasks of GROUP."
+  (let ((scope (thread-limit)))
+    (when scope
+      (timer-add! (loop-timers loop) (scope-deadline scope)
+                  (lambda ()
+                    (group-fail! group (make-deadline-exceeded scope)))))
+    (thunk)))
 
 (define (run-alone thunk)
   (call-with-values
       (lambda () (run-worker thunk 0 (vector #f) (const #t)))
     (lambda (result exception)
-      (when exception
-        (raise-exception exception))
-      (apply values result))))
+      (match exception
+        ((exception) (raise-exception exception))
+        (#f (apply values result))))))
 
 ;;; The loops are made one after the other, each in its thread, before any runs.
 (define (run-workers thunk count)
   (define peers (make-vector count #f))
   (define begun (make-mutex))
   (define all-begun (make-condition-variable))
+  (define (arrive! worker loop)
+    (with-mutex begun
+      (vector-set! peers worker loop)
+      (broadcast-condition-variable all-begun)))
   (define (begin! worker)
     (lambda (loop)
+      (arrive! worker loop)
       (with-mutex begun
-        (vector-set! peers worker loop)
-        (broadcast-condition-variable all-begun)
         (while (memq #f (vector->list peers))
-          (wait-condition-variable all-begun begun)))))
+          (wait-condition-variable all-begun begun)))
+      (when (memq 'failed (vector->list peers))
+        (error "run-tasks: a worker could not begin"))))
   (define (fail-others! worker)
     (for-each (lambda (loop)
-                (when (and loop (loop-root loop))
+                (when (loop? loop)
                   (loop-post! loop
                     (lambda ()
                       (when (loop-root loop)
                         (group-cancel! (loop-root loop)))))))
               (vector->list peers)))
+  ;; A worker whose loop cannot be made, for want of descriptors say, keeps the
+  ;; others from beginning.
   (define (work worker)
+    (with-exception-handler
+        (lambda (exception)
+          (unless (loop? (vector-ref peers worker))
+            (arrive! worker 'failed))
+          (cons #f (list exception)))
+      (lambda () (run worker))
+      #:unwind? #t))
+  (define (run worker)
     (call-with-values
         (lambda ()
           (run-worker (lambda ()
@@ -123,7 +121,7 @@ and the exception the loop ended with, or #f."
                          (call-with-new-thread (lambda () (work worker))))
                        (cdr (iota count))))
          (results (cons (work 0) (map join-thread threads)))
-         (failures (filter identity (map cdr results))))
+         (failures (append-map (lambda (result) (or (cdr result) '())) results)))
     (when (pair? failures)
       (raise-exception (with-others (car failures) (cdr failures))))
     (apply values (caar results))))
@@ -144,7 +142,6 @@ when a task has run for so many seconds without waiting."
     (seconds->ns watchdog 'watchdog "run-tasks"))
   (prepare-ports!)
   (%reserve-heap heap-reserve)
-  (force watching?)
   (let ((thunk (if watchdog
                    (lambda () (with-watchdog watchdog on-stuck thunk))
                    thunk)))
@@ -170,13 +167,8 @@ Where none does, and SECONDS is an integer, it is Guile's own."
           (else (sleep-in-thread (max ns 1)) 0))))
 
 (define (sleep-in-task task ns)
-  (let ((loop (task-loop task)))
-    (check-can-wait "sleep")
-    (check-interrupt task)
-    (pause! loop task
-            (timer-add! (loop-timers loop) (+ (monotonic-ns) ns)
-                        (lambda () (task-ready! task))))
-    (check-interrupt task)))
+  (check-can-wait "sleep")
+  (sleep-until! task (+ (monotonic-ns) ns)))
 
 (define (sleep-in-thread ns)
   (let ((timer (%timer-port ns)))
@@ -189,24 +181,17 @@ Where none does, and SECONDS is an integer, it is Guile's own."
     (if task
         (begin
           (check-can-wait "task-yield")
-          (check-interrupt task)
-          (task-start! task)
-          (pause! (task-loop task) task #f)
-          (check-interrupt task))
+          (raise-if (task-interrupt task))
+          (raise-if (yield! task)))
         ((@ (ice-9 threads) yield)))))
 
 (define (join task)
   "Wait until TASK has ended, and return its values.  Raises the exception it
 ended with."
+  (check-task task "join")
   (unless (task-ended? task)
-    (check-can-wait "join")
-    (let* ((waiter (make-waiter))
-           (node (with-lock
-                  (and (not (task-ended? task))
-                       (ring-add! (task-watchers task) waiter)))))
-      (when node
-        (call-with-cleanup (lambda () (await! waiter))
-                           (lambda () (with-lock (ring-remove! node)))))))
+    (await-in-ring (lambda () (and (task-ended? task) '(#t)))
+                   (task-watchers task) #f "join"))
   (task-values task))
 
 ;;; Cleaning up.

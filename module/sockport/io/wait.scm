@@ -11,12 +11,14 @@
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (sockport ports fibers)
-  #:use-module (sockport task loop)
+  #:use-module (sockport ports guile)
   #:use-module (sockport primitive)
-  #:use-module (sockport task slot)
   #:export (wait-readable
             wait-writable
             wait-shortly
+            sleeper
+            with-task-waiters
+            goes-on!
             look-again-waiter
             retrying
             scheduler?
@@ -26,20 +28,13 @@
             thread-waiter
             check-open
             raise-errno
-            send-buffered
-            add-close-watcher!
-            remove-close-watcher!)
+            send-buffered)
   #:re-export (monotonic-ns)
   #:replace (close-port close))
 
 (define POLLIN 1)
 (define POLLOUT 4)
 
-;;; Not the parameters' values here: this may be loaded inside a scheduler.
-(define plain-read-waiter
-  (@@ (ice-9 suspendable-ports) default-read-waiter))
-(define plain-write-waiter
-  (@@ (ice-9 suspendable-ports) default-write-waiter))
 (define read-waiter (parameter-fluid current-read-waiter))
 (define write-waiter (parameter-fluid current-write-waiter))
 
@@ -55,11 +50,50 @@
                "the port was closed while waiting" '() (list EBADF)))
   #t)
 
+;;; What runs in this thread sleeps by (SLEEP port direction), until PORT may be read
+;;; (DIRECTION 0) or written (1), and says that it goes on by `goes-on!'.  #f where
+;;; no loop runs, also if the waiters below were inherited from one.
+(define sleeper (make-thread-local-fluid #f))
+
+(define-inlinable (goes-on!)
+  (let ((interrupt (%task-goes-on)))
+    (when interrupt
+      (raise-exception interrupt))))
+
+;;; Guile's own port procedures have tried before they come here, and others may
+;;; not have; a wait of theirs has the kernel look whether PORT is ready now.
+(define (task-waiter direction wait-fd plain)
+  (lambda (port)
+    (let ((sleep (fluid-ref sleeper)))
+      (cond ((not sleep) (plain port))
+            ((file-port? port)
+             (unless (%tried? port direction)
+               (%renew port))
+             (sleep port direction)
+             (goes-on!))
+            (else
+             (sleep (wait-fd port) direction)
+             (goes-on!))))))
+
+(define task-read-waiter (task-waiter 0 port-read-wait-fd plain-read-waiter))
+(define task-write-waiter (task-waiter 1 port-write-wait-fd plain-write-waiter))
+
+(define (with-task-waiters thunk)
+  (parameterize ((current-read-waiter task-read-waiter)
+                 (current-write-waiter task-write-waiter))
+    (thunk)))
+
 ;;; The waiter of a scheduler that was met before and is not one of Fibers.
 (define known-waiter #f)
 
-(define (wait waiter plain port events who)
-  (cond ((eq? waiter plain) (%block port events who))
+(define (wait waiter plain ours port events who)
+  (cond ((or (eq? waiter plain)
+             (and (eq? waiter ours) (not (fluid-ref sleeper))))
+         (%block port events who))
+        ((eq? waiter ours)
+         ((fluid-ref sleeper) port (if (eqv? events POLLIN) 0 1))
+         (goes-on!)
+         (check-open port who))
         ((and (not (eq? waiter known-waiter))
               (fibers-waiter? waiter))
          (wait-in-fiber port events who))
@@ -72,21 +106,19 @@
 
 (define (wait-in-fiber port events who)
   (cond ((fibers-running?)
-         (add-fibers-watcher!)
          (fibers-wait port (eqv? events POLLOUT))
          (check-open port who))
         ;; A thread that inherited the waiter from a fiber.
         (else (%wait port events #f who))))
 
-;;; The shortest way to wait in a task of ours: what is on the stack there is copied
-;;; each time it is suspended.  AGAIN when PORT is readable, OTHERWISE if it has to
-;;; be waited for in full.
 (define-syntax-rule (wait-shortly port who otherwise again)
-  (let ((loop (current-loop)))
-    (if (and loop
-             (eq? (fluid-ref read-waiter) (loop-read-waiter loop))
-             (not (eq? (wait-here loop port 0) 'errors)))
+  "AGAIN when PORT is readable; OTHERWISE if that is not for a task of ours to wait
+for.  The shortest way: what is on the stack is copied each time it is suspended."
+  (let ((sleep (fluid-ref sleeper)))
+    (if (and sleep (eq? (fluid-ref read-waiter) task-read-waiter))
         (begin
+          (sleep port 0)
+          (goes-on!)
           (check-open port who)
           again)
         otherwise)))
@@ -96,11 +128,13 @@
 no scheduler is running and PORT is in non-blocking mode, EBADF when PORT is
 closed meanwhile.  #f tells that nothing but an error ended the wait, which may be
 one in the queue of errors."
-  (wait (fluid-ref read-waiter) plain-read-waiter port POLLIN who))
+  (wait (fluid-ref read-waiter) plain-read-waiter task-read-waiter
+        port POLLIN who))
 
 (define (wait-writable port who)
   "Wait until PORT is writable, as @code{wait-readable}."
-  (wait (fluid-ref write-waiter) plain-write-waiter port POLLOUT who))
+  (wait (fluid-ref write-waiter) plain-write-waiter task-write-waiter
+        port POLLOUT who))
 
 (define-syntax-rule (retrying (wait port who) expr)
   "The value of EXPR, once it is not #f; before it is tried again, PORT is
@@ -120,7 +154,7 @@ waited for."
 
 (define (wait-awhile port who ns)
   "Let NS nanoseconds pass, or fewer if PORT is closed."
-  (if (eq? (fluid-ref read-waiter) plain-read-waiter)
+  (if (waits-alone?)
       (%wait port 0 (+ (monotonic-ns) ns) who)
       ;; A timer that is a port is something every scheduler can wait for.
       (let ((timer (%timer-port ns)))
@@ -173,13 +207,15 @@ has passed."
 
 (define (scheduler?)
   "Is a scheduler running here, one that suspends what waits?"
-  (let ((waiter (fluid-ref read-waiter)))
-    (and (not (eq? waiter plain-read-waiter))
-         (not (thread-waiter? waiter)))))
+  (not (or (waits-alone?)
+           (thread-waiter? (fluid-ref read-waiter)))))
 
 (define (waits-alone?)
   "Is there neither a scheduler nor a deadline here?"
-  (eq? (fluid-ref read-waiter) plain-read-waiter))
+  (let ((waiter (fluid-ref read-waiter)))
+    (or (eq? waiter plain-read-waiter)
+        (and (eq? waiter task-read-waiter)
+             (not (fluid-ref sleeper))))))
 
 (define (fiber?)
   "Is this a fiber of Fibers?"
@@ -191,30 +227,6 @@ has passed."
        ;; One that was closed meanwhile is refused by what would wait.
        (not (port-closed? port))
        (nonblocking? port)))
-
-;;; Those who have to know that a port is being closed.
-
-(define close-watchers (make-atomic-box '()))
-
-(define (update-watchers! update)
-  (let* ((old (atomic-box-ref close-watchers))
-         (new (update old)))
-    (unless (eq? (atomic-box-compare-and-swap! close-watchers old new) old)
-      (update-watchers! update))))
-
-(define (add-close-watcher! watcher)
-  "Call WATCHER with each port that @code{close-port} is about to close."
-  (update-watchers! (lambda (watchers) (cons watcher watchers))))
-
-(define add-fibers-watcher!
-  (let ((added? (make-atomic-box #f)))
-    (lambda ()
-      (unless (or (atomic-box-ref added?)
-                  (atomic-box-swap! added? #t))
-        (add-close-watcher! fibers-wake)))))
-
-(define (remove-close-watcher! watcher)
-  (update-watchers! (lambda (watchers) (delq watcher watchers))))
 
 ;;; Output that a socket has buffered goes out with send, because Guile's own way
 ;;; raises SIGPIPE when the peer has gone.
@@ -245,43 +257,48 @@ buffer, so that the port can be closed."
           (wait-writable port who))
       (send-buffered port who))))
 
-(define (send-and-close port)
-  (catch 'system-error
-    (lambda () (send-buffered port 'close-port))
-    (lambda error
-      (unless (memv (system-error-errno error) (list EAGAIN ENOTSOCK))
-        (%close-port port)
-        (apply throw error))))
-  (%close-port port))
+(define (buffered-output? port)
+  (and (output-port? port)
+       (not (port-closed? port))
+       (let ((buffer (port-write-buffer port)))
+         (< (port-buffer-cur buffer) (port-buffer-end buffer)))))
 
-;;; Suspendable ports exchange the variable's value for a procedure in Scheme.
-(define guile-close-port
-  (module-variable (resolve-module '(guile)) 'close-port))
-(define close-port-in-c (@ (guile) close-port))
-(define guile-close (@ (guile) close))
+(define (flush port)
+  "Write what PORT has buffered, in the way of sockets if it is one."
+  (if (file-port? port)
+      (catch 'system-error
+        (lambda () (send-buffered port 'close-port))
+        (lambda error
+          (if (memv (system-error-errno error) (list EAGAIN ENOTSOCK))
+              (force-output port)
+              (apply throw error))))
+      (force-output port)))
+
+(define (flush-and-close port)
+  "Close PORT once its output is written, which may have to wait."
+  (%closing-begin port)
+  (catch #t
+    (lambda () (flush port))
+    (lambda (key . args)
+      (%closing-end port)
+      ;; No later call can mend what is not just EAGAIN, nor a deadline.
+      (when (and (eq? key 'system-error)
+                 (not (eqv? EAGAIN (system-error-errno (cons key args)))))
+        (close-unsent port))
+      (apply throw key args)))
+  (%closing-end port)
+  (%close-port port))
 
 (define (close-port port)
   "Close PORT after waking whoever waits on it; #t if it was open.  What waited
 gets a system-error with EBADF."
-  (let ((watchers (atomic-box-ref close-watchers)))
-    (unless (null? watchers)
-      (for-each (lambda (watcher) (watcher port)) watchers))
-    (cond ((not (eq? (variable-ref guile-close-port) close-port-in-c))
-           (close-suspendably port))
-          ((unsent? port) (send-and-close port))
-          (else (%close-port port)))))
+  (let ((closed? (if (and (port? port) (buffered-output? port))
+                     (flush-and-close port)
+                     (%close-port port))))
+    (fibers-wake port)
+    closed?))
 
-(define (close-suspendably port)
-  (%wake-waiters port)
-  (let ((open? (catch 'system-error
-                 (lambda () ((variable-ref guile-close-port) port))
-                 (lambda error
-                   (unless (eqv? EAGAIN (system-error-errno error))
-                     (close-unsent port))
-                   (apply throw error)))))
-    ;; A thread that began to wait between the two.
-    (%wake-waiters port)
-    open?))
+(define guile-close (@ (guile) close))
 
 (define (close-unsent port)
   "Close PORT without what it has buffered, which nobody takes any more."

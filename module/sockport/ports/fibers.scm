@@ -38,7 +38,11 @@
 (define waiting (make-weak-key-hash-table))
 (define waiting-lock (make-mutex))
 
+;;; Has a fiber ever waited here?
+(define used? #f)
+
 (define (remember! port resume)
+  (set! used? #t)
   (with-mutex waiting-lock
     (hashq-set! waiting port (cons resume (hashq-ref waiting port '())))))
 
@@ -51,8 +55,9 @@
 
 (define (fibers-wake port)
   "Resume the fibers that wait for PORT."
-  (let ((resumes (with-mutex waiting-lock (hashq-ref waiting port '()))))
-    (for-each (lambda (resume) (resume)) resumes)))
+  (when used?
+    (for-each (lambda (resume) (resume))
+              (with-mutex waiting-lock (hashq-ref waiting port '())))))
 
 (define (fibers-wait port write?)
   "Suspend the current fiber until PORT is writable or readable, or closed."

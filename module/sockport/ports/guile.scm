@@ -10,7 +10,15 @@
   #:use-module (ice-9 suspendable-ports)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport primitive)
-  #:export (use-suspendable-ports!))
+  #:export (use-suspendable-ports!
+            plain-read-waiter
+            plain-write-waiter))
+
+;;; Not the parameters' values here: this may be loaded inside a scheduler.
+(define plain-read-waiter
+  (@@ (ice-9 suspendable-ports) default-read-waiter))
+(define plain-write-waiter
+  (@@ (ice-9 suspendable-ports) default-write-waiter))
 
 (define read-bytes (@@ (ice-9 suspendable-ports) read-bytes))
 
@@ -114,11 +122,8 @@ later."
     ((ice-9 binary-ports) get-bytevector-all ,waiting-elsewhere?
      ,all-gatherer)))
 
-(define default-read-waiter
-  (@@ (ice-9 suspendable-ports) default-read-waiter))
-
 (define (waiting-elsewhere?)
-  (not (eq? (current-read-waiter) default-read-waiter)))
+  (not (eq? (current-read-waiter) plain-read-waiter)))
 
 (define installed? #f)
 

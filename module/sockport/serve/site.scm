@@ -8,7 +8,8 @@
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport primitive)
-#:use-module (sockport task sync)
+  #:use-module (sockport task ring)
+  #:use-module (sockport task waiter)
   #:export (make-server
             server?
             server-handler
@@ -64,7 +65,7 @@
   (server site-server)
   (group site-group)
   (count site-count set-site-count!)
-  (waiters site-waiters set-site-waiters!)
+  (waiters site-waiters)
   (short? site-short? set-site-short!))
 
 (define (stopping server)
@@ -84,22 +85,14 @@
 ;;; Waiting for a site to change.
 
 (define (changed! site)
-  (with-lock
-   (let ((waiters (site-waiters site)))
-     (set-site-waiters! site '())
-     (for-each (lambda (waiter) (claim! waiter #t)) waiters))))
+  (with-lock (ring-claim-all! (site-waiters site) #t)))
 
 (define (await-site site ready?)
   "Wait until READY?, which is asked when SITE has changed, is true."
   (unless (ready?)
-    (let ((waiter (make-waiter)))
-      (when (with-lock
-             (and (not (ready?))
-                  (begin
-                    (set-site-waiters! site (cons waiter (site-waiters site)))
-                    #t)))
-        (await! waiter)
-        (await-site site ready?)))))
+    (await-in-ring (lambda () (and (ready?) '(#t)))
+                   (site-waiters site) #f "serve")
+    (await-site site ready?)))
 
 (define* (stop-server! server #:optional now?)
   "Have SERVER stop listening and, when its connections have ended or its grace

@@ -76,9 +76,14 @@
 
 (define (with-others exception others)
   "Return EXCEPTION with the exceptions OTHERS attached, if there are any."
-  (if (null? others)
-      exception
-      (make-exception exception (make-task-errors others))))
+  (cond ((null? others) exception)
+        ((exception? exception)
+         (make-exception exception (make-task-errors others)))
+        (else
+         (make-exception
+          (make-exception-from-throw
+           'misc-error (list #f "a task has raised: ~S" (list exception) #f))
+          (make-task-errors others)))))
 
 (define (print-thrown port key args default)
   (let ((message (cadr args)) (irritants (caddr args)))

@@ -7,12 +7,13 @@
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
+  #:use-module (srfi srfi-11)
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
   #:use-module (sockport task ring)
   #:use-module (sockport primitive)
   #:use-module (sockport task scope)
-  #:use-module (sockport task sync)
+  #:use-module (sockport task waiter)
   #:export (with-task-group
             spawn-task
             cancel!
@@ -20,8 +21,10 @@
             group-fail!
             group-cancel!
             group-exception
+            group-failures
             group-ended
             task-values
+            check-task
             task-group?)
   #:re-export (&task-cancelled
                task-cancelled?
@@ -32,9 +35,11 @@
 ;;; HOST is the task that made the group, in the body that SCOPE is; both are #f
 ;;; for a loop's own group, which calls EMPTY when its last task has ended.
 ;;; WAITING? is true while the host waits for the members.
+;;; UNIQUE makes `equal?' the same as `eq?'.
 (define-record-type <group>
-  (make-group loop host scope members empty waiting? cancelled? failures)
+  (%make-group unique loop host scope members empty waiting? cancelled? failures)
   task-group?
+  (unique group-unique)
   (loop group-loop)
   (host group-host)
   (scope group-scope set-group-scope!)
@@ -47,13 +52,18 @@
 (set-record-type-printer! <group>
   (lambda (group port) (display "#<task-group>" port)))
 
-(define (make-root-group loop empty)
-  (make-group loop #f #f (make-ring) empty #f #f '()))
+(define (make-group loop host empty)
+  (%make-group (make-variable #f) loop host #f (make-ring) empty #f #f '()))
 
-(set-unpark-group!
- (lambda (group)
-   (and (group-waiting? group)
-        (begin (set-group-waiting! group #f) #t))))
+(define (make-root-group loop empty)
+  (make-group loop #f empty))
+
+(define (abandon-group task)
+  (let ((group (task-place task)))
+    (and (group-waiting? group)
+         (begin
+           (set-group-waiting! group #f)
+           #t))))
 
 ;;; Ending.
 
@@ -85,10 +95,17 @@
   (and (task-cancelled? exception)
        (eq? (task-cancelled-scope exception) scope)))
 
-(define (dealt-with? task state result)
+(define (dealt-with? group task state result)
+  "Call the procedure that TASK has for its end, if any."
   (let ((on-end (task-on-end task)))
     (and on-end
-         (on-end (and (eq? state 'failed) result)))))
+         (with-exception-handler
+             (lambda (exception)
+               (%loop-recover (task-loop task))
+               (group-fail! group exception)
+               #f)
+           (lambda () (on-end (and (eq? state 'failed) result)))
+           #:unwind? #t))))
 
 (define (group-ended task state result)
   "TASK has ended: `done' with RESULT, a list of values, or `failed' with RESULT,
@@ -100,29 +117,23 @@ an exception."
     (with-lock
      (set-task-result! task result)
      (set-task-state! task (if cancelled? 'cancelled state))
-     (claim-watchers! (task-watchers task)))
+     (ring-claim-all! (task-watchers task) #t))
     (ring-remove! (task-node task))
     (task-forget! task)
-    (unless (or (dealt-with? task state result) (eq? state 'done) cancelled?)
+    (unless (or (dealt-with? group task state result)
+                (eq? state 'done)
+                cancelled?)
       (group-fail! group result))
     (when (ring-empty? (group-members group))
       (cond ((group-waiting? group)
              (set-group-waiting! group #f)
-             (task-ready! (group-host group)))
+             (resume! (group-host group)))
             ((group-empty group) => (lambda (empty) (empty)))))))
 
 (define (task-values task)
   (if (eq? (task-state task) 'done)
       (apply values (task-result task))
       (raise-exception (task-result task))))
-
-;;; A watcher is a waiter, or an operation's way to claim one.
-(define (claim-watchers! ring)
-  (ring-fold (lambda (watcher _)
-               (if (waiter? watcher)
-                   (claim! watcher #t)
-                   (watcher)))
-             #f ring))
 
 ;;; Beginning.
 
@@ -151,6 +162,15 @@ an exception."
 
 (define (inheriting task thunk)
   "Return what calls THUNK with the parameters that hold now, in TASK."
+  (if known?
+      (inheriting-bindings task thunk)
+      (let ((state (current-dynamic-state)))
+        (lambda ()
+          (with-dynamic-state state
+            (lambda ()
+              (with-loop-handler (current-loop) thunk)))))))
+
+(define (inheriting-bindings task thunk)
   (match (%task-bindings task)
     ((or () ((= car (? (lambda (fluid) (eq? fluid handler-fluid)))))) thunk)
     (bindings
@@ -160,26 +180,30 @@ an exception."
 (define (start! loop group thunk name on-end)
   (let ((task (make-task loop name thunk group
                          (make-scope #f #f #f #f #f) (make-ring) on-end)))
-    (set-task-node! task (ring-add! (group-members group) task))
-    (when (group-cancelled? group)
-      (task-cancel! task))
-    (task-start! task)
+    (without-asyncs
+     (set-task-node! task (ring-add! (group-members group) task))
+     (when (group-cancelled? group)
+       (task-cancel! task))
+     (resume! task))
     task))
+
+(define (loop-ended loop)
+  (error "spawn-task: this loop has ended:" loop))
 
 (define (start-from-afar! loop thunk name on-end)
   "Start a task in LOOP, which is another thread's, and return it."
-  (unless (loop-root loop)
-    (error "this loop has ended:" loop))
   (check-can-wait "spawn-task")
-  (let ((waiter (make-waiter)))
-    (loop-post! loop
-      (lambda ()
-        (let ((task (and (loop-root loop)
-                         (start! loop (loop-root loop) thunk name
-                                 on-end))))
-          (with-lock (claim! waiter task)))))
-    (or (await! waiter)
-        (error "this loop has ended:" loop))))
+  (let ((started (make-ring)) (task #f))
+    (define (start)
+      (let ((made (and (loop-root loop)
+                       (start! loop (loop-root loop) thunk name on-end))))
+        (with-lock
+         (set! task (list made))
+         (ring-claim-all! started made))))
+    (unless (loop-post! loop start)
+      (loop-ended loop))
+    (or (await-in-ring (lambda () task) started #f "spawn-task")
+        (loop-ended loop))))
 
 (define* (spawn-task thunk #:key name group loop on-end)
   "Start a task that calls THUNK, and return it.  It belongs to GROUP, by default
@@ -196,7 +220,10 @@ ended with; it must not wait.  If it returns true, the exception is dealt with."
          (thunk (if spawner (inheriting spawner thunk) thunk)))
     (cond ((and loop (not (loop-here? loop)))
            (start-from-afar! loop thunk name on-end))
-          (loop (start! loop (loop-root loop) thunk name on-end))
+          (loop
+           (unless (loop-root loop)
+             (loop-ended loop))
+           (start! loop (loop-root loop) thunk name on-end))
           (group
            (unless (loop-here? (group-loop group))
              (error "spawn-task: this group belongs to another thread:" group))
@@ -204,18 +231,26 @@ ended with; it must not wait.  If it returns true, the exception is dealt with."
           (spawner
            (start! (task-loop spawner) (innermost-group spawner) thunk name
                    on-end))
-          (else (error "spawn-task: no tasks run here; use run-tasks, or #:loop")))))
+          (else
+           (error "spawn-task: no tasks run here; use run-tasks, or #:loop")))))
+
+(define (check-task object who)
+  (unless (task? object)
+    (scm-error 'wrong-type-arg who
+               "Wrong type argument in position ~A (expecting ~A): ~S"
+               (list 1 "task" object) (list object))))
 
 (define (cancel! target)
   "Cancel TARGET, a task or a group: each wait of its tasks, the one that goes on
 and those that follow, raises @code{&task-cancelled}.  From any thread."
-  (define-values (loop cancel)
-    (if (task? target)
-        (values (task-loop target) task-cancel!)
-        (values (group-loop target) group-cancel!)))
-  (if (loop-here? loop)
-      (cancel target)
-      (loop-post! loop (lambda () (cancel target)))))
+  (unless (task-group? target)
+    (check-task target "cancel!"))
+  (let ((loop (if (task? target) (task-loop target) (group-loop target)))
+        (cancel (if (task? target) task-cancel! group-cancel!)))
+    (if (loop-here? loop)
+        (without-asyncs (cancel target))
+        (loop-post! loop (lambda () (cancel target))))
+    *unspecified*))
 
 ;;; Around a body.
 
@@ -223,26 +258,26 @@ and those that follow, raises @code{&task-cancelled}.  From any thread."
   "Wait until GROUP has no members, whatever happens; return the exception that
 interrupted, or #f."
   (let wait ((interrupt #f))
-    (cond ((ring-empty? (group-members group)) interrupt)
-          (else
-           (let ((interrupt (or interrupt (task-interrupt task))))
-             (when interrupt
-               (group-cancel! group))
-             (unless (ring-empty? (group-members group))
-               (set-group-waiting! group #t)
-               (pause! (task-loop task) task group)
-               (set-group-waiting! group #f))
-             (wait interrupt))))))
+    (%asyncs-off)
+    (let ((interrupt (or interrupt (task-interrupt task))))
+      (when interrupt
+        (group-cancel! group))
+      (cond ((ring-empty? (group-members group))
+             (%asyncs-on)
+             interrupt)
+            (else
+             (set-group-waiting! group #t)
+             (wait (or (suspend! task abandon-group group) interrupt)))))))
 
 (define (run-body group task proc)
-  "Call PROC with GROUP.  Return a list of its values, or the exception it ended
-with."
-  (with-exception-handler identity
+  "Call PROC with GROUP; return whether it has returned, and a list of its values
+or what it raised."
+  (with-exception-handler (lambda (exception) (values #f exception))
     (lambda ()
       (call-with-values
           (lambda ()
             (call-in-scope task (group-scope group) (lambda () (proc group))))
-        list))
+        (lambda results (values #t results))))
     #:unwind? #t))
 
 (define (with-task-group proc)
@@ -250,19 +285,18 @@ with."
 and return PROC's values.  If PROC or one of the tasks raises an exception, all
 are cancelled and the exception is raised when they have ended; what others
 raised besides is in @code{task-errors-others}.  #f if the group was cancelled."
-  (let ((task (or (current-task)
-                  (error "with-task-group: no tasks run here; use run-tasks"))))
+  (let* ((task (or (current-task)
+                   (error "with-task-group: no tasks run here; use run-tasks")))
+         (group (make-group (task-loop task) task #f))
+         (scope (make-scope (task-scope task) group #f #f #f)))
     (check-can-wait "with-task-group")
-    (define scope #f)
-    (define group
-      (make-group (task-loop task) task #f (make-ring) #f #f #f '()))
-    (set! scope (make-scope (task-scope task) group #f #f #f))
     (set-group-scope! group scope)
-    (let ((result (run-body group task proc)))
-      (unless (or (list? result) (own-cancellation? result scope))
-        (group-fail! group result))
+    (let-values (((returned? result) (run-body group task proc)))
+      (unless (or returned? (own-cancellation? result scope))
+        (without-asyncs (group-fail! group result)))
       (let ((interrupt (wait-for-members! group task)))
-        (cond ((group-exception group) => raise-exception)
+        (cond ((pair? (group-failures group))
+               (raise-exception (group-exception group)))
               (interrupt (raise-exception interrupt))
-              ((not (list? result)) #f)
-              (else (apply values result)))))))
+              (returned? (apply values result))
+              (else #f))))))

@@ -1,75 +1,65 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; The run loop of one thread: which task runs next, and which waits for what.
-;;; A task is a procedure whose continuation is taken when it has to wait.  What
-;;; tasks mean to each other (groups, deadlines, channels) is decided elsewhere.
+;;; The run loop of one thread: tasks, and the one way for them to sleep and to be
+;;; woken (INTERNALS, "Waiting").  A task is a procedure whose continuation is
+;;; taken when it has to wait.  What tasks mean to each other (groups, deadlines,
+;;; channels) is decided elsewhere.
 
 (define-module (sockport task loop)
-  #:use-module (ice-9 atomic)
   #:use-module (ice-9 control)
+  #:use-module (ice-9 poll)
   #:use-module (ice-9 threads)
-  #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
+  #:use-module (sockport io wait)
   #:use-module (sockport primitive)
   #:use-module (sockport task timer)
-  #:export (make-loop loop? loop-timers loop-current loop-inside? set-loop-inside! loop-worker
-            loop-peers loop-turns loop-thread loop-root set-loop-root!
-            loop-poller loop-events loop-failed loop-slots set-loop-slots!
-            set-loop-drowsy! loop-read-waiter set-loop-read-waiter!
-            loop-fluid loop-tag task-tag
-            loop-here? loop-post! enqueue! run-batch! run-inbox!
-            current-loop current-task in-task?
-            make-task task? task-name task-loop task-interrupt
-            set-task-interrupt! task-scope set-task-scope! task-state
-            set-task-state! task-ended? task-result set-task-result! task-group task-node
-            set-task-node! task-watchers task-on-end task-parked
-            task-forget! task-start! task-ready! leave! suspend! winding check-interrupt can-wait?
-            check-can-wait pause!
-            set-task-parked! wake-entry! add-entry! remove-entry!
-            set-entry-methods!))
-
-(define event-size 8)
-(define events-at-once 256)
+  #:export (make-loop loop? loop-timers loop-current loop-worker loop-peers
+            loop-turns loop-thread loop-root set-loop-root!
+            loop-here? loop-ours? loop-post! loop-run! loop-slot-enter!
+            loop-slot-leave! current-loop current-task in-task?
+            make-task task? task-name task-loop task-group task-on-end
+            task-interrupt set-task-interrupt! task-scope set-task-scope!
+            task-state set-task-state! task-ended? task-result set-task-result!
+            task-node set-task-node! task-watchers task-place task-forget!
+            begin-wait! suspend! resume! interrupt! yield! without-asyncs
+            sleep-until! raise-if
+            winding check-interrupt check-can-wait can-wait?
+            set-time-limit! known? with-loop-handler))
 
 ;;; CURRENT is the task that runs.  INSIDE? is true while its own code does, and
-;;; false in the loop and while a continuation is taken or put back.  DROWSY? is
-;;; true from before the loop looks whether it may sleep until it has.  SLOTS has
-;;; for descriptor N what waits to read (2N) and to write (2N+1): #f nothing; #t
-;;; nothing, and an edge was seen; a task, another entry, or a list of them.  The
-;;; tasks that are ready are in a queue of the poller.  The first seven fields are
-;;; known in guile/poller.h.
+;;; false in the loop and while a continuation is taken or put back.  SLOTS has for
+;;; descriptor N what waits to read (2N) and to write (2N+1).  FAILED and ENDED are
+;;; procedures, ROOT the group without which the loop is over.  The first six
+;;; fields are known in guile/task/poller.h.
 (define-record-type <loop>
-  (%make-loop current turns poller thread slots events inside? timers inbox
-              worker peers failed ended root drowsy? read-waiter)
+  (%make-loop current turns poller thread slots inside? timers worker peers
+              failed ended root)
   loop?
   (current loop-current set-loop-current!)
   (turns loop-turns set-loop-turns!)
   (poller loop-poller)
   (thread loop-thread)
-  (slots loop-slots set-loop-slots!)
-  (events loop-events)
+  (slots loop-slots)
   (inside? loop-inside? set-loop-inside!)
   (timers loop-timers)
-  (inbox loop-inbox)
   (worker loop-worker)
   (peers loop-peers)
   (failed loop-failed)
   (ended loop-ended)
-  (root loop-root set-loop-root!)
-  (drowsy? loop-drowsy? set-loop-drowsy!)
-  (read-waiter loop-read-waiter set-loop-read-waiter!))
+  (root loop-root set-loop-root!))
 
-;;; CONTINUATION is the thunk that goes on with the task.  PARKED says what it
-;;; waits for: a slot's number, a timer, another entry, or #f.  INTERRUPT is the
-;;; exception that it gets when it has to wait, or #f.  PORT is what it waited for
-;;; last, WANTED where it would have received.  These five are known in
-;;; guile/poller.h.
+;;; CONTINUATION is the thunk that goes on with the task.  While it sleeps,
+;;; (ABANDON task) takes it out of what it waits in, PLACE being where, and
+;;; returns whether it still was there.  INTERRUPT is the exception that it gets
+;;; when it has to wait, or #f.  PORT is what it waited for last, WANTED where it
+;;; would have received.  These six are known in guile/task/poller.h.
 (define-record-type <task>
-  (%make-task continuation parked interrupt port wanted name loop group scope state result
-              node watchers on-end)
+  (%make-task continuation abandon place interrupt port wanted name loop group
+              scope state result node watchers on-end)
   task?
   (continuation task-continuation set-task-continuation!)
-  (parked task-parked set-task-parked!)
+  (abandon task-abandon set-task-abandon!)
+  (place task-place set-task-place!)
   (interrupt task-interrupt set-task-interrupt!)
   (port task-port set-task-port!)
   (wanted task-wanted)
@@ -111,73 +101,85 @@
 (define* (make-loop failed ended #:key (worker 0) (peers (vector #f)))
   "Return a loop for the calling thread.  (FAILED exception) is called when an
 exception arises outside of tasks, (ENDED task state result) when a task ends."
-  (%make-loop #f 0 (%poller-open) (current-thread) (make-vector 128 #f)
-              (make-bytevector (* event-size events-at-once)) #f (make-timers)
-              (make-atomic-box '()) worker peers failed ended #f #f #f))
+  (notice-asyncs)
+  (%make-loop #f 0 (%poller-open) (current-thread) (make-vector 128 #f) #f
+              (make-timers) worker peers failed ended #f))
 
 (define (loop-here? loop)
   "Is this the thread of LOOP?"
   (eq? (current-thread) (loop-thread loop)))
 
-;;; The tasks that are ready.
-
-(define (enqueue! loop task)
-  (%task-push! (loop-poller loop) task)
-  ;; A signal's handler came in after the loop had found nothing to run.
-  (when (loop-drowsy? loop)
-    (%poller-wake (loop-poller loop))))
-
-(define (run-batch! loop)
-  "Run the tasks that are ready now."
-  (let ((poller (loop-poller loop)))
-    (%tasks-begin! poller)
-    (let next ((task (%task-pop! poller)))
-      (when task
-        (run-task! loop task)
-        (next (%task-pop! poller))))))
-
-;;; Calls from elsewhere.
+(define (loop-ours? loop)
+  "Was LOOP made by this process, not by its parent?"
+  (%poller-ours? (loop-poller loop)))
 
 (define (loop-post! loop thunk)
-  "Have LOOP call THUNK, outside of tasks.  From any thread, at any time."
-  (let* ((inbox (loop-inbox loop))
-         (old (atomic-box-ref inbox)))
-    (if (eq? old (atomic-box-compare-and-swap! inbox old (cons thunk old)))
-        (%poller-wake (loop-poller loop))
-        (loop-post! loop thunk))))
+  "Have LOOP call THUNK, outside of tasks.  From any thread, at any time; #f if the
+loop has ended."
+  (%make-ready (loop-poller loop) thunk))
 
-(define (run-inbox! loop)
-  (unless (null? (atomic-box-ref (loop-inbox loop)))
-    (for-each (lambda (thunk) (thunk))
-              (reverse (atomic-box-swap! (loop-inbox loop) '())))))
+;;; EXPR neither raises nor waits.
+(define-syntax-rule (without-asyncs expr ...)
+  (begin
+    (%asyncs-off)
+    (let ((result (let () expr ...)))
+      (%asyncs-on)
+      result)))
 
 ;;; Tasks.
+
+(define-inlinable (raise-if exception)
+  (when exception
+    (raise-exception exception)))
+
+(define-inlinable (check-interrupt task)
+  (raise-if (task-interrupt task)))
+
+(define (begin-wait! task)
+  "Turn asyncs off, until TASK sleeps, unless it is interrupted."
+  (%asyncs-off)
+  (let ((interrupt (task-interrupt task)))
+    (when interrupt
+      (%asyncs-on)
+      (raise-exception interrupt))))
 
 (define (make-task loop name thunk group scope watchers on-end)
   "Return a task of LOOP that will call THUNK."
   (%make-task (lambda ()
                 (let ((task (loop-current loop)))
-                  (set-loop-inside! loop #t)
+                  (goes-on!)
                   (call-with-values thunk
                     (lambda results
                       (check-same task)
+                      (leave-inside! loop)
                       ((loop-ended loop) task 'done results)))))
-              #f #f #f #f name loop group scope 'ready #f #f watchers on-end))
+              #f #f #f #f #f name loop group scope 'ready #f #f watchers on-end))
 
 (define (check-same task)
   (unless (eq? task (current-task))
     (error "a continuation captured in one task was called in another:" task)))
+
+(define (leave-inside! loop)
+  (%loop-recover loop)
+  (set-loop-inside! loop #f))
 
 (define (task-ended? task)
   (and (memq (task-state task) '(done failed cancelled)) #t))
 
 (define (task-forget! task)
   "Let go of what TASK, which has ended, needed to go on."
-  (set-task-continuation! task #f)
+  ;; Something that no other task has, lest two that have ended are `equal?'.
+  (set-task-continuation! task (lambda () task))
+  (set-task-abandon! task #f)
+  (set-task-place! task #f)
   (set-task-port! task #f))
 
-(define (task-start! task)
-  (enqueue! (task-loop task) task))
+(define (task-failed! loop exception)
+  "The task that runs ends with EXCEPTION, wherever that came from."
+  (let ((task (loop-current loop)))
+    (when (task-abandon task)
+      ((task-abandon task) task))
+    ((loop-ended loop) task 'failed exception)))
 
 ;;; K is a continuation whose whole stack begins at the prompt here, so calling
 ;;; it as the thunk spares a closure for each turn.  When the prompt is left, the
@@ -188,15 +190,14 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
   (call-with-prompt task-tag (task-continuation task)
     (lambda (k failure)
       (cond (failure
-             (set-loop-inside! loop #f)
-             ((loop-ended loop) (loop-current loop) 'failed failure))
+             (leave-inside! loop)
+             (task-failed! loop failure))
             (k (set-task-continuation! (loop-current loop) k)))))
-  (set-loop-inside! loop #f)
   (set-loop-current! loop #f))
 
 ;;; Leave the running task until PORT may be ready, or until something else wakes
-;;; it if DIRECTION is #f.  A task is taken up again outside of itself: when this returns
-;;; inside, the task was not left, because it takes more to wait for PORT.
+;;; it if DIRECTION is #f.  A task is taken up again outside of itself, and says so
+;;; with `goes-on!'.
 ;;;
 ;;; Not to be inlined: what comes after the abort is the caller's, and so the
 ;;; frame of this procedure is all that %task-wait has to leave out.  When that has
@@ -206,8 +207,129 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
 (define leave! #f)
 (set! leave!
       (lambda (loop port direction)
-        (when (%task-wait loop port direction)
-          (abort-to-prompt task-tag #f))))
+        (let ((why (%task-wait loop port direction)))
+          (if (eq? why #t)
+              (abort-to-prompt task-tag #f)
+              (not-left loop port direction why)))))
+
+(define-inlinable (suspend! task abandon place)
+  "Leave TASK, which runs, until it is resumed; asyncs are off before and on after.
+Until then, (ABANDON task) takes it out of what it waits in, PLACE in the task
+being where, and returns whether it still was there.  Return the exception that
+interrupts the task, or #f."
+  (set-task-abandon! task abandon)
+  (set-task-place! task place)
+  (leave! (task-loop task) #f #f)
+  (%task-goes-on))
+
+(define (resume! task)
+  "Let TASK, which was taken out of what it waits in, go on.  From any thread."
+  (%make-ready (loop-poller (task-loop task)) task))
+
+(define (interrupt! task exception)
+  "Have TASK get EXCEPTION when it waits, at once if it does.  In its thread."
+  (without-asyncs
+   (set-task-interrupt! task exception)
+   (when (and exception (task-abandon task) ((task-abandon task) task))
+     (resume! task))))
+
+(define (abandon-slot task)
+  (%slot-leave (task-loop task) (task-place task) task))
+
+(define nowhere (const #f))
+
+(define (yield! task)
+  "Let the others run.  Return the exception that interrupts TASK, or #f."
+  (%asyncs-off)
+  (resume! task)
+  (suspend! task nowhere #f))
+
+(define (abandon-timer task)
+  (timer-cancel! (loop-timers (task-loop task)) (task-place task)))
+
+(define (sleep-until! task time)
+  "Suspend TASK until TIME."
+  (begin-wait! task)
+  (let ((timer (timer-add! (loop-timers (task-loop task)) time
+                           (lambda () (resume! task)))))
+    (raise-if (suspend! task abandon-timer timer))))
+
+;;; What is called when a task waits for a descriptor that was not left.
+
+(define not-left-turn 2)
+(define not-left-interrupted 3)
+(define not-left-closed 4)
+(define not-left-unable 5)
+
+(define (not-left loop port direction why)
+  (cond ((eqv? why not-left-turn) (turn-over loop))
+        ((eqv? why not-left-interrupted)
+         (unless (%poller-doubt port)
+           (check-interrupt (loop-current loop))))
+        ((eqv? why not-left-unable)
+         (unless (or (%turn-was-over?) (%poller-doubt port))
+           (wait-in-thread loop port direction)))
+        ((and (eqv? why not-left-closed)
+              (not (integer? port))
+              (not (port-closed? port)))
+         ;; Being closed.
+         (scm-error 'system-error "wait" "the port was closed while waiting"
+                    '() (list EBADF)))
+        ;; It may be ready.
+        (else #t)))
+
+;;; What could be done at once is not refused because it is the turn that is over,
+;;; if nothing has changed while the others ran.
+(define (turn-over loop)
+  (let* ((task (loop-current loop)) (before (task-interrupt task))
+         (interrupt (yield! task)))
+    (unless (eq? interrupt before)
+      (raise-if interrupt))))
+
+;;; (TIME-LIMIT task) is when the earliest deadline ends, or #f; (EXPIRE task) has
+;;; it end.
+(define time-limit (const #f))
+(define expire #f)
+(define (set-time-limit! limit expire-now)
+  (set! time-limit limit)
+  (set! expire expire-now))
+
+;;; Below C code the task cannot be left, and the loop waits with it, as long as the
+;;; deadlines of the task allow.
+(define (wait-in-thread loop port direction)
+  (let ((task (loop-current loop)))
+    (when (or (not (loop-inside? loop)) (%in-async?))
+      (check-can-wait "wait"))
+    (check-interrupt task)
+    (case (if (integer? port)
+              (poll-descriptor port direction (time-limit task))
+              (%wait port (if (zero? direction) POLLIN POLLOUT)
+                     (time-limit task) 'wait))
+      ((#f)
+       (expire task)
+       (check-interrupt task))
+      ;; A queue of errors that is not empty ends every wait at once.
+      ((errors)
+       (%wait port 0 (+ (monotonic-ns) pause-ns) 'wait)))))
+
+(define pause-ns (* 10 1000 1000))
+
+(define (poll-descriptor fd direction limit)
+  (let ((set (make-empty-poll-set)))
+    (poll-set-add! set fd (if (zero? direction) POLLIN POLLOUT))
+    (positive?
+     (poll set (if limit
+                   (ceiling-quotient (max 0 (- limit (monotonic-ns))) 1000000)
+                   -1)))))
+
+(define (make-sleeper loop known?)
+  "Return the procedure that what runs in LOOP waits for a descriptor with."
+  (if known?
+      (lambda (port direction) (leave! loop port direction))
+      (lambda (port direction)
+        (if (and (loop-current loop) (suspendable-continuation? task-tag))
+            (leave! loop port direction)
+            (not-left loop port direction not-left-unable)))))
 
 (define winder #f)
 (set! winder
@@ -220,22 +342,24 @@ exception arises outside of tasks, (ENDED task state result) when a task ends."
 suspended and resumed in THUNK."
   (dynamic-wind (winder loop in) thunk (winder loop out)))
 
-;;; Neither inlined, so that all winders have the code of this one.
-(%task-init! <task> task-tag leave! (winder #f #f))
+;;; Neither inlined, so that all winders have the code of this one.  KNOWN? tells
+;;; whether this release of Guile is one whose stacks are known.
+(define known?
+  (%task-init! <task> task-tag leave! (winder #f #f) abandon-slot))
 
-(define-inlinable (suspend! loop)
-  "Take the continuation of the running task and leave it."
-  (leave! loop #f #f)
-  (set-loop-inside! loop #t))
-
-(define-inlinable (check-interrupt task)
-  (when (task-interrupt task)
-    (raise-exception (task-interrupt task))))
+;;; The first async of a thread shows what asyncs look like.
+(define (notice-asyncs)
+  (let notice ((tries 100))
+    (unless (or (%async-seen?) (zero? tries))
+      (notice (- tries 1)))))
 
 (define (can-wait?)
   "Can what runs here wait?  A task cannot below a procedure in C."
-  (or (not (current-task))
-      (suspendable-continuation? task-tag)))
+  (let ((loop (current-loop)))
+    (or (not loop)
+        (and (loop-inside? loop)
+             (suspendable-continuation? task-tag)
+             (not (%in-async?))))))
 
 (define (check-can-wait who)
   (unless (can-wait?)
@@ -243,55 +367,89 @@ suspended and resumed in THUNK."
                           " written in C, string-for-each or sort say, nor in"
                           " a signal's handler"))))
 
-(define (pause! loop task parked)
-  "Suspend TASK, which runs, until it is made ready; PARKED is what it waits for.
-The caller looks at the interrupt."
-  (set-task-parked! task parked)
-  (suspend! loop))
+;;; What else waits for a descriptor.
 
-(define (task-ready! task)
-  "Let TASK, which waits or will in a moment, go on.  From any thread."
-  (let ((loop (task-loop task)))
-    (define (ready)
-      (set-task-parked! task #f)
-      (enqueue! loop task))
-    (if (loop-here? loop)
-        (ready)
-        (loop-post! loop ready))))
+(define (loop-slot-enter! loop port direction thunk)
+  "Have LOOP call THUNK, once, when PORT is ready; return the slot where it waits,
+#f if PORT may be ready now."
+  (%slot-enter loop port direction thunk))
 
-;;; What waits for a descriptor.
+(define (loop-slot-leave! loop slot thunk)
+  (%slot-leave loop slot thunk))
 
-;;; Entries other than tasks: (WAKE entry) is #f if it was not waiting any more.
-(define entry-wake (lambda (entry) #f))
+;;; The loop.
 
-(define (set-entry-methods! wake)
-  (set! entry-wake wake))
+;;; As much as a time can be in C, on any machine.
+(define longest-sleep (ash 1 59))
 
-(define (wake-entry! loop entry)
-  (cond ((task? entry)
-         (set-task-parked! entry #f)
-         (enqueue! loop entry)
-         #t)
-        ((pair? entry)
-         (let ((first? (wake-entry! loop (car entry))))
-           (or (wake-entry! loop (cdr entry)) first?)))
-        ((null? entry) #f)
-        (else (entry-wake entry))))
+(define (timeout-ns loop ready)
+  (let ((next (timers-next (loop-timers loop))))
+    (cond ((positive? ready) 0)
+          (next (max 0 (min longest-sleep (- next (monotonic-ns)))))
+          (else -1))))
 
-(define (add-entry! loop slot entry)
-  (let* ((slots (loop-slots loop))
-         (old (vector-ref slots slot)))
-    (vector-set! slots slot
-                 (cond ((or (not old) (eq? old #t)) entry)
-                       ((or (pair? old) (null? old)) (cons entry old))
-                       (else (list entry old))))))
+(define (run-ready! loop)
+  (let ((poller (loop-poller loop)))
+    (%ready-begin! poller)
+    (let next ((entry (%ready-pop! poller)))
+      (when entry
+        (if (task? entry)
+            (run-task! loop entry)
+            (entry))
+        (next (%ready-pop! poller))))))
 
-(define (remove-entry! loop slot entry)
-  (let* ((slots (loop-slots loop))
-         (old (vector-ref slots slot)))
-    (vector-set! slots slot
-                 (cond ((eq? old entry) #f)
-                       ((pair? old)
-                        (let ((rest (delq entry old)))
-                          (and (pair? rest) rest)))
-                       (else old)))))
+;;; Calls that came when LOOP was over see that it has no root.
+(define (refuse-rest! loop)
+  (let ((poller (loop-poller loop)))
+    (%ready-begin! poller)
+    (let next ((entry (%ready-pop! poller)))
+      (when entry
+        (unless (task? entry) (entry))
+        (next (%ready-pop! poller))))))
+
+(define (turns! loop)
+  (when (loop-root loop)
+    (run-ready! loop)
+    (when (loop-root loop)
+      (%poller-wait loop
+                    (timeout-ns loop (%ready-begin! (loop-poller loop))))
+      (when (timers-next (loop-timers loop))
+        (timers-expire! (loop-timers loop) (monotonic-ns)))
+      (turns! loop))))
+
+(define (with-loop-handler loop thunk)
+  (with-exception-handler
+      (lambda (exception)
+        (%loop-recover loop)
+        (abort-to-prompt (if (loop-inside? loop) task-tag loop-tag) exception))
+    thunk))
+
+;;; What is raised in a task's own code leaves it by its prompt.  What a winder of
+;;; Guile's own raises while the task is being left or taken up ends the task too;
+;;; what else is raised here, by a signal's handler say, ends the loop.
+(define (turns-until-over! loop)
+  (let again ()
+    (call-with-prompt loop-tag
+      (lambda ()
+        (with-loop-handler loop (lambda () (turns! loop))))
+      (lambda (k exception)
+        (cond ((loop-current loop)
+               (task-failed! loop exception)
+               (set-loop-current! loop #f))
+              (else ((loop-failed loop) exception)))))
+    (when (loop-root loop) (again))))
+
+(define (loop-run! loop)
+  "Run LOOP until its root is set to #f."
+  (with-fluids ((loop-fluid loop)
+                (sleeper (make-sleeper loop known?)))
+    (with-task-waiters
+     (lambda ()
+       (dynamic-wind
+         (lambda () (%loop-enter loop))
+         (lambda () (turns-until-over! loop))
+         (lambda ()
+           (set-loop-root! loop #f)
+           (%poller-close (loop-poller loop))
+           (refuse-rest! loop)
+           (%loop-leave loop)))))))

@@ -6,8 +6,6 @@
 (define-module (sockport task scope)
   #:use-module (srfi srfi-9)
   #:use-module (sockport task loop)
-  #:use-module (sockport task sync)
-  #:use-module (sockport task timer)
   #:export (make-scope
             scope-parent
             scope-group
@@ -16,8 +14,7 @@
             scope-deadline
             scope-outermost
             trigger!
-            call-in-scope
-            set-unpark-group!))
+            call-in-scope))
 
 ;;; TRIGGER is the exception that interrupts, or #f.  GROUP is the task group
 ;;; whose body the scope is, DEADLINE a time, or #f.
@@ -43,21 +40,7 @@ within the nearest shield, or FOUND."
                             (or (scope-trigger scope) found)))))
 
 (define (update-interrupt! task)
-  (set-task-interrupt! task (interruption (task-scope task) #f)))
-
-;;; For what a group's host waits on, which is not known here.
-(define unpark-group #f)
-(define (set-unpark-group! proc) (set! unpark-group proc))
-
-(define (unpark! task)
-  "Have TASK, if it waits, go on at once."
-  (let ((parked (task-parked task)) (loop (task-loop task)))
-    (when (cond ((not parked) #f)
-                ((integer? parked) (remove-entry! loop parked task) #t)
-                ((timer? parked) (timer-cancel! (loop-timers loop) parked))
-                ((waiter? parked) (withdraw! parked))
-                (else (unpark-group parked)))
-      (task-ready! task))))
+  (interrupt! task (interruption (task-scope task) #f)))
 
 (define (trigger! task scope exception)
   "Trigger SCOPE of TASK with EXCEPTION, unless it was before.  In the task's own
@@ -65,9 +48,7 @@ thread."
   (unless (scope-trigger scope)
     (set-scope-trigger! scope exception)
     (unless (task-ended? task)
-      (update-interrupt! task)
-      (when (task-interrupt task)
-        (unpark! task)))))
+      (update-interrupt! task))))
 
 (define (call-in-scope task scope thunk)
   "Call THUNK with SCOPE, whose parent is the present one, as TASK's innermost."

@@ -18,7 +18,7 @@
   #:use-module (sockport log)
   #:use-module (sockport serve listeners)
   #:use-module (sockport socket)
-  #:use-module (sockport task sync)
+  #:use-module (sockport channel)
   #:use-module (sockport task)
   #:use-module (system vm frame)
   #:use-module (web server)
@@ -83,23 +83,11 @@
 ;;; A handler that has state gets what the request before left, so its requests
 ;;; are handled one after the other.
 (define (with-state handler state)
-  (define busy? #f)
-  (define waiters '())
-  (define (enter)
-    (let ((waiter (make-waiter)))
-      (unless (with-lock
-               (if busy?
-                   (begin (set! waiters (append waiters (list waiter))) #f)
-                   (begin (set! busy? #t) #t)))
-        (await! waiter))))
-  (define (leave)
-    (with-lock
-     (let next ()
-       (match waiters
-         (() (set! busy? #f))
-         ((waiter . rest)
-          (set! waiters rest)
-          (unless (claim! waiter #t) (next)))))))
+  ;; What it holds is the right to call the handler.
+  (define turn (make-channel 1))
+  (define (enter) (channel-get turn))
+  (define (leave) (channel-put turn #t))
+  (leave)
   (lambda (request body)
     (enter)
     (call-with-cleanup

@@ -2,7 +2,7 @@
 ;;; Deadlines around any piece of code, in tasks and in plain threads.  Nothing
 ;;; here is called until something has to wait.
 
-(define-module (sockport task limit)
+(define-module (sockport task deadline)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
@@ -10,13 +10,15 @@
   #:use-module (sockport primitive)
   #:use-module (sockport task scope)
   #:use-module (sockport task timer)
+  #:use-module (sockport task waiter)
   #:use-module (sockport io wait)
   #:export (with-deadline
             deadline-left
             shielded
             seconds->ns
             prepare-ports!
-            raise-deadline)
+            raise-deadline
+            thread-limit)
   #:re-export (&deadline-exceeded
                deadline-exceeded?))
 
@@ -24,8 +26,8 @@
 (define POLLOUT 4)
 (define ns-per-second 1000000000)
 
-;;; More than a century is for ever.
-(define longest (ash 1 62))
+;;; More than eighteen years is for ever.
+(define longest (ash 1 59))
 
 (define (seconds->ns seconds position who)
   "Return SECONDS, a real number from 0 on, in nanoseconds, never less than were
@@ -49,16 +51,39 @@ asked for; #f if that is more than a clock can tell."
          (scope (make-scope (task-scope task) #f #f time #f))
          (expire (lambda ()
                    (trigger! task scope (make-deadline-exceeded scope))))
-         (timer (timer-add! (loop-timers loop) time expire)))
+         (timer (without-asyncs
+                 (timer-add! (loop-timers loop) time expire))))
+    (define (end)
+      (without-asyncs (timer-cancel! (loop-timers loop) timer)))
     (when (zero? ns)
-      (timer-cancel! (loop-timers loop) timer)
+      (end)
       (expire))
     (catching scope on-expired
       (lambda ()
         (winding loop
                  (const #t)
                  (lambda () (call-in-scope task scope thunk))
-                 (lambda () (timer-cancel! (loop-timers loop) timer)))))))
+                 end)))))
+
+(define (scopes-limit scope)
+  "Return when the earliest deadline of SCOPE and those around it ends, or #f."
+  (let earliest ((scope scope) (time #f))
+    (if (and scope (not (scope-shield? scope)))
+        (let ((its (scope-deadline scope)))
+          (earliest (scope-parent scope)
+                    (if (and time its) (min time its) (or time its))))
+        time)))
+
+;;; For what waits below C code: the loop's timers do not run meanwhile.
+(define (expire-now task)
+  (let ((now (monotonic-ns)))
+    (let trigger ((scope (task-scope task)))
+      (when scope
+        (when (and (scope-deadline scope) (<= (scope-deadline scope) now))
+          (trigger! task scope (make-deadline-exceeded scope)))
+        (trigger (scope-parent scope))))))
+
+(set-time-limit! (lambda (task) (scopes-limit (task-scope task))) expire-now)
 
 (define (catching scope on-expired thunk)
   "Call THUNK; if SCOPE expires and ON-EXPIRED is not #f, call that instead."
@@ -93,15 +118,22 @@ asked for; #f if that is more than a clock can tell."
              (else (expired scope)))))))
 
 (define thread-read-waiter
-  (make-thread-waiter (@@ (ice-9 suspendable-ports) default-read-waiter)
+  (make-thread-waiter plain-read-waiter
                       POLLIN))
 (define thread-write-waiter
-  (make-thread-waiter (@@ (ice-9 suspendable-ports) default-write-waiter)
+  (make-thread-waiter plain-write-waiter
                       POLLOUT))
+
+(define (thread-limit)
+  "Return the scope of the deadline that holds for this thread, or #f."
+  (fluid-ref thread-scope))
 
 (define (raise-deadline)
   "Raise the exception of the thread's own deadline, which has passed."
   (expired (fluid-ref thread-scope)))
+
+(set-thread-limit! (lambda () (scopes-limit (fluid-ref thread-scope)))
+                   raise-deadline)
 
 ;;; A scheduler that is not ours cannot be told to give up; a deadline that has
 ;;; passed is noticed before and after each wait.
@@ -166,16 +198,12 @@ Whatever is waited for in an outer deadline ends with that one at the latest."
 (define (deadline-left)
   "Return the seconds until the nearest deadline around here, 0 if it has passed,
 or #f if there is none."
-  (let ((task (current-task)))
-    (let earliest ((scope (if task (task-scope task) (fluid-ref thread-scope)))
-                   (time #f))
-      (cond ((and scope (not (scope-shield? scope)))
-             (earliest (scope-parent scope)
-                       (if (and time (scope-deadline scope))
-                           (min time (scope-deadline scope))
-                           (or time (scope-deadline scope)))))
-            (time (/ (max 0 (- time (monotonic-ns))) (* 1.0 ns-per-second)))
-            (else #f)))))
+  (let* ((task (current-task))
+         (time (scopes-limit (if task
+                                 (task-scope task)
+                                 (fluid-ref thread-scope)))))
+    (and time
+         (/ (max 0 (- time (monotonic-ns))) (* 1.0 ns-per-second)))))
 
 (define (shielded thunk)
   "Call THUNK, whose waiting is not ended by deadlines and cancellations from

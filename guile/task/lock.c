@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* The lock under which waiters change, and a thread that waits without a loop.
+   Nothing waits, raises or runs an async while the lock is held, and fork takes
+   it, so that nobody ever finds it left behind.  */
+
+#include "dynamic-stack.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#define NS INT64_C (1000000000)
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+take (void)
+{
+  pthread_mutex_lock (&lock);
+}
+
+static void
+leave (void)
+{
+  pthread_mutex_unlock (&lock);
+}
+
+__attribute__ ((constructor)) static void
+init (void)
+{
+  pthread_atfork (take, leave, leave);
+}
+
+static SCM
+lock_take (void)
+{
+  scm_skp__asyncs_off (scm_skp__thread ());
+  take ();
+  return SCM_UNSPECIFIED;
+}
+
+static SCM
+lock_leave (void)
+{
+  leave ();
+  scm_skp__asyncs_on (scm_skp__thread ());
+  return SCM_UNSPECIFIED;
+}
+
+/* What a thread sleeps on.  */
+struct bell
+{
+  pthread_cond_t cond;
+  int rung;
+};
+
+static SCM
+make_bell (void)
+{
+  struct bell *bell
+      = scm_gc_malloc_pointerless (sizeof *bell, "sockport waiter");
+  pthread_condattr_t attributes;
+  memset (bell, 0, sizeof *bell);
+  pthread_condattr_init (&attributes);
+  pthread_condattr_setclock (&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init (&bell->cond, &attributes);
+  pthread_condattr_destroy (&attributes);
+  return scm_from_pointer (bell, NULL);
+}
+
+/* For a new wait; nobody rings for one that is over.  */
+static SCM
+reset_bell (SCM bell)
+{
+  struct bell *b = SCM_POINTER_VALUE (bell);
+  b->rung = 0;
+  return SCM_UNSPECIFIED;
+}
+
+/* The lock is held.  */
+static SCM
+ring (SCM bell)
+{
+  struct bell *b = SCM_POINTER_VALUE (bell);
+  b->rung = 1;
+  pthread_cond_signal (&b->cond);
+  return SCM_UNSPECIFIED;
+}
+
+struct sleep
+{
+  struct bell *bell;
+  int64_t deadline_ns; /* -1: none */
+};
+
+static void *
+do_sleep (void *data)
+{
+  struct sleep *s = data;
+  struct timespec then = { s->deadline_ns / NS, (long)(s->deadline_ns % NS) };
+  if (s->deadline_ns < 0)
+    pthread_cond_wait (&s->bell->cond, &lock);
+  else
+    pthread_cond_timedwait (&s->bell->cond, &lock, &then);
+  return NULL;
+}
+
+/* Sleep until BELL is rung; #f if an async came or DEADLINE_NS, a number or #f,
+   has passed before.  Asyncs are off.  */
+static SCM
+sleep_until_rung (SCM bell, SCM deadline_ns)
+{
+  struct sleep s = { .bell = SCM_POINTER_VALUE (bell), .deadline_ns = -1 };
+  scm_thread *thread = scm_skp__thread ();
+  if (scm_is_true (deadline_ns))
+    s.deadline_ns = scm_skp__integer (deadline_ns, 0, INT64_MAX, 2, "wait");
+  take ();
+  scm_skp__asyncs_on (thread);
+  if (!s.bell->rung && !scm_c_prepare_to_wait_on_cond (&lock, &s.bell->cond))
+    {
+      scm_without_guile (do_sleep, &s);
+      scm_c_wait_finished ();
+    }
+  scm_skp__asyncs_off (thread);
+  int rung = s.bell->rung;
+  leave ();
+  scm_remember_upto_here_1 (bell);
+  return scm_from_bool (rung);
+}
+
+void
+scm_skp__init_lock (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%lock", 0, 0, 0, lock_take },
+    { "%unlock", 0, 0, 0, lock_leave },
+    { "%make-bell", 0, 0, 0, make_bell },
+    { "%reset-bell!", 1, 0, 0, reset_bell },
+    { "%ring", 1, 0, 0, ring },
+    { "%sleep-until-rung", 2, 0, 0, sleep_until_rung },
+  };
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}
