@@ -3,10 +3,10 @@
 ;;; as none may that holds the process's lock.  First come, first served.
 
 (define-module (sockport serve turn)
-  #:use-module (ice-9 match)
   #:use-module (srfi srfi-9)
-  #:use-module (sockport task sync)
   #:use-module (sockport task)
+  #:use-module (sockport task ring)
+  #:use-module (sockport task waiter)
   #:export (make-turn
             call-in-turn))
 
@@ -14,32 +14,24 @@
   (%make-turn taken? waiters)
   turn?
   (taken? turn-taken? set-turn-taken!)
-  (waiters turn-waiters set-turn-waiters!))
+  (waiters turn-waiters))
 
 (define (make-turn)
-  (%make-turn #f '()))
+  (%make-turn #f (make-ring)))
 
 (define (enter turn)
-  (let ((waiter (with-lock
-                 (if (turn-taken? turn)
-                     (let ((waiter (make-waiter)))
-                       (set-turn-waiters! turn
-                                          (append (turn-waiters turn)
-                                                  (list waiter)))
-                       waiter)
-                     (begin (set-turn-taken! turn #t) #f)))))
-    (when waiter
-      (await! waiter))))
+  (await-in-ring (lambda ()
+                   (and (not (turn-taken? turn))
+                        (begin
+                          (set-turn-taken! turn #t)
+                          '(#t))))
+                 (turn-waiters turn) #f "call-in-turn"))
 
+;;; It is handed on, so that nobody comes in between.
 (define (leave turn)
   (with-lock
-   (let next ()
-     (match (turn-waiters turn)
-       (() (set-turn-taken! turn #f))
-       ((waiter . rest)
-        (set-turn-waiters! turn rest)
-        ;; It may have been interrupted.
-        (unless (claim! waiter #t) (next)))))))
+   (unless (ring-claim! (turn-waiters turn) #t)
+     (set-turn-taken! turn #f))))
 
 (define (call-in-turn turn thunk)
   "Call THUNK while nobody else is in TURN, and return its value."
