@@ -139,7 +139,8 @@ slot_of (SCM loop, SCM port, size_t direction)
       = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
   if (!owner || !scm_skp__watched (p, fd, owner))
     why = scm_skp__arm (loop, fd, owner, port);
-  if (!why && file && scm_skp__closing (port))
+  /* In this order: once the mark is gone, the port is closed.  */
+  if (!why && file && (scm_skp__closing (port) || !SCM_OPFPORTP (port)))
     why = NOT_LEFT_CLOSED;
   return why ? -1 - why : 2 * (ptrdiff_t)fd + (ptrdiff_t)direction;
 }
