@@ -45,7 +45,12 @@ and the exception the loop ended with, or #f."
                group-ended #:worker worker #:peers peers))
   (set! group (make-root-group loop (lambda () (set-loop-root! loop #f))))
   (set-loop-root! loop group)
-  (ready loop)
+  (with-exception-handler
+      (lambda (exception)
+        (loop-close! loop)
+        (raise-exception exception))
+    (lambda () (ready loop))
+    #:unwind? #t)
   (let ((main (spawn-task thunk #:loop loop #:name 'main)))
     (with-thread-deadline loop group (lambda () (loop-run! loop)))
     (values (task-result main)

@@ -15,7 +15,7 @@
   #:use-module (sockport task timer)
   #:export (make-loop loop? loop-timers loop-current loop-worker loop-peers
             loop-turns loop-thread loop-root set-loop-root!
-            loop-here? loop-ours? loop-post! loop-run! loop-slot-enter!
+            loop-here? loop-ours? loop-post! loop-run! loop-close! loop-slot-enter!
             loop-slot-leave! current-loop current-task in-task?
             make-task task? task-name task-loop task-group task-on-end
             task-interrupt set-task-interrupt! task-scope set-task-scope!
@@ -438,6 +438,10 @@ suspended and resumed in THUNK."
                (set-loop-current! loop #f))
               (else ((loop-failed loop) exception)))))
     (when (loop-root loop) (again))))
+
+(define (loop-close! loop)
+  "Close LOOP, which does not run."
+  (%poller-close (loop-poller loop)))
 
 (define (loop-run! loop)
   "Run LOOP until its root is set to #f."
