@@ -282,6 +282,7 @@ forget (struct loop_poller *p, int fd)
   p->owners->owner[fd] = 0;
   p->hints.hint[fd] = SCM_SKP__HINT_NONE;
   skp_poller_forget (p->core, fd);
+  atomic_store (&p->news, 1);
   skp_poller_wake (p->core);
 }
 
@@ -448,8 +449,11 @@ poller_wait (SCM loop, SCM timeout_ns)
   if (call.result < 0 && call.result != -EINTR)
     scm_skp__error (call.result, "run-tasks");
   take_events (p, loop, &call);
-  take_forgotten (p, loop);
-  take_inbox (p);
+  if (atomic_exchange (&p->news, 0))
+    {
+      take_forgotten (p, loop);
+      take_inbox (p);
+    }
   scm_skp__asyncs_on (thread);
   scm_async_tick ();
   scm_skp__asyncs_off (thread);
@@ -476,6 +480,7 @@ make_ready (SCM poller, SCM entry)
     {
       SCM_SETCDR (inbox, p->inbox);
       p->inbox = inbox;
+      atomic_store (&p->news, 1);
       skp_poller_wake (p->core);
     }
   pthread_mutex_unlock (&shared);

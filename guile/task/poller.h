@@ -32,8 +32,9 @@ struct loop_poller
   struct owners *owners;
   struct scm_skp__hints hints; /* as large as OWNERS */
   struct scm_skp__queue queue;
-  SCM inbox;   /* what other threads want there, the latest first */
-  int pipe[2]; /* libguile writes to it when an async is queued */
+  SCM inbox;       /* what other threads want there, the latest first */
+  atomic_int news; /* is there something in the inbox, or forgotten?  */
+  int pipe[2];     /* libguile writes to it when an async is queued */
   /* What the thread had when the loop began to run.  */
   unsigned int asyncs_blocked;
   SCM outer; /* the loop that ran there, its parent's after a fork */
@@ -87,7 +88,7 @@ scm_skp__set_field (SCM record, size_t field, SCM value)
   SCM_STRUCT_SLOT_SET (record, field, value);
 }
 
-/* Why a task does not wait for a descriptor.  */
+/* Why a task is not left.  */
 enum scm_skp__not_left
 {
   NOT_LEFT_READY = 1,   /* it may be ready, or is always */

@@ -173,16 +173,61 @@ park (SCM loop, SCM port, size_t direction, struct scm_skp__leaving *leaving)
   return 0;
 }
 
-/* Leave the running task of LOOP until PORT may be ready (`park'), or, with #f
-   as DIRECTION, until something else wakes it, asyncs being off then; #t.  A
-   number if it is not left (enum scm_skp__not_left).  When #t is returned to
-   the task itself, it has to be left by an abort.  */
+/* The running task of LOOP is about to wait; asyncs are off afterwards, unless
+   it cannot.  */
+static int
+begin_wait (SCM loop, struct scm_skp__leaving *leaving)
+{
+  if (scm_is_false (scm_skp__field (loop, LOOP_INSIDE))
+      || scm_skp__can_leave (leaving, scm_skp__field (loop, LOOP_THREAD)) <= 0)
+    return NOT_LEFT_UNABLE;
+  if (scm_is_true (
+          scm_skp__field (scm_skp__field (loop, LOOP_CURRENT), TASK_INTERRUPT)))
+    return NOT_LEFT_INTERRUPTED;
+  scm_skp__asyncs_off (leaving->thread);
+  return 0;
+}
+
+/* #t if it can; else a number.  */
+static SCM
+task_begin_wait (SCM loop)
+{
+  struct scm_skp__leaving leaving;
+  int why = begin_wait (loop, &leaving);
+  return why ? SCM_I_MAKINUM (why) : SCM_BOOL_T;
+}
+
+/* The running task of LOOP is the last that is ready.  */
+static int
+yield (SCM loop, struct scm_skp__leaving *leaving)
+{
+  int why = begin_wait (loop, leaving);
+  if (why)
+    return why;
+  SCM poller = scm_skp__field (loop, LOOP_POLLER),
+      task = scm_skp__field (loop, LOOP_CURRENT);
+  scm_skp__set_field (task, TASK_ABANDON, SCM_BOOL_F);
+  scm_skp__push (&scm_skp__poller (poller)->queue, task);
+  return 0;
+}
+
+/* Leave the running task of LOOP until PORT may be ready (`park'); with #f as
+   PORT, until the others have run; with #f as DIRECTION, until something else
+   wakes it, asyncs being off then; #t.  A number if it is not left (enum
+   scm_skp__not_left).  When #t is returned to the task itself, it has to be
+   left by an abort.  */
 static SCM
 task_wait (SCM loop, SCM port, SCM direction)
 {
   struct scm_skp__leaving leaving;
   if (scm_is_false (direction))
     scm_skp__can_leave (&leaving, scm_skp__field (loop, LOOP_THREAD));
+  else if (scm_is_false (port))
+    {
+      int why = yield (loop, &leaving);
+      if (why)
+        return SCM_I_MAKINUM (why);
+    }
   else
     {
       int why = park (loop, port, (size_t)SCM_I_INUM (direction), &leaving);
@@ -267,6 +312,7 @@ scm_skp__init_task (void)
     { "%ready-pop!", 1, 0, 0, ready_pop },
     { "%ready-begin!", 1, 0, 0, ready_begin },
     { "%task-wait", 3, 0, 0, task_wait },
+    { "%task-begin-wait", 1, 0, 0, task_begin_wait },
     { "%task-goes-on", 0, 0, 0, task_goes_on },
     { "%slot-enter", 4, 0, 0, slot_enter },
     { "%slot-leave", 3, 0, 0, leave_slot },

@@ -4,7 +4,6 @@
 
 (define-module (sockport channel)
   #:use-module (ice-9 binary-ports)
-  #:use-module (ice-9 q)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport task ring)
@@ -58,15 +57,17 @@
     (scm-error 'out-of-range "make-channel"
                "Value out of range in position ~A: ~S"
                (list 1 capacity) (list capacity)))
-  (%make-channel (make-variable #f) capacity (make-q) 0 (make-ring) (make-ring) #f))
+  (%make-channel (make-variable #f) capacity (make-ring) 0 (make-ring) (make-ring) #f))
 
 (define (hold! channel value)
-  (enq! (channel-items channel) value)
+  (ring-add! (channel-items channel) value)
   (set-channel-count! channel (+ (channel-count channel) 1)))
 
 (define (release! channel)
   (set-channel-count! channel (- (channel-count channel) 1))
-  (deq! (channel-items channel)))
+  (let ((first (ring-first (channel-items channel))))
+    (ring-remove! first)
+    (node-value first)))
 
 ;;; A value that is handed over to a putter is whether the channel took it.
 

@@ -172,8 +172,7 @@ Where none does, and SECONDS is an integer, it is Guile's own."
           (else (sleep-in-thread (max ns 1)) 0))))
 
 (define (sleep-in-task task ns)
-  (check-can-wait "sleep")
-  (sleep-until! task (+ (monotonic-ns) ns)))
+  (sleep-until! task (+ (monotonic-ns) ns) "sleep"))
 
 (define (sleep-in-thread ns)
   (let ((timer (%timer-port ns)))
@@ -184,10 +183,7 @@ Where none does, and SECONDS is an integer, it is Guile's own."
   "Let the other tasks that can run do so first."
   (let ((task (current-task)))
     (if task
-        (begin
-          (check-can-wait "task-yield")
-          (raise-if (task-interrupt task))
-          (raise-if (yield! task)))
+        (raise-if (yield! task "task-yield"))
         ((@ (ice-9 threads) yield)))))
 
 (define (join task)

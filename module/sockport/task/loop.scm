@@ -23,7 +23,7 @@
             task-node set-task-node! task-watchers task-place task-forget!
             begin-wait! suspend! resume! interrupt! yield! without-asyncs
             sleep-until! raise-if
-            winding check-interrupt check-can-wait can-wait?
+            winding check-interrupt check-can-wait cannot-wait can-wait?
             set-time-limit! known? with-loop-handler))
 
 ;;; CURRENT is the task that runs.  INSIDE? is true while its own code does, and
@@ -135,13 +135,16 @@ loop has ended."
 (define-inlinable (check-interrupt task)
   (raise-if (task-interrupt task)))
 
-(define (begin-wait! task)
-  "Turn asyncs off, until TASK sleeps, unless it is interrupted."
-  (%asyncs-off)
-  (let ((interrupt (task-interrupt task)))
-    (when interrupt
-      (%asyncs-on)
-      (raise-exception interrupt))))
+(define (begin-wait! task who)
+  "Turn asyncs off, until TASK sleeps.  Raises its interrupt if it has one, an
+error of WHO if it cannot wait here."
+  (let ((why (if (or known? (suspendable-continuation? task-tag))
+                 (%task-begin-wait (task-loop task))
+                 not-left-unable)))
+    (unless (eq? why #t)
+      (if (eqv? why not-left-interrupted)
+          (raise-exception (task-interrupt task))
+          (cannot-wait who)))))
 
 (define (make-task loop name thunk group scope watchers on-end)
   "Return a task of LOOP that will call THUNK."
@@ -236,20 +239,19 @@ interrupts the task, or #f."
 (define (abandon-slot task)
   (%slot-leave (task-loop task) (task-place task) task))
 
-(define nowhere (const #f))
-
-(define (yield! task)
+(define (yield! task who)
   "Let the others run.  Return the exception that interrupts TASK, or #f."
-  (%asyncs-off)
-  (resume! task)
-  (suspend! task nowhere #f))
+  (unless (or known? (suspendable-continuation? task-tag))
+    (cannot-wait who))
+  (leave! (task-loop task) #f 1)
+  (%task-goes-on))
 
 (define (abandon-timer task)
   (timer-cancel! (loop-timers (task-loop task)) (task-place task)))
 
-(define (sleep-until! task time)
+(define (sleep-until! task time who)
   "Suspend TASK until TIME."
-  (begin-wait! task)
+  (begin-wait! task who)
   (let ((timer (timer-add! (loop-timers (task-loop task)) time
                            (lambda () (resume! task)))))
     (raise-if (suspend! task abandon-timer timer))))
@@ -264,11 +266,12 @@ interrupts the task, or #f."
 (define (not-left loop port direction why)
   (cond ((eqv? why not-left-turn) (turn-over loop))
         ((eqv? why not-left-interrupted)
-         (unless (%poller-doubt port)
+         (unless (and port (%poller-doubt port))
            (check-interrupt (loop-current loop))))
         ((eqv? why not-left-unable)
-         (unless (or (%turn-was-over?) (%poller-doubt port))
-           (wait-in-thread loop port direction)))
+         (cond ((not port) (cannot-wait "task-yield"))
+               ((or (%turn-was-over?) (%poller-doubt port)))
+               (else (wait-in-thread loop port direction))))
         ((and (eqv? why not-left-closed)
               (not (integer? port))
               (not (port-closed? port)))
@@ -278,11 +281,17 @@ interrupts the task, or #f."
         ;; It may be ready.
         (else #t)))
 
+(define (yield-on! task)
+  "As yield!, though TASK is interrupted."
+  (%asyncs-off)
+  (resume! task)
+  (suspend! task #f #f))
+
 ;;; What could be done at once is not refused because it is the turn that is over,
 ;;; if nothing has changed while the others ran.
 (define (turn-over loop)
   (let* ((task (loop-current loop)) (before (task-interrupt task))
-         (interrupt (yield! task)))
+         (interrupt (if before (yield-on! task) (yield! task "wait"))))
     (unless (eq? interrupt before)
       (raise-if interrupt))))
 
@@ -299,7 +308,7 @@ interrupts the task, or #f."
 (define (wait-in-thread loop port direction)
   (let ((task (loop-current loop)))
     (when (or (not (loop-inside? loop)) (%in-async?))
-      (check-can-wait "wait"))
+      (cannot-wait "wait"))
     (check-interrupt task)
     (case (if (integer? port)
               (poll-descriptor port direction (time-limit task))
@@ -363,9 +372,12 @@ suspended and resumed in THUNK."
 
 (define (check-can-wait who)
   (unless (can-wait?)
-    (error (string-append who ": a task cannot wait inside a procedure that is"
-                          " written in C, string-for-each or sort say, nor in"
-                          " a signal's handler"))))
+    (cannot-wait who)))
+
+(define (cannot-wait who)
+  (error (string-append who ": a task cannot wait inside a procedure that is"
+                        " written in C, string-for-each or sort say, nor in"
+                        " a signal's handler")))
 
 ;;; What else waits for a descriptor.
 
@@ -389,14 +401,15 @@ suspended and resumed in THUNK."
           (else -1))))
 
 (define (run-ready! loop)
-  (let ((poller (loop-poller loop)))
-    (%ready-begin! poller)
+  "Run what is ready; return how much that was."
+  (let* ((poller (loop-poller loop)) (count (%ready-begin! poller)))
     (let next ((entry (%ready-pop! poller)))
       (when entry
         (if (task? entry)
             (run-task! loop entry)
             (entry))
-        (next (%ready-pop! poller))))))
+        (next (%ready-pop! poller))))
+    count))
 
 ;;; Calls that came when LOOP was over see that it has no root.
 (define (refuse-rest! loop)
@@ -407,15 +420,21 @@ suspended and resumed in THUNK."
         (unless (task? entry) (entry))
         (next (%ready-pop! poller))))))
 
+;;; While tasks keep each other busy, the kernel is asked seldom.
+(define most-unasked 64)
+
 (define (turns! loop)
-  (when (loop-root loop)
-    (run-ready! loop)
+  (let turn ((unasked 0))
     (when (loop-root loop)
-      (%poller-wait loop
-                    (timeout-ns loop (%ready-begin! (loop-poller loop))))
-      (when (timers-next (loop-timers loop))
-        (timers-expire! (loop-timers loop) (monotonic-ns)))
-      (turns! loop))))
+      (let* ((run (+ unasked (run-ready! loop)))
+             (ready (%ready-begin! (loop-poller loop))))
+        (cond ((not (loop-root loop)) #f)
+              ((and (positive? ready) (< run most-unasked)) (turn run))
+              (else
+               (%poller-wait loop (timeout-ns loop ready))
+               (when (timers-next (loop-timers loop))
+                 (timers-expire! (loop-timers loop) (monotonic-ns)))
+               (turn 0)))))))
 
 (define (with-loop-handler loop thunk)
   (with-exception-handler

@@ -102,14 +102,12 @@ lock is held."
 
 (define (await try enter who)
   "Return the value of TRY, or the one that the waiter of ENTER is claimed with."
-  (let ((loop (current-loop)))
-    (cond ((not loop)
-           (if (scheduler?)
-               (await-in-scheduler try enter)
-               (await-in-thread try enter)))
-          ((can-wait?) (await-in-task (current-task) try enter))
-          ((with-lock (try)) => car)
-          (else (check-can-wait who)))))
+  (let ((now (with-lock (try))) (task (current-task)))
+    (cond (now (car now))
+          (task (await-in-task task try enter who))
+          ((current-loop) (cannot-wait who))
+          ((scheduler?) (await-in-scheduler try enter))
+          (else (await-in-thread try enter)))))
 
 (define (await-in-ring try ring load who)
   "As `await', an entry with LOAD being in RING meanwhile."
@@ -125,24 +123,21 @@ lock is held."
      (with-lock (and (withdraw! waiter)
                      (begin (leave) #t))))))
 
-(define (await-in-task task try enter)
+(define (await-in-task task try enter who)
+  (begin-wait! task who)
   (%lock)
-  (let ((now (try)) (interrupt (task-interrupt task)))
-    (cond (now
-           (%unlock)
-           (car now))
-          (interrupt
-           (%unlock)
-           (raise-exception interrupt))
-          (else
-           (let* ((waiter (make-waiter task))
-                  (place (cons waiter (enter waiter))))
-             ;; Asyncs stay off until the task sleeps.
-             (%asyncs-off)
-             (%unlock)
-             (let ((interrupt (suspend! task abandon-waiter place)))
-               (finish-wait place
-                            (lambda () (raise-exception interrupt)))))))))
+  (let ((now (try)))
+    (if now
+        (begin
+          (%unlock)
+          (%asyncs-on)
+          (car now))
+        (let* ((waiter (make-waiter task))
+               (place (cons waiter (enter waiter))))
+          (%unlock)
+          (let ((interrupt (suspend! task abandon-waiter place)))
+            (finish-wait place
+                         (lambda () (raise-exception interrupt))))))))
 
 (define (finish-wait place otherwise)
   "Return the value that the waiter of PLACE was claimed with; if it was not, call
