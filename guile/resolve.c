@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sockport/poller.h>
 #include <sockport/resolve.h>
 
 /* How many look-ups run at once.  */
@@ -195,6 +196,29 @@ lookup_port (SCM lookup)
   return scm_skp__port (fd);
 }
 
+/* A port that is readable when one of those added to it is readable, or
+   writable if it was added for that.  */
+static SCM
+port_set (void)
+{
+  int fd = skp_poller_set_open ();
+  if (fd < 0)
+    scm_skp__error (fd, "connect-to");
+  return scm_skp__port (fd);
+}
+
+static SCM
+port_set_add (SCM set, SCM port, SCM writable)
+{
+  static const char who[] = "connect-to";
+  int err = skp_poller_set_add (
+      scm_skp__fd (set, 1, who), scm_skp__fd (port, 2, who),
+      scm_is_true (writable) ? SKP_POLLER_WRITE : SKP_POLLER_READ);
+  if (err < 0)
+    scm_skp__error (err, who);
+  return SCM_UNSPECIFIED;
+}
+
 /* Its value, or #f if there is none yet.  */
 static SCM
 lookup_take (SCM lookup)
@@ -230,6 +254,8 @@ scm_skp__init_resolve (void)
     { "%resolve-addresses", 6, 0, 0, resolve_addresses },
     { "%resolve-names", 2, 0, 0, resolve_names },
     { "%lookup?", 1, 0, 0, is_lookup },
+    { "%port-set", 0, 0, 0, port_set },
+    { "%port-set-add!", 3, 0, 0, port_set_add },
     { "%lookup-port", 1, 0, 0, lookup_port },
     { "%lookup-take", 1, 0, 0, lookup_take },
     { "%lookup-drop", 1, 0, 0, lookup_drop },

@@ -10,6 +10,7 @@
   #:use-module (sockport batch)
   #:use-module (sockport bulk)
   #:use-module (sockport byte-order)
+  #:use-module (sockport connect)
   #:use-module (sockport constant)
   #:use-module (sockport control)
   #:use-module (sockport deadline)
@@ -37,6 +38,7 @@
    batch
    bulk
    byte-order
+   connect
    constant
    control
    deadline

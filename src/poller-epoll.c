@@ -82,3 +82,19 @@ set_wait (int set, struct skp_poller_event *events, int count,
 
 const struct skp__poller_backend skp__poller_epoll
     = { set_open, set_watch, set_forget, set_wait };
+
+int
+skp_poller_set_open (void)
+{
+  return set_open ();
+}
+
+int
+skp_poller_set_add (int set, int fd, int ready)
+{
+  struct epoll_event event
+      = { .events = (ready & SKP_POLLER_READ ? EPOLLIN : 0U)
+                    | (ready & SKP_POLLER_WRITE ? EPOLLOUT : 0U),
+          .data = { .fd = fd } };
+  return SKP__CALL (epoll_ctl (set, EPOLL_CTL_ADD, fd, &event));
+}

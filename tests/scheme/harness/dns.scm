@@ -66,24 +66,26 @@ what reply! needs."
                query (+ end 4) client))))))
 
 (define (reply! server query . addresses)
-  "Answer QUERY, a value of next-query, with ADDRESSES, IPv4 as integers; with none
-there are none of that type."
+  "Answer QUERY, a value of next-query, with ADDRESSES of its type, as integers; none
+says that there are none of that type."
   (match query
     ((_ type question end client)
-     (let* ((wanted (if (= type 1) addresses '()))
-            (message (make-bytevector (+ end (* 16 (length wanted))) 0)))
+     (let* ((size (if (= type 1) 4 16))
+            (wanted addresses)
+            (message (make-bytevector (+ end (* (+ 12 size) (length wanted)))
+                                      0)))
        (bytevector-copy! question 0 message 0 end)
        (bytevector-u16-set! message 2 #x8180 (endianness big))
        (bytevector-u16-set! message 6 (length wanted) (endianness big))
        (bytevector-u16-set! message 10 0 (endianness big))
        (let next ((at end) (wanted wanted))
          (unless (null? wanted)
-           ;; The name by reference, A, IN, no life time, four bytes.
+           ;; The name by reference, type, IN, no life time, length.
            (for-each (lambda (index value)
                        (bytevector-u16-set! message (+ at index) value
                                             (endianness big)))
-                     '(0 2 4 10) '(#xc00c 1 1 4))
-           (bytevector-u32-set! message (+ at 12) (car wanted)
-                                (endianness big))
-           (next (+ at 16) (cdr wanted))))
+                     '(0 2 4 10) (list #xc00c type 1 size))
+           (bytevector-uint-set! message (+ at 12) (car wanted)
+                                 (endianness big) size)
+           (next (+ at 12 size) (cdr wanted))))
        (sendto server message client)))))

@@ -1,0 +1,167 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; connect-to: from what a program calls a place to a connected socket with the
+;;; options that clients want.  Which address wins is decided in serve/race.
+
+(define-module (sockport connect)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 regex)
+  #:use-module (srfi srfi-1)
+  #:use-module (sockport address)
+  #:use-module (sockport constant)
+  #:use-module (sockport option)
+  #:use-module (sockport resolve)
+  #:use-module (sockport socket)
+  #:use-module (sockport io argument)
+  #:use-module (sockport serve race)
+  #:export (connect-to
+            connect-failures))
+
+;;; What WHERE names: a list of addresses, or a host and a service.
+
+(define host-rx (make-regexp "^(\\[([^]]*)\\]|(.*)):([^:]+)$"))
+
+(define (check-port text)
+  (let ((number (string->number text 10)))
+    (when (and number (not (and (exact-integer? number) (<= 0 number 65535))))
+      (refuse-range "connect-to" 1 "port 0 to 65535" text))
+    text))
+
+(define (parse where port)
+  (cond ((sockaddr? where) (list where))
+        ((pair? where) (append-map (lambda (one) (parse-address one port))
+                                   where))
+        ((not (string? where))
+         (refuse-type "connect-to" 1 "address, text or list of them" where))
+        (port (cons where (check-port (format #f "~a" port))))
+        ((string->socket-address where) => list)
+        ((regexp-exec host-rx where)
+         => (lambda (found)
+              (cons (or (match:substring found 2) (match:substring found 3))
+                    (check-port (match:substring found 4)))))
+        (else (refuse-type "connect-to" 1 "text such as host:port, or #:port"
+                           where))))
+
+(define (parse-address where port)
+  (match (parse where port)
+    (((? sockaddr? address)) (list address))
+    ((host . service)
+     (map addrinfo:addr (getaddrinfo host service 0 AF_UNSPEC SOCK_STREAM)))))
+
+;;; Opening a socket.
+
+(define (internet? address)
+  (memv (sockaddr:fam address) (list AF_INET AF_INET6)))
+
+(define (with-port address port)
+  (let ((copy (vector-copy address)))
+    (vector-set! copy 2 port)
+    copy))
+
+(define (read-local local port)
+  "The address object that #:local and #:local-port stand for, or #f."
+  (match local
+    (#f #f)
+    ((? sockaddr?) (if port (with-port local port) local))
+    ((? string?)
+     (match (string->socket-address
+             (if (string-index local #\:)
+                 (format #f "[~a]:~a" local (or port 0))
+                 (format #f "~a:~a" local (or port 0))))
+       (#f (refuse-type "connect-to" "#:local" "numeric address" local))
+       (address address)))
+    (_ (refuse-type "connect-to" "#:local" "address" local))))
+
+(define (local-for address local port)
+  "What a socket for ADDRESS is to be bound to, or #f."
+  (or local
+      (and port (with-port (make-socket-address (sockaddr:fam address) 0 0)
+                           port))))
+
+(define (set-keep-alive! sock seconds)
+  (setsockopt sock SOL_SOCKET SO_KEEPALIVE 1)
+  (setsockopt sock IPPROTO_TCP TCP_KEEPIDLE seconds)
+  (setsockopt sock IPPROTO_TCP TCP_KEEPINTVL seconds))
+
+(define (bind-locally sock address)
+  ;; The port is chosen when the peer is known, so that more connections fit.
+  (when (zero? (sockaddr:port address))
+    (setsockopt sock IPPROTO_IP IP_BIND_ADDRESS_NO_PORT 1))
+  (bind sock address))
+
+(define* (set-options! sock address #:key local local-port no-delay? keep-alive
+                       user-timeout device mark set-up)
+  (when (internet? address)
+    (when no-delay? (setsockopt sock IPPROTO_TCP TCP_NODELAY 1))
+    (when keep-alive (set-keep-alive! sock keep-alive))
+    (when user-timeout
+      (setsockopt sock IPPROTO_TCP TCP_USER_TIMEOUT
+                  (inexact->exact (round (* 1000 user-timeout)))))
+    (when device (set-socket-option! sock 'bindtodevice device))
+    (when mark (setsockopt sock SOL_SOCKET SO_MARK mark))
+    (let ((from (local-for address local local-port)))
+      (when from (bind-locally sock from))))
+  (when set-up (set-up sock)))
+
+(define (opener settings)
+  (lambda (address)
+    (let ((sock (socket (sockaddr:fam address) SOCK_STREAM 0)))
+      (closing-on-error sock
+        (lambda ()
+          (apply set-options! sock address settings)
+          sock)))))
+
+;;; Connecting.
+
+(define (check-number value low high name)
+  (unless (and (real? value) (<= low value high))
+    (refuse-range "connect-to" name (format #f "~a to ~a" low high) value)))
+
+(define (check-keywords family port delay keep-alive user-timeout)
+  (check-integer family 0 65535 "#:family" "connect-to")
+  (when port (check-integer port 0 65535 "#:local-port" "connect-to"))
+  (when delay (check-number delay 1/100 60 "#:delay"))
+  (when keep-alive (check-integer keep-alive 1 32767 "#:keep-alive" "connect-to"))
+  (when user-timeout (check-number user-timeout 0 2147483 "#:user-timeout")))
+
+(define (connect-alone target open)
+  "Connect to an address that is none of the Internet's, the only one."
+  (let ((sock (open target)))
+    (closing-on-error sock
+      (lambda ()
+        (connect sock target)
+        sock))))
+
+(define* (connect-to where #:key port (family AF_UNSPEC) local local-port
+                     (delay 1/4) (no-delay? #t) keep-alive user-timeout device
+                     mark set-up)
+  "Return a socket that is connected to WHERE: a text such as \"host:http\",
+\"[::1]:80\" or \"unix:/run/name\", an address object, a list of them, or with
+PORT, a number or the name of a service, a host's name.  The addresses of a host
+are tried as RFC 8305 says, each DELAY seconds after the one before it (#f: when
+that has failed), and the first that is connected is kept."
+  (check-keywords family local-port delay keep-alive user-timeout)
+  (let* ((target (parse where port))
+         (local (read-local local local-port))
+         (family (if local (sockaddr:fam local) family))
+         (open (opener (list #:local local #:local-port local-port
+                             #:no-delay? no-delay? #:keep-alive keep-alive
+                             #:user-timeout user-timeout #:device device
+                             #:mark mark #:set-up set-up))))
+    (match target
+      (((? sockaddr? (? (negate internet?) alone))) (connect-alone alone open))
+      (((? string? host) . service)
+       (race open (and delay (seconds->ns delay)) family
+             #:host host #:service service))
+      (addresses
+       (race open (and delay (seconds->ns delay)) family
+             #:addresses addresses)))))
+
+(define (seconds->ns seconds)
+  (inexact->exact (round (* seconds 1000000000))))
+
+(define (connect-failures args)
+  "Return what connect-to had tried, an alist from addresses to errnos, from ARGS,
+the arguments of the @code{system-error} that it raised; '() for any other."
+  (match args
+    ((_ ... (errno (and failures ((_ . _) ...)))) failures)
+    (_ '())))

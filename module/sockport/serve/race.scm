@@ -1,0 +1,256 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Connecting to whichever of several addresses works first (RFC 8305, Happy
+;;; Eyeballs), while their names are still being looked up.
+;;;
+;;; Everything that a race waits for is in one set of ports, itself a port: so it
+;;; needs no task of its own and waits in tasks, fibers and threads alike.
+
+(define-module (sockport serve race)
+  #:use-module (ice-9 match)
+  #:use-module (srfi srfi-1)
+  #:use-module (srfi srfi-9)
+  #:use-module (sockport address)
+  #:use-module (sockport constant)
+  #:use-module (sockport primitive)
+  #:use-module (sockport task)
+  #:use-module (sockport io wait)
+  #:export (race
+            closing-on-error))
+
+;;; A race.  QUEUE has the addresses not tried yet, by family; LOOKUPS those that
+;;; are asked for, pairs of a family and a lookup; ATTEMPTS pairs of a socket and
+;;; its address; FAILURES pairs of an address and its errno, the last first, and
+;;; CODES those of the look-ups.  Times are of the monotonic clock.
+(define-record-type <race>
+  (make-race set open queue lookups attempts failures codes last begun
+             next-start patience-end)
+  race?
+  (set race-set)
+  (open race-open)
+  (queue race-queue set-race-queue!)
+  (lookups race-lookups set-race-lookups!)
+  (attempts race-attempts set-race-attempts!)
+  (failures race-failures set-race-failures!)
+  (codes race-codes set-race-codes!)
+  (last race-last set-race-last!)
+  (begun race-begun set-race-begun!)
+  (next-start race-next-start set-race-next-start!)
+  (patience-end race-patience-end set-race-patience-end!))
+
+(define (ms n) (* n 1000000))
+(define resolution-delay (ms 50))       ; RFC 8305, section 8
+(define shortest-delay (ms 10))         ; section 5
+
+;;; Looking up, a family at a time.
+
+(define (add-addresses! race addresses)
+  (set-race-queue! race (delete-duplicates
+                         (append (race-queue race) addresses))))
+
+(define-syntax-rule (noting-code race expr)
+  (catch 'getaddrinfo-error
+    (lambda () expr)
+    (lambda (key code)
+      (set-race-codes! race (cons code (race-codes race)))
+      '())))
+
+(define (begin-lookup! race host service family)
+  (let ((begun (noting-code race
+                 (%resolve-addresses host service 0 family SOCK_STREAM 0))))
+    (if (%lookup? begun)
+        (let ((port (%lookup-port begun)))
+          (set-race-lookups! race (append (race-lookups race)
+                                          (list (list family begun port))))
+          (%port-set-add! (race-set race) port #f))
+        (add-addresses! race (map addrinfo:addr begun)))))
+
+(define (take-answers! race)
+  (for-each
+   (match-lambda
+     ((and entry (family lookup port))
+      (let ((found (noting-code race (%lookup-take lookup))))
+        (when found
+          (set-race-lookups! race (delq entry (race-lookups race)))
+          (end-lookup entry)
+          (add-addresses! race (map addrinfo:addr found))
+          (when (null? (race-attempts race))
+            (set-race-patience-end! race
+                                    (+ (monotonic-ns) resolution-delay)))))))
+   (race-lookups race)))
+
+(define (end-lookup entry)
+  (match entry
+    ((_ lookup port)
+     (close-port port)
+     (%lookup-drop lookup))))
+
+;;; Attempts.
+
+(define (fail! race address errno)
+  (set-race-failures! race (acons address errno (race-failures race)))
+  (set-race-next-start! race (+ (race-begun race) shortest-delay)))
+
+(define (take-attempts! race)
+  "Return the socket that is connected, or #f."
+  (find-tail-value
+   (match-lambda
+     ((and attempt (sock . address))
+      (catch 'system-error
+        (lambda () (and (%connect-result sock address) sock))
+        (lambda args
+          (set-race-attempts! race (delq attempt (race-attempts race)))
+          (close-port sock)
+          (fail! race address (system-error-errno args))
+          #f))))
+   (race-attempts race)))
+
+(define (find-tail-value proc list)
+  (and (pair? list)
+       (or (proc (car list))
+           (find-tail-value proc (cdr list)))))
+
+(define (next-address race)
+  "The first of another family than the last one tried, or the first."
+  (or (find (lambda (address)
+              (not (eqv? (sockaddr:fam address) (race-last race))))
+            (race-queue race))
+      (car (race-queue race))))
+
+(define (start! race delay)
+  "Try the next address; return the socket if it is connected at once, or #f."
+  (let ((address (next-address race)) (now (monotonic-ns)))
+    (set-race-queue! race (delq address (race-queue race)))
+    (set-race-last! race (sockaddr:fam address))
+    (set-race-begun! race now)
+    (set-race-next-start! race (and delay (+ now delay)))
+    (catch 'system-error
+      (lambda ()
+        (let ((sock ((race-open race) address)))
+          (and sock
+               (closing-on-error sock
+                 (lambda () (begin-attempt! race sock address))))))
+      (lambda args
+        (fail! race address (system-error-errno args))
+        #f))))
+
+(define (begin-attempt! race sock address)
+  (if (eq? #t (%connect sock address))
+      sock
+      (begin
+        (set-race-attempts! race (append (race-attempts race)
+                                         (list (cons sock address))))
+        (%port-set-add! (race-set race) sock #t)
+        #f)))
+
+(define (closing-on-error sock thunk)
+  (catch #t
+    thunk
+    (lambda args
+      (close-port sock)
+      (apply throw args))))
+
+;;; The loop.
+
+(define (patient? race now)
+  "Is the answer for IPv6 still worth waiting for?"
+  (and (assv AF_INET6 (race-lookups race))
+       (not (any (lambda (address) (eqv? AF_INET6 (sockaddr:fam address)))
+                 (race-queue race)))
+       (race-patience-end race)
+       (< now (race-patience-end race))))
+
+(define (wake-time race now)
+  "When the next address is to be tried, or #f."
+  (and (pair? (race-queue race))
+       (if (patient? race now)
+           (race-patience-end race)
+           (race-next-start race))))
+
+(define (wait race until)
+  (if until
+      (let ((timer (%timer-port (max 1 (- until (monotonic-ns))))))
+        (call-with-cleanup
+         (lambda ()
+           (%port-set-add! (race-set race) timer #f)
+           (wait-readable (race-set race) 'connect-to))
+         (lambda () (close-port timer))))
+      (wait-readable (race-set race) 'connect-to)))
+
+(define (lost? race)
+  (and (null? (race-queue race))
+       (null? (race-lookups race))
+       (null? (race-attempts race))))
+
+(define (run race delay)
+  (take-answers! race)
+  (let* ((now (monotonic-ns)) (until (wake-time race now)))
+    (cond ((take-attempts! race))
+          ((lost? race) (raise-failures race))
+          ((and until (<= until now))
+           (or (start! race delay)
+               (run race delay)))
+          (else
+           (wait race (wake-time race now))
+           (run race delay)))))
+
+(define (end race winner)
+  (for-each end-lookup (race-lookups race))
+  (for-each (match-lambda
+              ((sock . _)
+               (unless (eq? sock winner) (close-port sock))))
+            (race-attempts race))
+  (close-port (race-set race)))
+
+;;; Failing.
+
+(define (raise-failures race)
+  (match (reverse (race-failures race))
+    (()
+     (when (null? (race-codes race))
+       (error "connect-to: no address is of the family that is wanted"))
+     (throw 'getaddrinfo-error (worst (race-codes race))))
+    ((and failures ((_ . errno) . _))
+     (scm-error 'system-error "connect-to" "~A"
+                (list (string-join (map failure->string failures) "; "))
+                (list errno failures)))))
+
+(define (failure->string failure)
+  (format #f "~a: ~a" (socket-address->string (car failure))
+          (strerror (cdr failure))))
+
+;;; A name that has no address of one family says less than a name server that
+;;; cannot be reached.
+(define (worst codes)
+  (or (find (lambda (code)
+              (not (memv code (list EAI_NONAME EAI_NODATA EAI_ADDRFAMILY))))
+            codes)
+      (car codes)))
+
+
+;;; The whole.
+
+(define (begin-race! race host service addresses family)
+  (define (wanted? one)
+    (memv family (list AF_UNSPEC one)))
+  (add-addresses! race (filter (lambda (address)
+                                 (wanted? (sockaddr:fam address)))
+                               addresses))
+  (when host
+    (for-each (lambda (one)
+                (when (wanted? one)
+                  (begin-lookup! race host service one)))
+              (list AF_INET6 AF_INET))))
+
+(define* (race open delay family #:key host service (addresses '()))
+  "Return the first socket that is connected to one of ADDRESSES, or of those of
+HOST and SERVICE, that are of FAMILY.  (OPEN address) returns a socket for one; the
+next is tried DELAY nanoseconds after it, or with #f when it has failed.  All
+others are closed."
+  (let ((race (make-race (%port-set) open '() '() '() '() '() #f 0 0 #f))
+        (winner #f))
+    (call-with-cleanup
+     (lambda ()
+       (begin-race! race host service addresses family)
+       (set! winner (run race delay))
+       winner)
+     (lambda () (end race winner)))))

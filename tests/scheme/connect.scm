@@ -1,0 +1,159 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; connect-to, with addresses that work, refuse, or never answer.
+
+(use-modules (harness) (harness process) (harness socket) (ice-9 match) (srfi srfi-1) (sockport))
+
+(define (listener family backlog)
+  (let ((sock (socket family SOCK_STREAM 0)))
+    (bind sock family (if (= family AF_INET) INADDR_LOOPBACK 1) 0)
+    (listen sock backlog)
+    sock))
+
+(define (fill listener)
+  "Connect to LISTENER, whose backlog is 0: it drops whoever comes next."
+  (let ((sock (socket (sockaddr:fam (getsockname listener)) SOCK_STREAM 0)))
+    (connect sock (getsockname listener))
+    sock))
+
+(define (unused family)
+  (let-ports ((sock (listener family 1)))
+    (getsockname sock)))
+
+(define (peer-of sock)
+  "Where SOCK is connected to; it is closed."
+  (let ((peer (getpeername sock)))
+    (close-port sock)
+    peer))
+
+(define (failed . args)
+  (catch 'system-error
+    (lambda () (close-port (apply connect-to args)) 'connected)
+    (lambda error
+      (cons (system-error-errno error) (connect-failures error)))))
+
+;; A thread's descriptors for waiting are made when it waits first.
+(failed "127.0.0.1:1")
+
+(test-begin "connect")
+
+(define (test-everywhere name expected thunk)
+  (test-equal (list name "in a thread") expected (thunk))
+  (test-equal (list name "in a task") expected (run-tasks thunk))
+  (test-equal (list name "with a deadline") expected
+    (with-deadline 30 thunk)))
+
+(test-case "what WHERE can be"
+  (let-ports ((server (listener AF_INET 100)))
+    (let* ((name (getsockname server)) (port (sockaddr:port name)))
+      (for-each
+       (lambda (args)
+         (test-everywhere args name
+                          (lambda () (peer-of (apply connect-to args)))))
+       `((,name) ((,name)) (,(socket-address->string name))
+         (,(format #f "localhost:~a" port)) ("localhost" #:port ,port)
+         ("127.0.0.1" #:port ,(number->string port))
+         (("127.0.0.1:1" ,name)) (,name #:family ,AF_INET)))))
+  (with-temporary-directory
+   (lambda (directory)
+     (let-ports ((server (socket AF_UNIX SOCK_STREAM 0)))
+       (bind server AF_UNIX (string-append directory "/name"))
+       (listen server 1)
+       (test-assert "a UNIX name"
+         (let ((sock (connect-to (string-append "unix:" directory "/name"))))
+           (close-port sock)))))))
+
+(test-case "what it cannot be"
+  (test-error* "no port" '(wrong-type-arg 1 "connect-to") (connect-to "host"))
+  (test-error* "no text" '(wrong-type-arg 1 "connect-to") (connect-to 80))
+  (test-error* "a port" '(out-of-range 1 "connect-to") (connect-to "h:70000"))
+  (test-error* "a port by keyword" '(out-of-range 1 "connect-to")
+    (connect-to "h" #:port 70000))
+  (test-error* "a delay" '(out-of-range "#:delay" "connect-to")
+    (connect-to "127.0.0.1:1" #:delay 0))
+  (test-error* "a local name" '(wrong-type-arg "#:local" "connect-to")
+    (connect-to "127.0.0.1:1" #:local "localhost"))
+  (test-error* "another family" '(misc-error)
+    (connect-to (list "127.0.0.1:1") #:family AF_INET6))
+  (test-equal "a service that is none" EAI_SERVICE
+    (catch 'getaddrinfo-error
+      (lambda () (connect-to "127.0.0.1" #:port "nosuchservice"))
+      (lambda (key code) code))))
+
+(test-case "the first that works wins, and nothing is left"
+  (let-ports ((dead (listener AF_INET6 0)) (server (listener AF_INET 10)))
+    (let-ports ((filler (fill dead)))
+      (let ((choices (list (getsockname dead) (getsockname server))))
+        (test-everywhere "one that never answers" (getsockname server)
+          (lambda () (peer-of (connect-to choices #:delay 1/100))))
+        (test-everywhere "one that refuses" (getsockname server)
+          (lambda ()
+            (peer-of (connect-to (list (unused AF_INET6) (getsockname server))
+                                 #:delay #f))))))))
+
+(test-case "all failures are told, in order and once"
+  (let ((first (unused AF_INET6)) (second (unused AF_INET)))
+    (test-everywhere "each"
+      `(,ECONNREFUSED (,first . ,ECONNREFUSED) (,second . ,ECONNREFUSED))
+      (lambda () (failed (list first second second first))))
+    (test-equal "of another error" '()
+      (catch 'system-error
+        (lambda ()
+          (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
+            (connect sock second)))
+        (lambda error (connect-failures error))))))
+
+(test-case "families take turns"
+  (let ((addresses (append (map (lambda (i) (unused AF_INET6)) (iota 2))
+                           (map (lambda (i) (unused AF_INET)) (iota 2)))))
+    (test-equal (list AF_INET6 AF_INET AF_INET6 AF_INET)
+      (map (lambda (failure) (sockaddr:fam (car failure)))
+           (cdr (failed addresses))))))
+
+(test-case "deadlines and cancel!"
+  (let-ports ((dead (listener AF_INET 0)))
+    (let-ports ((filler (fill dead)))
+      (define (expire)
+        (catch 'deadline-exceeded
+          (lambda ()
+            (with-deadline 0.05 (lambda () (connect-to (getsockname dead)))))
+          (const 'expired)))
+      (test-equal "in a thread" 'expired (expire))
+      (test-equal "in a task" 'expired (run-tasks expire))
+      (test-equal "cancelled" 'cancelled
+        (run-tasks
+         (lambda ()
+           (let ((task (spawn-task
+                        (lambda () (connect-to (getsockname dead))))))
+             (task-yield)
+             (cancel! task)
+             (false-if-exception (join task))
+             (task-state task))))))))
+
+(test-case "options"
+  (let-ports ((server (listener AF_INET 10)))
+    (let-ports ((plain (connect-to (getsockname server)))
+                (other (connect-to (getsockname server) #:no-delay? #f
+                                   #:keep-alive 30 #:user-timeout 2.5
+                                   #:local "127.0.0.2"
+                                   #:set-up (lambda (sock)
+                                              (setsockopt sock IPPROTO_IP IP_TTL
+                                                          7)))))
+      (define (option sock level name) (getsockopt sock level name))
+      (test-equal "as they are" '(1 0)
+        (list (option plain IPPROTO_TCP TCP_NODELAY)
+              (option plain SOL_SOCKET SO_KEEPALIVE)))
+      (test-equal "as asked for" '(0 1 30 30 2500 7)
+        (list (option other IPPROTO_TCP TCP_NODELAY)
+              (option other SOL_SOCKET SO_KEEPALIVE)
+              (option other IPPROTO_TCP TCP_KEEPIDLE)
+              (option other IPPROTO_TCP TCP_KEEPINTVL)
+              (option other IPPROTO_TCP TCP_USER_TIMEOUT)
+              (option other IPPROTO_IP IP_TTL)))
+      (test-equal "from where" "127.0.0.2"
+        (inet-ntop AF_INET (sockaddr:addr (getsockname other))))
+      (test-assert "in blocking mode" (not (nonblocking? plain))))
+    (test-error* "an error of the set-up procedure" '(misc-error)
+      (connect-to (getsockname server)
+                  #:set-up (lambda (sock) (error "no"))))))
+
+(test-end "connect")
