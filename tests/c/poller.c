@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sockport/poller.h>
 
 #define MS INT64_C (1000000)
@@ -300,7 +302,44 @@ no_descriptor_left (void **state)
     }
 }
 
-TESTS (TEST (edges_are_reported_once), TEST (what_is_forgotten_is_silent),
+static int
+readable (int fd)
+{
+  struct pollfd one = { .fd = fd, .events = POLLIN };
+  return poll (&one, 1, 0);
+}
+
+static void
+a_set_stands_for_several (void **state)
+{
+  (void)state;
+  int reader[2], writer[2], set = skp_poller_set_open ();
+  char byte = 0;
+  assert_true (set >= 0);
+  assert_int_equal (fcntl (set, F_GETFD), FD_CLOEXEC);
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, reader), 0);
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, writer), 0);
+  assert_int_equal (skp_poller_set_add (set, reader[0], SKP_POLLER_READ), 0);
+  assert_int_equal (skp_poller_set_add (set, reader[0], SKP_POLLER_READ),
+                    -EEXIST);
+  assert_int_equal (skp_poller_set_add (set, -1, SKP_POLLER_READ), -EBADF);
+  assert_int_equal (readable (set), 0);
+  assert_int_equal (write (reader[1], &byte, 1), 1);
+  assert_int_equal (readable (set), 1);
+  assert_int_equal (read (reader[0], &byte, 1), 1);
+  assert_int_equal (readable (set), 0);
+  assert_int_equal (skp_poller_set_add (set, writer[0], SKP_POLLER_WRITE), 0);
+  assert_int_equal (readable (set), 1);
+  close (writer[0]);
+  assert_int_equal (readable (set), 0);
+  close (writer[1]);
+  close (reader[0]);
+  close (reader[1]);
+  close (set);
+}
+
+TESTS (TEST (a_set_stands_for_several), TEST (edges_are_reported_once),
+       TEST (what_is_forgotten_is_silent),
        TEST (a_reused_descriptor_is_another), TEST (a_file_is_refused),
        TEST (bad_counts_are_refused), TEST (the_time_is_kept),
        TEST (a_wake_before_the_wait_counts), TEST (no_wake_is_lost),
