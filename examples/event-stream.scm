@@ -1,10 +1,10 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; event-stream.scm [PORT]: a page that shows events as they come, served by
-;;; Guile's own (web server) on Sockport's tasks: http://127.0.0.1:8080/.  Each
-;;; browser that looks on has a task; the others are served meanwhile.
+;;; event-stream.scm [PORT]: a page that shows events as they come:
+;;; http://127.0.0.1:8080/.  Each browser that looks on has a task; the others are
+;;; served meanwhile.
 
-(use-modules (sockport) (ice-9 match) (web request) (web response) (web server)
-             (web uri))
+(use-modules (sockport) (sockport http) (ice-9 match) (web request)
+             (web response) (web uri))
 
 (define page "<!DOCTYPE html>
 <html><head><title>Events</title>
@@ -33,14 +33,14 @@ source.addEventListener('end', () => {
 });
 ")
 
-(define (send-events sock)
+(define (send-events port)
   (let next ((number 1))
     (when (<= number 3)
       (sleep 1/10)
-      (format sock "data: event ~a\n\n" number)
-      (force-output sock)
+      (format port "data: event ~a\n\n" number)
+      (force-output port)
       (next (+ number 1))))
-  (display "event: end\ndata:\n\n" sock))
+  (display "event: end\ndata:\n\n" port))
 
 (define resources
   `(("/" text/html ,page)
@@ -56,7 +56,7 @@ source.addEventListener('end', () => {
     (#f
      (values (build-response #:code 404) "There is no such page.\n"))))
 
-(run-server handler 'sockport
-            (match (command-line)
-              ((_ port) (list #:port (string->number port)))
-              (_ '())))
+(serve-http (match (command-line)
+              ((_ port) (string-append "127.0.0.1:" port))
+              (_ "127.0.0.1:8080"))
+            handler)

@@ -4,6 +4,7 @@
 
 (use-modules (harness)
              (harness socket)
+             (harness web)
              (ice-9 match)
              (ice-9 regex)
              (ice-9 textual-ports)
@@ -15,54 +16,11 @@
              (web response)
              (web uri))
 
-(define (call-with-http handler proc . options)
-  "Call PROC with a procedure that connects to a server; return the lines logged."
-  (define lines '())
-  (run-tasks
-   (lambda ()
-     (let* ((server #f)
-            (task (spawn-task
-                   (lambda ()
-                     (apply serve-http "127.0.0.1:0" handler
-                            #:signals '()
-                            #:log (lambda (line) (set! lines (cons line lines)))
-                            #:on-listen (lambda (made) (set! server made))
-                            options)))))
-       (let wait ()
-         (unless server (task-yield) (wait)))
-       (proc (lambda ()
-               (let ((sock (socket AF_INET SOCK_STREAM 0)))
-                 (connect sock (car (server-addresses server)))
-                 (set-port-encoding! sock "ISO-8859-1")
-                 sock))
-             server)
-       (stop-server! server #t)
-       (join task))))
-  (reverse lines))
-
 (define (hello request body)
   (values '((content-type . (text/plain)))
           (format #f "~a ~a ~a" (request-method request)
                   (uri-path (request-uri request))
                   (and body (bytevector-length body)))))
-
-(define (crlf . lines)
-  (string-concatenate (map (lambda (line) (string-append line "\r\n")) lines)))
-
-(define (exchange new text)
-  "Send TEXT, end the stream, and return all that comes back."
-  (let-ports ((sock (new)))
-    (send sock text)
-    (shutdown sock SHUT_WR)
-    ;; An unbuffered port is read byte by byte.
-    (setvbuf sock 'block)
-    (with-deadline 5 (lambda () (get-string-all sock)))))
-
-(define (codes text)
-  (map (lambda (found) (string->number (match:substring found 1)))
-       (list-matches "HTTP/1\\.[01] ([0-9]{3}) " text)))
-
-(define get (crlf "GET /one HTTP/1.1" "Host: test" ""))
 
 (test-begin "web-server")
 
@@ -133,7 +91,7 @@
           "POST / HTTP/1.1" "Host: a" "Content-Length: -1" "")
          ("two lengths" 400 "POST / HTTP/1.1" "Host: a" "Content-Length: 3"
           "Transfer-Encoding: chunked" "" "0" "")
-         ("an encoding" 501
+         ("an encoding" 400
           "POST / HTTP/1.1" "Host: a" "Transfer-Encoding: gzip" "" "")
          ("no chunk" 400 "POST / HTTP/1.1" "Host: a"
           "Transfer-Encoding: chunked" "" "zz" "")
@@ -254,5 +212,28 @@
         (sleep 1/50)
         (test-equal "meanwhile" '(200) (codes (exchange new get)))
         (test-equal "slow" '(200) (codes (get-line slow)))))))
+
+(define noted '())
+
+(test-case "what is called for each response, and before all"
+  (call-with-http
+      (lambda (request body) (values '() "four"))
+    (lambda (new server)
+      (test-equal "answered" '(200 200 400)
+        (codes (exchange new (string-append "12345" get get "x\r\n\r\n"))))
+      (test-equal "and noted" '((GET 200 4) (GET 200 4) (#f 400 0))
+        (reverse (map (match-lambda
+                        ((request code bytes peer begun)
+                         (list (and request (request-method request)) code bytes)))
+                      noted)))
+      (test-assert "with the address that counts, and when"
+        (every (match-lambda
+                 ((request code bytes peer begun)
+                  (and (eq? peer 'somebody)
+                       (or (not request) (exact-integer? begun)))))
+               noted)))
+    #:prologue (lambda (read! sock peer)
+                 (and (equal? "12345" (utf8->string (read! 5))) 'somebody))
+    #:on-response (lambda noting (set! noted (cons noting noted)))))
 
 (test-end "web-server")

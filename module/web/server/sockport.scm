@@ -3,32 +3,46 @@
 ;;;
 ;;;   (run-server handler 'sockport '(#:port 8080))
 ;;;
-;;; `run-server' wants a request from its back end, calls the handler itself, and
-;;; hands the response back, one request at a time.  Here the handler is called in
-;;; a task for each connection, so the back end looks for it among what
-;;; `run-server' was called with, serves, and only comes back at the end.
+;;; `run-server' asks its back end for a request, calls the handler itself, and
+;;; hands the response back, one request at a time.  So the connections are served
+;;; in a thread of their own, and what is to be handled goes through a channel.
 
 (define-module (web server sockport)
   #:use-module (ice-9 match)
-  #:use-module (srfi srfi-1)
+  #:use-module (ice-9 threads)
+  #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-9)
-  #:use-module (sockport constant)
   #:use-module (sockport address)
+  #:use-module (sockport channel)
+  #:use-module (sockport constant)
   #:use-module (sockport http)
   #:use-module (sockport log)
   #:use-module (sockport serve listeners)
+  #:use-module (sockport server)
   #:use-module (sockport socket)
-  #:use-module (sockport channel)
-  #:use-module (sockport task)
-  #:use-module (system vm frame)
+  #:use-module (web request)
+  #:use-module (web response)
   #:use-module (web server)
   #:export (sockport))
 
+;;; REQUESTS carries exchanges.  SERVER is that of `serve', THREAD where it runs;
+;;; both are #f before the first request is asked for.
 (define-record-type <web-server>
-  (make-web-server listeners options)
+  (make-web-server listeners options requests server thread)
   web-server?
   (listeners web-server-listeners)
-  (options web-server-options))
+  (options web-server-options)
+  (requests web-server-requests)
+  (server web-server-server set-web-server-server!)
+  (thread web-server-thread set-web-server-thread!))
+
+;;; RESPONSES gets a pair of a response and a body.
+(define-record-type <exchange>
+  (make-exchange request body responses)
+  exchange?
+  (request exchange-request)
+  (body exchange-body)
+  (responses exchange-responses))
 
 ;;; Opening.
 
@@ -54,77 +68,70 @@
    (if socket
        (begin (false-if-exception (listen-again socket)) (list socket))
        (car (open-listeners (where host family addr port listen) 1)))
-   (without-own options)))
+   (without-own options)
+   (make-channel)
+   #f #f))
 
 ;;; Guile's own takes a socket that is bound, and listens.
 (define (listen-again socket)
   ((@ (sockport socket) listen) socket SOMAXCONN))
 
-;;; The handler.
+;;; The thread of the connections.
 
-(define (frames stack)
-  (map (lambda (index) (stack-ref stack index)) (iota (stack-length stack))))
-
-(define (value-in frame name)
-  "Return the value of the variable NAME in FRAME in a box, or #f."
-  (let ((binding (frame-lookup-binding frame name)))
-    (and binding (list (binding-ref binding)))))
-
-(define (handler-and-state)
-  "Return a pair of what `run-server', or `serve-one-client', was called with."
-  (any (lambda (frame)
-         (and (memq (frame-procedure-name frame) '(serve-one-client run-server))
-              (match (list (value-in frame 'handler) (value-in frame 'state))
-                ((((? procedure? handler)) ((? list? state)))
-                 (cons handler state))
-                (_ #f))))
-       (frames (make-stack #t))))
-
-;;; A handler that has state gets what the request before left, so its requests
-;;; are handled one after the other.
-(define (with-state handler state)
-  ;; What it holds is the right to call the handler.
-  (define turn (make-channel 1))
-  (define (enter) (channel-get turn))
-  (define (leave) (channel-put turn #t))
-  (leave)
+(define (hand-over web-server)
   (lambda (request body)
-    (enter)
-    (call-with-cleanup
-     (lambda ()
-       (call-with-values (lambda () (apply handler request body state))
-         (lambda (response body . new)
-           (set! state new)
-           (values response body))))
-     leave)))
+    (let ((responses (make-channel 1)))
+      (channel-put (web-server-requests web-server)
+                   (make-exchange request body responses))
+      (match (channel-get responses)
+        ((response . body) (values response body))))))
 
-;;; Serving.  Anything but `interrupt' and `quit' would have run-server call again.
-
-(define (serve server)
-  (match (handler-and-state)
-    (#f (log-line "web server: this Guile hides its handler; use serve-http"))
-    ((handler . state)
-     (apply serve-http (web-server-listeners server)
-            (if (null? state) handler (with-state handler state))
-            #:signals (list SIGTERM SIGINT)
-            (web-server-options server)))))
-
-(define (read-request server)
+(define (serve-connections web-server)
   (catch #t
-    (lambda () (serve server))
+    (lambda ()
+      (apply serve-http (web-server-listeners web-server)
+             (hand-over web-server)
+             #:signals (list SIGTERM SIGINT)
+             #:on-listen (lambda (server)
+                           (set-web-server-server! web-server server))
+             (web-server-options web-server)))
     (lambda (key . args)
-      (when (eq? key 'quit)
-        (apply throw key args))
       (log-line (call-with-output-string
                   (lambda (port)
                     (print-exception port #f key args))))))
-  (throw 'interrupt))
+  (channel-close! (web-server-requests web-server)))
 
-(define (write-response server client response body)
+;;; Guile's server goes on for ever; `interrupt' is how it ends.
+(define (read-request web-server)
+  (unless (web-server-thread web-server)
+    (set-web-server-thread!
+     web-server
+     (call-with-new-thread (lambda () (serve-connections web-server)))))
+  (match (channel-get (web-server-requests web-server))
+    ((? eof-object?) (throw 'interrupt))
+    (exchange (values exchange
+                      (exchange-request exchange)
+                      (exchange-body exchange)))))
+
+;;; A body of no bytes stands for none, which a response to HEAD must not take for
+;;; the size that GET would have.
+(define (write-response web-server exchange response body)
+  (let ((none? (and (bytevector? body)
+                    (zero? (bytevector-length body))
+                    (not (response-content-length response))
+                    (eq? 'HEAD (request-method (exchange-request exchange))))))
+    (channel-put (exchange-responses exchange)
+                 (cons response (and (not none?) body))))
   (values))
 
-(define (close-server server)
-  (for-each close-listener (web-server-listeners server)))
+(define (close-server web-server)
+  (let ((thread (web-server-thread web-server)))
+    (when thread
+      (when (and (web-server-server web-server)
+                 (not (thread-exited? thread)))
+        (stop-server! (web-server-server web-server) #t))
+      (join-thread thread)))
+  (for-each close-listener (web-server-listeners web-server)))
 
 (define-server-impl sockport
   open-server

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* The body of a response as a port: its head with the first bytes, then chunks,
+   or bytes up to a length or to the end of the connection.
+
+   Guile's suspendable procedures write through port_write, which says when it
+   would have to wait.  What is written by C, by display say, cannot be
+   suspended, and must not keep the thread from the other tasks: that part is
+   queued in memory and goes first the next time.  */
+
+#include "http.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sockport/message.h>
+#include <sockport/transfer.h>
+
+/* MAKE_HEAD is called for the head when there is something to send, and is #f
+   from then on.  READY is what goes before anything else, from READY_AT on: the
+   head, framing, what was queued.  OPEN is what of a chunk that was begun is
+   still to come, LEFT of a length.  */
+struct output
+{
+  SCM sock, make_head;
+  char *ready;
+  size_t ready_at, ready_size, ready_room;
+  size_t open;
+  uint64_t left, sent;
+  int chunked, limited;
+  int blocked; /* the last attempt had to wait */
+};
+
+static const char who[] = "serve-http";
+static scm_t_port_type *type;
+
+static struct output *
+output_of (SCM port)
+{
+  if (!SCM_PORTP (port) || SCM_PORT_TYPE (port) != type)
+    scm_wrong_type_arg_msg (who, 1, port, "body");
+  return (struct output *)SCM_STREAM (port);
+}
+
+static size_t
+waiting (const struct output *out)
+{
+  return out->ready_size - out->ready_at;
+}
+
+static void
+queue (struct output *out, const void *bytes, size_t size)
+{
+  if (out->ready_at == out->ready_size)
+    out->ready_at = out->ready_size = 0;
+  if (out->ready_room - out->ready_size < size)
+    {
+      size_t held = waiting (out), room = 2 * (held + size) + 64;
+      char *larger = scm_gc_malloc_pointerless (room, who);
+      if (held > 0)
+        memcpy (larger, out->ready + out->ready_at, held);
+      out->ready = larger;
+      out->ready_at = 0;
+      out->ready_size = held;
+      out->ready_room = room;
+    }
+  memcpy (out->ready + out->ready_size, bytes, size);
+  out->ready_size += size;
+}
+
+static int
+descriptor (const struct output *out)
+{
+  if (SCM_CLOSEDP (out->sock))
+    scm_skp__error_closed (who);
+  return SCM_FPORT_FDES (out->sock);
+}
+
+/* The head, once.  */
+static void
+begin (struct output *out)
+{
+  if (scm_is_false (out->make_head))
+    return;
+  SCM make = out->make_head;
+  out->make_head = SCM_BOOL_F;
+  SCM head = scm_call_0 (make);
+  queue (out, SCM_BYTEVECTOR_CONTENTS (head), SCM_BYTEVECTOR_LENGTH (head));
+}
+
+/* Prepare for SIZE bytes of the body.  How many may follow before the chunk has
+   an end: one that was begun is filled first.  */
+static size_t
+frame (struct output *out, size_t size)
+{
+  begin (out);
+  if (out->limited)
+    {
+      if (size > out->left)
+        scm_misc_error (who, "a body is longer than its Content-Length",
+                        SCM_EOL);
+      return size;
+    }
+  if (!out->chunked)
+    return size;
+  if (out->open == 0)
+    {
+      char line[24];
+      int length = snprintf (line, sizeof line, "%zx\r\n", size);
+      queue (out, line, (size_t)length);
+      out->open = size;
+    }
+  return size < out->open ? size : out->open;
+}
+
+/* COUNT bytes of the body have gone, or were queued.  */
+static void
+count_body (struct output *out, size_t count)
+{
+  out->sent += count;
+  if (out->limited)
+    out->left -= count;
+  if (out->chunked)
+    out->open -= count;
+}
+
+/* Send what is ready and SIZE bytes of the body at BYTES, with the end of the
+   chunk if it ends with them: how many of those went, or -EAGAIN for none.  */
+static ssize_t
+transmit (struct output *out, const char *bytes, size_t size)
+{
+  size_t first = waiting (out);
+  size_t end = out->chunked && size > 0 && size == out->open ? 2 : 0;
+  struct iovec slices[] = { { out->ready + out->ready_at, first },
+                            { (void *)(uintptr_t)bytes, size },
+                            { (void *)(uintptr_t) "\r\n", end } };
+  struct skp_message message = { .slices = slices, .count = 3 };
+  if (first + size + end == 0)
+    return 0;
+  ssize_t n = skp_message_send (descriptor (out), &message, 0);
+  out->blocked = n == -EAGAIN || (n >= 0 && (size_t)n < first + size + end);
+  if (n == -EAGAIN)
+    return n;
+  if (n < 0)
+    scm_skp__error (n, who);
+  size_t sent = (size_t)n;
+  if (sent < first)
+    {
+      out->ready_at += sent;
+      return size > 0 ? -EAGAIN : 0;
+    }
+  out->ready_at = out->ready_size = 0;
+  sent -= first;
+  size_t body = sent < size ? sent : size;
+  count_body (out, body);
+  if (body == size && end > 0)
+    queue (out, "\r\n" + (sent - body), end - (sent - body));
+  return body > 0 || size == 0 ? (ssize_t)body : -EAGAIN;
+}
+
+static SCM
+write_some (SCM port, SCM src, SCM start, SCM count)
+{
+  struct output *out = output_of (port);
+  if (scm_skp__turn_over ())
+    return SCM_BOOL_F;
+  size_t size = frame (out, scm_to_size_t (count));
+  ssize_t n = transmit (
+      out, (char *)SCM_BYTEVECTOR_CONTENTS (src) + scm_to_size_t (start), size);
+  scm_remember_upto_here_1 (src);
+  return n < 0 ? SCM_BOOL_F : scm_from_ssize_t (n);
+}
+
+/* From C: everything is taken.  */
+static size_t
+write_all (SCM port, SCM src, size_t start, size_t count)
+{
+  struct output *out = output_of (port);
+  const char *bytes = (const char *)SCM_BYTEVECTOR_CONTENTS (src) + start;
+  size_t size = frame (out, count);
+  ssize_t n = transmit (out, bytes, size);
+  if (n < 0)
+    n = 0;
+  size_t rest = size - (size_t)n;
+  if (rest > 0)
+    {
+      queue (out, bytes + n, rest);
+      count_body (out, rest);
+      if (out->chunked && out->open == 0)
+        queue (out, "\r\n", 2);
+    }
+  scm_remember_upto_here_1 (src);
+  return size;
+}
+
+static int
+port_wait_fd (SCM port)
+{
+  return SCM_FPORT_FDES (output_of (port)->sock);
+}
+
+static void
+port_sizes (SCM port, size_t *read_size, size_t *write_size)
+{
+  (void)port;
+  *read_size = 1;
+  *write_size = 8192;
+}
+
+/* A port for the body of a response; (MAKE_HEAD) returns the bytes of its head.
+   LENGTH is an integer, #f for chunks, #t for what ends with the connection. */
+static SCM
+make_output (SCM sock, SCM make_head, SCM length, SCM encoding)
+{
+  struct output *out = scm_gc_malloc (sizeof *out, "http output");
+  *out = (struct output){ .sock = sock,
+                          .make_head = make_head,
+                          .chunked = scm_is_false (length),
+                          .limited = SCM_I_INUMP (length) };
+  if (out->limited)
+    out->left = scm_to_uint64 (length);
+  return scm_c_make_port_with_encoding (
+      type, SCM_WRTNG | SCM_OPN,
+      scm_string_to_symbol (scm_string_upcase (encoding)),
+      scm_from_latin1_symbol ("error"), (scm_t_bits)out);
+}
+
+/* Has the head gone, or is it about to?  */
+static SCM
+output_begun (SCM port)
+{
+  return scm_from_bool (scm_is_false (output_of (port)->make_head));
+}
+
+static SCM
+output_sent (SCM port)
+{
+  return scm_from_uint64 (output_of (port)->sent);
+}
+
+static SCM
+output_blocked (SCM port)
+{
+  return scm_from_bool (output_of (port)->blocked);
+}
+
+/* What is missing of the length, 0 without one.  */
+static SCM
+output_missing (SCM port)
+{
+  return scm_from_uint64 (output_of (port)->left);
+}
+
+/* Put the last chunk behind what is ready.  */
+static SCM
+output_end (SCM port)
+{
+  struct output *out = output_of (port);
+  begin (out);
+  if (out->chunked)
+    queue (out, "0\r\n\r\n", 5);
+  return SCM_UNSPECIFIED;
+}
+
+/* Send what is ready: #f if there is more.  */
+static SCM
+output_flush (SCM port)
+{
+  struct output *out = output_of (port);
+  return scm_from_bool (transmit (out, NULL, 0) >= 0 && waiting (out) == 0);
+}
+
+void
+scm_skp__init_http_output (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%make-http-output", 4, 0, 0, make_output },
+    { "%http-output-begun?", 1, 0, 0, output_begun },
+    { "%http-output-sent", 1, 0, 0, output_sent },
+    { "%http-output-missing", 1, 0, 0, output_missing },
+    { "%http-output-blocked?", 1, 0, 0, output_blocked },
+    { "%http-output-end!", 1, 0, 0, output_end },
+    { "%http-output-flush!", 1, 0, 0, output_flush },
+  };
+  type = scm_make_port_type ("http-response-body", NULL, write_all);
+  scm_set_port_scm_write (
+      type, scm_permanent_object (scm_c_make_gsubr (
+                "http-write", 4, 0, 0, __extension__(scm_t_subr) write_some)));
+  scm_set_port_write_wait_fd (type, port_wait_fd);
+  scm_set_port_get_natural_buffer_sizes (type, port_sizes);
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* What the files of the binding that serve HTTP share: what is remembered of
+   header names and values, and text in the making.  */
+
+#ifndef SCM_SKP_HTTP_H
+#define SCM_SKP_HTTP_H
+
+#include "convert.h"
+
+#include <sockport/http-head.h>
+
+/* Names and values that were met before, found by their bytes in the table of a
+   worker.  Tables of a fixed size, in which the new takes the place of the old:
+   whatever a client sends, they do not grow.  Nothing here takes part in two
+   requests: a value is handed out as a copy.  */
+struct scm_skp__http_memory;
+
+/* Begin to look at a header in the memory of a worker.  */
+struct scm_skp__http_memory *scm_skp__http_memory (SCM memory);
+
+/* What is known of a header of a response.  */
+enum scm_skp__http_kind
+{
+  SCM_SKP__HTTP_WRITTEN, /* by a procedure of Scheme */
+  SCM_SKP__HTTP_STRING,
+  SCM_SKP__HTTP_INTEGER,
+  SCM_SKP__HTTP_MEDIA_TYPE,
+  SCM_SKP__HTTP_DATE_FIELD, /* as WRITTEN; the server adds none then */
+  SCM_SKP__HTTP_OWN,        /* the server writes it itself */
+  SCM_SKP__HTTP_KINDS
+};
+
+struct scm_skp__http_writer
+{
+  SCM symbol;
+  enum scm_skp__http_kind kind;
+  char *name; /* with the colon and the blank behind it */
+  size_t size;
+};
+
+const struct scm_skp__http_writer *
+scm_skp__http_writer (struct scm_skp__http_memory *memory, SCM symbol);
+
+/* The text of VALUE, a string, made by the procedure of Scheme for SYMBOL.  */
+SCM scm_skp__http_write (struct scm_skp__http_memory *memory, SCM symbol,
+                         SCM value);
+
+/* The alist of the fields of HEAD, which is that of BYTES.  *INVALID becomes an
+   alist of those whose values do not parse, as strings.  */
+SCM scm_skp__http_headers (struct scm_skp__http_memory *memory,
+                           const struct skp_http_head *head, const char *bytes,
+                           SCM *invalid);
+
+/* The date of now in 29 bytes.  */
+const char *scm_skp__http_date (struct scm_skp__http_memory *memory);
+
+/* A text that grows.  */
+struct scm_skp__text
+{
+  char *bytes;
+  size_t size, room;
+  char local[1024];
+};
+
+void scm_skp__text_begin (struct scm_skp__text *text);
+
+/* Room for SIZE bytes more, at the end.  */
+char *scm_skp__text_room (struct scm_skp__text *text, size_t size);
+
+void scm_skp__text_put (struct scm_skp__text *text, const char *bytes,
+                        size_t size);
+void scm_skp__text_number (struct scm_skp__text *text, uint64_t number);
+
+/* The bytes of STRING, characters 0 to 255.  */
+void scm_skp__text_string (struct scm_skp__text *text, SCM string);
+
+/* End what reads a request, with an answer: throws refused-request.  */
+_Noreturn void scm_skp__http_refuse (int status);
+
+/* The status that the error of a parser stands for.  */
+int scm_skp__http_status (ssize_t error);
+
+/* HEAD in a bytevector.  */
+struct skp_http_head *scm_skp__http_head (SCM head);
+
+#endif /* SCM_SKP_HTTP_H */

@@ -1,0 +1,285 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; A connection of HTTP from its first request to its close: the handler is
+;;; called, what it returns is sent, and on every way out the client can read all
+;;; that was sent to it.
+
+(define-module (sockport serve http-connection)
+  #:use-module (ice-9 threads)
+  #:use-module (rnrs bytevectors)
+  #:use-module (sockport constant)
+  #:use-module (sockport address)
+  #:use-module (sockport primitive)
+  #:use-module (sockport serve http-part)
+  #:use-module (sockport serve http-request)
+  #:use-module (sockport serve http-response)
+  #:use-module (sockport serve http-site)
+  #:use-module (sockport serve listeners)
+  #:use-module (sockport socket)
+  #:use-module (sockport task)
+  #:use-module (sockport task exception)
+  #:use-module (sockport transfer)
+  #:use-module (web request)
+  #:use-module (web response)
+  #:use-module (web uri)
+  #:export (converse))
+
+;;; Exceptions.
+
+(define (exception->text exception stack)
+  (string-trim-right
+   (call-with-output-string
+     (lambda (port)
+       (print-exception port #f (exception-kind exception)
+                        (exception-args exception))
+       (when stack
+         (display-backtrace stack port))))))
+
+(define (target-text request)
+  (let ((uri (request-uri request)))
+    (if (uri-query uri)
+        (string-append (uri-path uri) "?" (uri-query uri))
+        (uri-path uri))))
+
+(define (log-error connection request exception stack)
+  (let ((share (connection-share connection)))
+    (count! share 'errors 1)
+    ((settings-log (share-settings share))
+     (format #f "~a ~a from ~a: ~a" (request-method request)
+             (target-text request)
+             (address->text (connection-peer connection))
+             (exception->text exception stack)))))
+
+(define (passes? exception)
+  "Is EXCEPTION not a failure of the handler?"
+  (or (task-cancelled? exception)
+      (memq (exception-kind exception) '(quit refused-request))))
+
+(define (failing-to proc thunk)
+  "Call THUNK; if it raises an exception, call (PROC exception stack) instead, out
+of its extent."
+  (let ((tag (make-prompt-tag "handler")))
+    (call-with-prompt tag
+      (lambda ()
+        (with-exception-handler
+            (lambda (exception)
+              (if (passes? exception)
+                  (raise-exception exception)
+                  (abort-to-prompt tag exception (make-stack #t 2 tag))))
+          thunk))
+      (lambda (k exception stack) (proc exception stack)))))
+
+;;; A handler that aborts to the default prompt expects to go on at once, as in
+;;; Guile's own server.
+(define (with-default-prompt thunk)
+  (call-with-prompt (default-prompt-tag)
+    thunk
+    (lambda (k proc)
+      (with-default-prompt (lambda () (proc k))))))
+
+;;; Answering.
+
+(define (full-response response)
+  (if (response? response)
+      response
+      (build-response #:headers response #:validate-headers? #f)))
+
+(define (client-gone? exception)
+  (and (eq? 'system-error (exception-kind exception))
+       (memv (system-error-errno (cons 'system-error
+                                       (exception-args exception)))
+             (list ECONNRESET EPIPE ETIMEDOUT ENOTCONN))
+       #t))
+
+(define (send-prepared connection head rest keep?)
+  "Send HEAD and REST, as `prepare-response' has made them; return whether the
+connection is kept."
+  (now-sending! connection)
+  (cond ((procedure? rest)
+         (when head (send-bytes connection head))
+         (rest))
+        ((null? rest)
+         (send-bytes connection head)
+         keep?)
+        (else
+         (send (connection-sock connection) head MSG_MORE)
+         (send-parts connection rest)
+         keep?)))
+
+(define (kept? connection response asked?)
+  (and asked?
+       (not (share-draining? (connection-share connection)))
+       (not (memq 'close (response-connection response)))))
+
+;;; While BEGUN? is false nothing has been sent, and a failure can be told.
+(define (answer connection request body asked?)
+  "Have REQUEST handled and send the response; return its code and whether the
+connection is kept."
+  (let ((handler (settings-handler
+                  (share-settings (connection-share connection))))
+        (code 500) (begun? #f) (result #f))
+    (define (respond response body)
+      (let* ((response (full-response response))
+             (keep? (kept? connection response asked?)))
+        (set! code (response-code response))
+        (call-with-values
+            (lambda ()
+              (prepare-response connection request response body keep?))
+          (lambda (head rest)
+            (set! begun? (and head #t))
+            (send-prepared connection head rest keep?)))))
+    (define (failed exception stack)
+      (let ((output (connection-output connection)))
+        (unless (client-gone? exception)
+          (log-error connection request exception stack))
+        (cond ((or begun? (and output (%http-output-begun? output))) 'cut)
+              (else (set! code 500)
+                    (set-connection-output! connection #f)
+                    (respond (build-response #:code 500) #f)))))
+    (let ((keep? (failing-to failed
+                   (lambda ()
+                     (call-with-values
+                         (lambda ()
+                           (with-default-prompt
+                            (lambda () (handler request body))))
+                       (lambda (response body . rest)
+                         (set! result body)
+                         (respond response body)))))))
+      (close-body-files result)
+      (values code keep?))))
+
+(define (note-response connection request code begun)
+  (let* ((share (connection-share connection))
+         (sent (connection-sent connection))
+         (note (settings-on-response (share-settings share))))
+    (count! share (+ (quotient code 100) (counter-index 'responses)) 1)
+    (count! share 'bytes-out sent)
+    (when note
+      (note request code sent (connection-peer connection) begun))))
+
+(define (next-exchange connection)
+  "Read a request and answer it: #t if another may follow, #f at the end, or
+`finish' or `cut', how to end."
+  (call-with-values (lambda () (next-request connection))
+    (lambda (request flags length)
+      (cond ((not request) #f)
+            (else
+             (count! (connection-share connection) 'requests 1)
+             (call-with-values
+                 (lambda () (request-body connection request flags length))
+               (lambda (request body)
+                 (exchange connection request body
+                           (keeps-alive? request flags)))))))))
+
+(define (exchange connection request body asked?)
+  (let ((begun (and (settings-on-response
+                     (share-settings (connection-share connection)))
+                    (monotonic-ns))))
+    (unless (connection-input connection)
+      (now-working! connection))
+    (call-with-values (lambda () (answer connection request body asked?))
+      (lambda (code keep?)
+        (note-response connection request code begun)
+        (cond ((eq? keep? 'cut) 'cut)
+              ((port-closed? (connection-sock connection)) #f)
+              ((and keep? (end-body! connection)) #t)
+              (else 'finish))))))
+
+;;; Ends.
+
+(define (finish connection)
+  "Say that nothing more comes, and wait, not for long, until the client has read
+what came: closing a socket with input unread resets the connection."
+  (let ((sock (connection-sock connection))
+        (scratch (share-scratch (connection-share connection)))
+        (most (+ (monotonic-ns) longest-linger)))
+    (shutdown sock SHUT_WR)
+    (now-lingering! connection)
+    (let again ()
+      (unless (or (zero? (recv! sock scratch))
+                  (> (monotonic-ns) most))
+        (again)))))
+
+(define longest-linger (* 10 1000000000))
+
+;;; With a time to linger of zero the client sees an error, not an end.
+(define (cut connection)
+  (setsockopt (connection-sock connection) SOL_SOCKET SO_LINGER '(1 . 0)))
+
+(define (refuse connection code)
+  "Answer what is no request, or too much of one, with CODE."
+  (let* ((code (if (and (= code 400) (connection-cut? connection)) 408 code))
+         (bytes (refusal-bytes connection code)))
+    (count! (connection-share connection) 'refused 1)
+    (now-sending! connection)
+    (send-bytes connection bytes)
+    (set-connection-sent! connection 0)
+    (note-response connection #f code #f)
+    (finish connection)))
+
+(define (serve-requests connection)
+  (let ((next (next-exchange connection)))
+    (cond ((eq? next #t) (serve-requests connection))
+          ((eq? next 'finish) (finish connection))
+          ((eq? next 'cut) (cut connection)))))
+
+(define (call-prologue connection)
+  (let ((prologue (settings-prologue
+                   (share-settings (connection-share connection)))))
+    (when prologue
+      (now-asked! connection)
+      (set-connection-peer!
+       connection
+       (prologue (lambda (count) (receive-exactly connection count))
+                 (connection-sock connection)
+                 (connection-peer connection))))))
+
+(define (converse share sock peer)
+  "Serve the requests on SOCK."
+  (let ((connection (make-connection share sock peer)) (counted #f))
+    (define (admit?)
+      (set! counted (connection-peer connection))
+      (admit! share counted))
+    (add-connection! share connection)
+    (call-with-cleanup
+     (lambda ()
+       (catch 'refused-request
+         (lambda ()
+           (call-prologue connection)
+           (if (admit?)
+               (serve-requests connection)
+               (refuse connection 503)))
+         (lambda (key code)
+           (refuse connection code))))
+     (lambda ()
+       (when counted (dismiss! share counted))
+       (remove-connection! share connection)))))
+
+;;; How many connections an address has.
+
+(define addresses-lock (make-mutex))
+
+(define (address-key peer)
+  (and peer
+       (memv (sockaddr:fam peer) (list AF_INET AF_INET6))
+       (sockaddr:addr peer)))
+
+(define (count-address! share peer change)
+  "Return how many connections the address of PEER has after CHANGE, or #f."
+  (let* ((settings (share-settings share))
+         (key (and (settings-per-address settings) (address-key peer)))
+         (table (settings-addresses settings)))
+    (and key
+         (with-mutex addresses-lock
+           (let ((count (+ change (hashv-ref table key 0))))
+             (if (positive? count)
+                 (hashv-set! table key count)
+                 (hashv-remove! table key))
+             count)))))
+
+(define (admit! share peer)
+  (let ((count (count-address! share peer 1)))
+    (or (not count)
+        (<= count (settings-per-address (share-settings share))))))
+
+(define (dismiss! share peer)
+  (count-address! share peer -1))

@@ -1,0 +1,151 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; What (web http) knows of headers, for the C code that reads and writes them and
+;;; remembers what it has met (guile/http-memory.c).
+
+(define-module (sockport serve http-header)
+  #:use-module (srfi srfi-1)
+  #:use-module (srfi srfi-19)
+  #:use-module (sockport primitive)
+  #:use-module (web http)
+  #:use-module (web uri)
+  #:export (make-header-memory
+            target->uri
+            string->absolute-uri))
+
+;;; Headers of requests.
+
+(define opaque-parser (header-parser 'user-agent))
+
+(define (describe name)
+  "Return a pair of the symbol for the header NAME and the procedure that parses
+it, or #f if its value is a string as it comes."
+  (let* ((symbol (string->symbol (string-downcase name)))
+         (parse (or (assq-ref own-parsers symbol)
+                    (and (known-header? symbol) (header-parser symbol)))))
+    (cons symbol (and (not (eq? parse opaque-parser)) parse))))
+
+;;; It was found valid, and may be empty, which (web http) does not expect.
+(define (parse-host text)
+  (let* ((bracket (string-index text #\]))
+         (colon (string-index text #\: (or bracket 0)))
+         (port (and colon (substring text (+ colon 1)))))
+    (cons (cond (bracket (substring text 1 bracket))
+                (colon (substring text 0 colon))
+                (else text))
+          (and port (string->number port)))))
+
+(define (parse-referer text)
+  (or (string->absolute-uri text)
+      (string->uri-reference text)
+      (throw 'bad-header-component 'uri-reference text)))
+
+(define own-parsers
+  `((host . ,parse-host)
+    (referer . ,parse-referer)))
+
+(define (parse symbol parse text)
+  "Return a pair of whether the value may be remembered and the value that PARSE
+makes of TEXT; #f if it makes none."
+  (catch #t
+    (lambda ()
+      (let ((value (parse text)))
+        ;; Parsers let some things pass that are not what they promise.
+        (and ((header-validator symbol) value)
+             (cons (plain? value) value))))
+    (lambda _ #f)))
+
+(define (plain? value)
+  "Is VALUE made of what can be copied, or not changed?"
+  (cond ((pair? value) (and (plain? (car value)) (plain? (cdr value))))
+        (else (or (null? value) (string? value) (symbol? value)
+                  (boolean? value) (char? value) (exact-integer? value)))))
+
+;;; Headers of responses.  The kinds are those of guile/http.h.
+
+(define kinds
+  '((date . 4)
+    (connection . 5)
+    (content-length . 5)
+    (transfer-encoding . 5)
+    (content-type . 3)
+    (age . 2)))
+
+(define (kind symbol)
+  "Return a pair of how values of the header SYMBOL are written, and its name."
+  (cons (cond ((assq-ref kinds symbol))
+              ((not (known-header? symbol)) 1)
+              ((eq? opaque-parser (header-parser symbol)) 1)
+              (else 0))
+        (header->string symbol)))
+
+(define (write symbol value)
+  (if (date? value)
+      (date->http value)
+      (call-with-output-string
+        (lambda (port) ((header-writer symbol) value port)))))
+
+(define days #("Sun" "Mon" "Tue" "Wed" "Thu" "Fri" "Sat"))
+(define months
+  #("Jan" "Feb" "Mar" "Apr" "May" "Jun" "Jul" "Aug" "Sep" "Oct" "Nov" "Dec"))
+
+(define (date->http date)
+  (define (two number)
+    (if (< number 10)
+        (string-append "0" (number->string number))
+        (number->string number)))
+  (let ((date (if (zero? (date-zone-offset date))
+                  date
+                  (time-utc->date (date->time-utc date) 0))))
+    (string-append (vector-ref days (date-week-day date)) ", "
+                   (two (date-day date)) " "
+                   (vector-ref months (- (date-month date) 1)) " "
+                   (number->string (date-year date)) " "
+                   (two (date-hour date)) ":" (two (date-minute date)) ":"
+                   (two (date-second date)) " GMT")))
+
+(define (make-header-memory)
+  "Return what a worker remembers of headers."
+  (%make-http-memory describe parse kind write))
+
+;;; Targets.
+
+(define simple-characters
+  (string->char-set
+   (string-append "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                  "0123456789-._~%!$&'()*+,;=:@/?")))
+
+(define host-characters
+  (string->char-set
+   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."))
+
+(define schemes '(("http://" . http) ("https://" . https)))
+
+(define (string->absolute-uri text)
+  "Return the URI that TEXT, a common one of http or https, stands for; #f for
+others, which (web uri) understands."
+  (let ((scheme (find (lambda (scheme) (string-prefix? (car scheme) text))
+                      schemes)))
+    (and scheme
+         (let* ((start (string-length (car scheme)))
+                (length (string-length text))
+                (slash (or (string-index text #\/ start) length))
+                (query (string-index text #\? slash)))
+           (and (string-every host-characters text start slash)
+                (string-any char-set:letter text start slash)
+                (string-every simple-characters text slash)
+                (build-uri-reference
+                 #:scheme (cdr scheme)
+                 #:host (substring text start slash)
+                 #:path (substring text slash (or query length))
+                 #:query (and query (substring text (+ query 1)))
+                 #:validate? #f))))))
+
+(define (target->uri method target)
+  "Return the URI for TARGET, which was found valid and is no path."
+  (cond ((string=? target "*")
+         (build-uri-reference #:path "*" #:validate? #f))
+        ((eq? method 'CONNECT)
+         (let ((host (parse-host target)))
+           (build-uri-reference #:host (car host) #:port (cdr host) #:path ""
+                                #:validate? #f)))
+        (else (string->uri target))))

@@ -1,0 +1,75 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; The heads of responses: what a handler must not say, and what the server says
+;;; itself.
+
+(use-modules (harness)
+             (harness web)
+             (ice-9 match)
+             (ice-9 regex)
+             (sockport http)
+             (web request)
+             (web response)
+             (web uri))
+
+(test-begin "web-response")
+
+(test-case "responses that say too much"
+  (let ((lines
+         (call-with-http
+             (lambda (request body)
+               (match (uri-path (request-uri request))
+                 ("/value" (values '((x . "a\r\nY: b")) "text"))
+                 ("/reason" (values (build-response #:reason-phrase "a\r\nY: b")
+                                    "text"))
+                 ("/type" (values '((content-type . (text/plain (a . "b\nc"))))
+                                  "text"))
+                 ("/wide" (values '((x . "\u2014")) "text"))
+                 ("/name" (values '((#{x y}# . "a")) "text"))
+                 ("/length" (values '((content-length . 3)) "text"))
+                 ("/body" (values (build-response #:code 204) "text"))
+                 ("/early" (values (build-response #:code 102) #f))
+                 ("/kind" (values '() 'text))))
+           (lambda (new server)
+             (for-each
+              (lambda (path)
+                (let ((text (ask new "GET" path)))
+                  (test-equal path '(500) (codes text))
+                  (test-assert (list path "no header slips through")
+                    (not (string-contains text "Y: b")))))
+              '("/value" "/reason" "/type" "/wide" "/name" "/length" "/body"
+                "/early" "/kind"))))))
+    (test-equal "each is logged" 9 (length lines))
+    (test-assert "with what it was for"
+      (string-prefix? "GET /value from 127.0.0.1:" (car lines)))))
+
+(test-case "heads: dates, coding and connection are the server's"
+  (call-with-http
+      (lambda (request body)
+        (match (uri-path (request-uri request))
+          ("/coding" (values '((transfer-encoding . ((chunked)))) "text"))
+          ("/none" (values (build-response #:code 204) #f))
+          ("/same" (values (build-response
+                            #:code 304 #:headers '((etag . ("x" . #t)))) #f))
+          ("/head" (values '((content-length . 5)) #f))
+          ("/nothing" (values '() #f))))
+    (lambda (new server)
+      (let ((text (ask new "GET" "/coding")))
+        (test-assert "no coding of the handler's"
+          (not (string-contains text "Transfer-Encoding")))
+        (test-assert "but a length" (has? text "Content-Length: 4"))
+        (test-assert "and a date"
+          (string-match "\r\nDate: [A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} 20[0-9]{2} [0-9:]{8} GMT\r\n"
+                         text)))
+      (test-assert "204 has no length"
+        (not (string-contains (ask new "GET" "/none") "Content-Length")))
+      (let ((text (ask new "GET" "/same")))
+        (test-assert "304 neither" (not (string-contains text "Content-Length")))
+        (test-assert "but its headers" (has? text "ETag: \"x\"")))
+      (test-assert "HEAD: the length that GET would have"
+        (has? (ask new "HEAD" "/head") "Content-Length: 5"))
+      (test-assert "HEAD: none of the server's making"
+        (not (string-contains (ask new "HEAD" "/nothing") "Content-Length")))
+      (test-assert "no body" (has? (ask new "GET" "/nothing")
+                                   "Content-Length: 0")))))
+
+(test-end "web-response")
