@@ -106,8 +106,10 @@
 (define (check-taken channel who)
   (lambda (taken?)
     (unless taken?
-      (scm-error 'misc-error who "this channel is closed: ~S" (list channel)
-                 #f))))
+      (refuse-closed channel who))))
+
+(define (refuse-closed channel who)
+  (scm-error 'misc-error who "this channel is closed: ~S" (list channel) #f))
 
 (define (put-operation channel value)
   "An operation that puts VALUE into CHANNEL."
@@ -120,15 +122,21 @@
   "Return the next value of CHANNEL, waiting for one if there is none; the
 end-of-file object once CHANNEL is closed and empty."
   (check-channel channel 1 "channel-get")
-  (await-in-ring (lambda () (try-get channel))
-                 (channel-getters channel) #f "channel-get"))
+  (let ((now (with-lock (try-get channel))))
+    (if now
+        (car now)
+        (await-in-ring (lambda () (try-get channel))
+                       (channel-getters channel) #f "channel-get"))))
 
 (define (channel-put channel value)
   "Put VALUE into CHANNEL, waiting while it is full.  An error if it is closed."
   (check-channel channel 1 "channel-put")
-  ((check-taken channel "channel-put")
-   (await-in-ring (lambda () (try-put channel value))
-                  (channel-putters channel) value "channel-put")))
+  (let ((now (with-lock (try-put channel value))))
+    (unless (if now
+                (car now)
+                (await-in-ring (lambda () (try-put channel value))
+                               (channel-putters channel) value "channel-put"))
+      (refuse-closed channel "channel-put"))))
 
 (define* (channel-try-get channel #:optional default)
   "Return the next value of CHANNEL if there is one now, DEFAULT if not; the

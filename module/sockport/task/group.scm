@@ -205,34 +205,45 @@ an exception."
     (or (await-in-ring (lambda () task) started #f "spawn-task")
         (loop-ended loop))))
 
-(define* (spawn-task thunk #:key name group loop on-end)
-  "Start a task that calls THUNK, and return it.  It belongs to GROUP, by default
+(define (check-thunk thunk)
+  (unless (procedure? thunk)
+    (scm-error 'wrong-type-arg "spawn-task"
+               "Wrong type argument in position ~A (expecting ~A): ~S"
+               (list 1 "procedure" thunk) (list thunk))))
+
+(define spawn-task
+  (case-lambda*
+    "Start a task that calls THUNK, and return it.  It belongs to GROUP, by default
 the innermost group around the caller; with LOOP, which may be another thread's,
 to that loop's own group.  NAME, any object, is shown when the task is printed.
 (ON-END exception) is called when the task has ended, with #f or the exception it
 ended with; it must not wait.  If it returns true, the exception is dealt with."
-  (unless (procedure? thunk)
-    (scm-error 'wrong-type-arg "spawn-task"
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 1 "procedure" thunk) (list thunk)))
-  (let* ((name (or name thunk))
-         (spawner (current-task))
-         (thunk (if spawner (inheriting spawner thunk) thunk)))
-    (cond ((and loop (not (loop-here? loop)))
-           (start-from-afar! loop thunk name on-end))
-          (loop
-           (unless (loop-root loop)
-             (loop-ended loop))
-           (start! loop (loop-root loop) thunk name on-end))
-          (group
-           (unless (loop-here? (group-loop group))
-             (error "spawn-task: this group belongs to another thread:" group))
-           (start! (group-loop group) group thunk name on-end))
-          (spawner
-           (start! (task-loop spawner) (innermost-group spawner) thunk name
-                   on-end))
-          (else
-           (error "spawn-task: no tasks run here; use run-tasks, or #:loop")))))
+    ((thunk)
+     (check-thunk thunk)
+     (spawn-within (current-task) thunk thunk #f))
+    ((thunk #:key name group loop on-end)
+     (check-thunk thunk)
+     (let* ((name (or name thunk))
+            (spawner (current-task))
+            (inherited (if spawner (inheriting spawner thunk) thunk)))
+       (cond ((and loop (not (loop-here? loop)))
+              (start-from-afar! loop inherited name on-end))
+             (loop
+              (unless (loop-root loop)
+                (loop-ended loop))
+              (start! loop (loop-root loop) inherited name on-end))
+             (group
+              (unless (loop-here? (group-loop group))
+                (error "spawn-task: this group belongs to another thread:"
+                       group))
+              (start! (group-loop group) group inherited name on-end))
+             (else (spawn-within spawner thunk name on-end)))))))
+
+(define (spawn-within spawner thunk name on-end)
+  (unless spawner
+    (error "spawn-task: no tasks run here; use run-tasks, or #:loop"))
+  (start! (task-loop spawner) (innermost-group spawner)
+          (inheriting spawner thunk) name on-end))
 
 (define (check-task object who)
   (unless (task? object)

@@ -97,8 +97,9 @@ lock is held."
          #t)))
 
 ;;; One wait: (TRY) returns a list of one value if there is nothing to wait for, else
-;;; #f.  (ENTER waiter) has it claimed when there is, and returns a thunk that takes
-;;; it back.  All are called under the lock.
+;;; #f.  (ENTER waiter) has it claimed when there is, and returns what takes it back: a
+;;; thunk, or the node that a claim takes out of its ring.  All are called under the
+;;; lock.
 
 (define (await try enter who)
   "Return the value of TRY, or the one that the waiter of ENTER is claimed with."
@@ -112,16 +113,21 @@ lock is held."
 (define (await-in-ring try ring load who)
   "As `await', an entry with LOAD being in RING meanwhile."
   (await try
-         (lambda (waiter)
-           (let ((node (ring-add! ring (make-entry waiter #f load))))
-             (lambda () (ring-remove! node))))
+         (lambda (waiter) (ring-add! ring (make-entry waiter #f load)))
          who))
+
+(define (take-back place)
+  (if (procedure? place)
+      (place)
+      (ring-remove! place)))
 
 (define (abandon-waiter task)
   (match (task-place task)
     ((waiter . leave)
      (with-lock (and (withdraw! waiter)
-                     (begin (leave) #t))))))
+                     (begin
+                       (take-back leave)
+                       #t))))))
 
 (define (await-in-task task try enter who)
   (begin-wait! task who)
@@ -136,16 +142,19 @@ lock is held."
                (place (cons waiter (enter waiter))))
           (%unlock)
           (let ((interrupt (suspend! task abandon-waiter place)))
-            (finish-wait place
-                         (lambda () (raise-exception interrupt))))))))
+            (if (and (eq? (waiter-state waiter) 'done)
+                     (not (procedure? (cdr place))))
+                (waiter-value waiter)
+                (finish-wait place
+                             (lambda () (raise-exception interrupt)))))))))
 
 (define (finish-wait place otherwise)
   "Return the value that the waiter of PLACE was claimed with; if it was not, call
 OTHERWISE.  Nothing of it stays behind."
   (match place
     ((waiter . leave)
-     (if (with-lock (leave)
-                    (not (withdraw! waiter))
+     (if (with-lock (take-back leave)
+                    (withdraw! waiter)
                     (eq? (waiter-state waiter) 'done))
          (waiter-value waiter)
          (otherwise)))))
@@ -188,7 +197,7 @@ OTHERWISE.  Nothing of it stays behind."
 (define (finish-wait-in-thread place limit again)
   (match place
     ((waiter . leave)
-     (let ((done? (with-lock (leave)
+     (let ((done? (with-lock (take-back leave)
                              (withdraw! waiter)
                              (eq? (waiter-state waiter) 'done))))
        (%asyncs-on)
