@@ -20,6 +20,7 @@
   #:use-module (sockport multicast)
   #:use-module (sockport option)
   #:use-module (sockport resolve)
+  #:use-module (sockport semaphore)
   #:use-module (sockport server)
   #:use-module (sockport process)
   #:use-module (sockport signal)
@@ -48,6 +49,7 @@
    multicast
    option
    resolve
+   semaphore
    server
    process
    signal

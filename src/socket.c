@@ -153,8 +153,15 @@ skp_socket_connected (int fd)
   if (result <= 0)
     return result;
   result = skp_socket_error (fd);
-  if (result == 0)
-    result = skp_socket_peer (fd, &peer);
+  if (result < 0)
+    {
+      /* Taking the error leaves the socket half connecting: the next connect
+         would report ECONNABORTED instead of trying.  */
+      const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+      connect (fd, &nowhere, sizeof nowhere);
+      return result;
+    }
+  result = skp_socket_peer (fd, &peer);
   return result < 0 ? result : 1;
 }
 

@@ -302,6 +302,19 @@ scm_skp__forget (SCM port)
   pthread_mutex_unlock (&shared);
 }
 
+/* FD stands for another file now.  */
+static SCM
+forget_descriptor (SCM fd)
+{
+  size_t n = (size_t)scm_skp__integer (fd, 0, INT32_MAX, 1, "dup2");
+  pthread_mutex_lock (&shared);
+  for (struct loop_poller *p = pollers; p; p = p->next)
+    if (p->core && p->owners && n < p->owners->size && p->owners->owner[n])
+      forget (p, (int)n);
+  pthread_mutex_unlock (&shared);
+  return SCM_UNSPECIFIED;
+}
+
 /* What waits for a descriptor that was forgotten goes on.  */
 static void
 take_forgotten (struct loop_poller *p, SCM loop)
@@ -557,6 +570,7 @@ scm_skp__init_poller (void)
   static const struct scm_skp__primitive primitives[] = {
     { "%poller-open", 0, 0, 0, poller_open },
     { "%poller-close", 1, 0, 0, poller_close },
+    { "%forget-descriptor", 1, 0, 0, forget_descriptor },
     { "%renew", 1, 0, 0, renew },
     { "%make-ready", 2, 0, 0, make_ready },
     { "%loop-enter", 1, 0, 0, loop_enter },

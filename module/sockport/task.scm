@@ -11,6 +11,7 @@
   #:use-module (sockport task group)
   #:use-module (sockport task loop)
   #:use-module (sockport primitive)
+  #:use-module (sockport task ring)
   #:use-module (sockport task scope)
   #:use-module (sockport task timer)
   #:use-module (sockport io wait)
@@ -20,6 +21,7 @@
   #:export (run-tasks
             join
             task-yield
+            call-in-thread
             current-worker
             call-with-cleanup)
   #:re-export (spawn-task cancel! with-task-group
@@ -194,6 +196,31 @@ ended with."
     (await-in-ring (lambda () (and (task-ended? task) '(#t)))
                    (task-watchers task) #f "join"))
   (task-values task))
+
+;;; What blocks.
+
+(define (call-in-thread thunk)
+  "Call THUNK in a new thread, for what would keep the other tasks from running, and
+wait for it; return its values or raise its exception.  A task that is interrupted
+goes on at once, and THUNK in its thread."
+  (unless (procedure? thunk)
+    (scm-error 'wrong-type-arg "call-in-thread"
+               "Wrong type argument in position ~A (expecting ~A): ~S"
+               (list 1 "procedure" thunk) (list thunk)))
+  (let ((ended (make-ring)) (result #f))
+    (define (end! proc values)
+      (with-lock
+       (set! result (list (cons proc values)))
+       (ring-claim-all! ended (car result))))
+    (call-with-new-thread
+     (lambda ()
+       (with-exception-handler
+           (lambda (exception) (end! raise-exception (list exception)))
+         (lambda ()
+           (call-with-values thunk (lambda results (end! values results))))
+         #:unwind? #t)))
+    (match (await-in-ring (lambda () result) ended #f "call-in-thread")
+      ((proc . values) (apply proc values)))))
 
 ;;; Cleaning up.
 

@@ -7,16 +7,21 @@
   #:export (finish
             done-or))
 
-(define (attempt moved who thunk)
-  "The value of THUNK; if WHO fails there after MOVED bytes, `stop'."
+(define (attempt moved who receiving? thunk)
+  "The value of THUNK; if WHO fails there after MOVED bytes, `stop'.  What was
+received is not lost when the wait for more is ended either; what was sent would
+vanish unnoticed."
   (if (zero? moved)
       (thunk)
-      (catch 'system-error thunk
-        (lambda (key name . rest)
+      (catch #t thunk
+        (lambda (key . args)
           ;; Not the error of a signal's handler that ran meanwhile.
-          (if (equal? name (symbol->string who))
+          (if (or (and (eq? key 'system-error)
+                       (equal? (car args) (symbol->string who)))
+                  (and receiving?
+                       (memq key '(deadline-exceeded task-cancelled))))
               'stop
-              (apply throw key name rest))))))
+              (apply throw key args))))))
 
 (define (finish try result wait sock who)
   "Go on after a primitive's RESULT, #f or a negative count, until all is moved or
@@ -30,7 +35,7 @@ were moved before an error are answered; the next call meets the error."
              (if (and (positive? moved) (plain-nonblocking? sock))
                  moved
                  (loop moved
-                       (attempt moved who
+                       (attempt moved who (eq? wait wait-readable)
                                 (lambda ()
                                   (unless result
                                     (let ((ready? (wait sock who)))

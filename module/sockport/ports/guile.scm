@@ -8,8 +8,10 @@
   #:use-module (ice-9 match)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
+  #:use-module (ice-9 iconv)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport primitive)
+  #:replace (force-output)
   #:export (use-suspendable-ports!
             plain-read-waiter
             plain-write-waiter))
@@ -68,10 +70,22 @@ later."
            (or (memv (bytevector-u8-ref data at) bytes)
                (search (+ at 1)))))))
 
-;;; In the encodings where it could be otherwise, what is gathered is up to the
-;;; first byte that looks like the delimiter.
+;;; What is gathered is up to the first byte that looks like the last one of a
+;;; delimiter.
+(define (last-byte char port)
+  (let ((bytes (catch #t
+                 (lambda ()
+                   (string->bytevector (string char)
+                                       (or (port-encoding port) "UTF-8")))
+                 (const #vu8(10)))))
+    (bytevector-u8-ref bytes (- (bytevector-length bytes) 1))))
+
 (define (gather-line! port delimiters)
-  (let ((bytes (map char->integer delimiters)))
+  (let ((bytes (map (lambda (char)
+                      (if (char<? char #\x80)
+                          (char->integer char)
+                          (last-byte char port)))
+                    delimiters)))
     (let gather ((start 0))
       (let ((count (buffered port)))
         (unless (find-byte port bytes start)
@@ -106,6 +120,83 @@ later."
   (when (input? port)
     (gather-all! port)))
 
+(define (utf8-length byte)
+  (cond ((< byte #xc0) 1) ((< byte #xe0) 2) ((< byte #xf0) 3) (else 4)))
+
+(define (missing-bytes port count)
+  "Return how many bytes are missing, at least, until COUNT characters are in PORT's
+buffer."
+  (let* ((buffer (port-read-buffer port))
+         (data (port-buffer-bytevector buffer))
+         (end (port-buffer-end buffer))
+         (utf8? (equal? (port-encoding port) "UTF-8")))
+    (let next ((at (port-buffer-cur buffer)) (count count))
+      (if (or (zero? count) (>= at end))
+          (+ count (max 0 (- at end)))
+          (next (+ at (if utf8? (utf8-length (bytevector-u8-ref data at)) 1))
+                (- count 1))))))
+
+(define (gather-characters! port count)
+  (let ((missing (missing-bytes port count)))
+    (when (and (positive? missing) (gather-more! port missing))
+      (gather-characters! port count))))
+
+(define (string-gatherer port count)
+  (when (and (input? port) (exact-integer? count))
+    (gather-characters! port count)))
+
+;;; Guile's own waits for a character more than it was asked for, and drops it.
+(define (string-reader guarded? proc get-string-n)
+  (case-lambda
+    (() (proc (current-input-port)))
+    ((port)
+     (when (guarded?)
+       (all-gatherer port))
+     (proc port))
+    ((port count)
+     (let ((text (get-string-n port count)))
+       (if (eof-object? text) "" text)))))
+
+;;; Guile's own forgets what it has not written yet when it is interrupted.
+(define (flush-keeping port)
+  (let ((buffer (port-write-buffer port)))
+    (define (write-some)
+      (let ((cur (port-buffer-cur buffer)) (end (port-buffer-end buffer)))
+        (when (< cur end)
+          (let ((count ((port-write port) port (port-buffer-bytevector buffer)
+                        cur (- end cur))))
+            (if count
+                (set-port-buffer-cur! buffer (+ cur count))
+                ((current-write-waiter) port))
+            (write-some)))))
+    (catch 'system-error
+      write-some
+      (lambda error
+        ;; As Guile: the next call is not to meet it again.
+        (set-port-buffer-cur! buffer (port-buffer-end buffer))
+        (apply throw error)))))
+
+(define* (force-output #:optional (port (current-output-port)))
+  (unless (and (output-port? port) (not (port-closed? port)))
+    (error "not an open output port" port))
+  (if (file-port? port)
+      (flush-keeping port)
+      (plain-force-output port)))
+(define plain-force-output #f)
+
+;;; What puts another file under a number has to be known to the loops.
+(define (forgetting numbers proc)
+  (lambda args
+    (call-with-values (lambda () (apply proc args))
+      (lambda results
+        (for-each %forget-descriptor (apply numbers results args))
+        (apply values results)))))
+
+(define moving-descriptors
+  `((dup2 ,(lambda (result old new) (list new)))
+    (redirect-port ,(lambda (result from to) (list (fileno to))))
+    (primitive-move->fdes ,(lambda (result port fd) (list fd)))))
+
 (define (sometimes guarded? gather proc)
   (lambda args
     (when (guarded?)
@@ -117,6 +208,8 @@ later."
   `(((ice-9 rdelim) %read-line ,guarded? ,line-gatherer)
     ((ice-9 rdelim) read-line ,guarded? ,line-gatherer)
     ((ice-9 rdelim) read-delimited ,guarded? ,delimited-gatherer)
+    ((ice-9 textual-ports) get-string-all ,guarded? ,all-gatherer)
+    ((ice-9 textual-ports) get-string-n ,guarded? ,string-gatherer)
     ((ice-9 binary-ports) get-bytevector-n ,guarded? ,count-gatherer)
     ((ice-9 binary-ports) get-bytevector-n! ,guarded? ,slice-gatherer)
     ((ice-9 binary-ports) get-bytevector-all ,waiting-elsewhere?
@@ -134,10 +227,24 @@ later."
     (set! installed? #t)
     (install-suspendable-ports!)
     (%hook-file-ports!)
+    (let ((guile (resolve-module '(guile))))
+      (set! plain-force-output (module-ref guile 'force-output))
+      (module-set! guile 'force-output force-output)
+      (for-each (match-lambda
+                  ((name numbers)
+                   (module-set! guile name
+                                (forgetting numbers (module-ref guile name)))))
+                moving-descriptors))
     (for-each
      (match-lambda
        ((module name when? gather)
         (let ((module (resolve-module module)))
           (module-set! module name
                        (sometimes when? gather (module-ref module name))))))
-     (wrappers guarded? waiting-elsewhere?))))
+     (wrappers guarded? waiting-elsewhere?))
+    (let ((rdelim (resolve-module '(ice-9 rdelim))))
+      (module-set! rdelim 'read-string
+                   (string-reader guarded? (module-ref rdelim 'read-string)
+                                  (module-ref
+                                   (resolve-module '(ice-9 textual-ports))
+                                   'get-string-n))))))

@@ -10,7 +10,7 @@
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport constant)
   #:use-module (sockport primitive)
-  #:use-module (sockport serve turn)
+  #:use-module (sockport semaphore)
   #:use-module (sockport task)
   #:use-module (sockport transfer)
   #:export (make-websocket
@@ -78,7 +78,7 @@
   (let ((left (take-buffered! sock)))
     (%make-websocket sock protocol
                      (%websocket-reader (not client?) message-limit)
-                     (make-vector 4 #f) client? (make-turn) ping-seconds
+                     (make-vector 4 #f) client? (make-semaphore) ping-seconds
                      left 0 (bytevector-length left) #f 0 #f #f #f #f #f)))
 
 (define (take-buffered! port)
@@ -148,7 +148,7 @@ none, 1006 if the connection ended without; #f while it is open."
 (define (send-frame ws opcode payload)
   "Send a frame, and return true, or #f if WS has ended."
   (let ((bytes (%websocket-frame opcode payload (client? ws))))
-    (call-in-turn (turn ws)
+    (call-with-semaphore (turn ws)
       (lambda ()
         (and (not (closing ws))
              (begin
