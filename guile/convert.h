@@ -211,6 +211,10 @@ scm_skp__closing (SCM port)
   return atomic_load (&scm_skp__closing_count) && scm_skp__in_closing (port);
 }
 
+/* Wake the threads that wait for PORT, which is being closed.  */
+void scm_skp__wake_waiters (SCM port);
+void scm_skp__init_closing (void);
+
 /* Have every loop forget PORT, and what waits for it there go on.  */
 void scm_skp__forget (SCM port);
 

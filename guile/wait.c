@@ -87,29 +87,6 @@ wake_pipe_get (void)
   return &wake_pipe;
 }
 
-/* The ports that are being closed, pairs of each and who does it, after the
-   first pair.  Under the lock too.  */
-static SCM closing;
-atomic_int scm_skp__closing_count;
-
-static int
-is_closing (SCM port)
-{
-  for (SCM at = SCM_CDR (closing); scm_is_pair (at); at = SCM_CDR (at))
-    if (scm_is_eq (SCM_CAAR (at), port))
-      return !scm_is_eq (SCM_CDAR (at), scm_skp__who_runs ());
-  return 0;
-}
-
-int
-scm_skp__in_closing (SCM port)
-{
-  pthread_mutex_lock (&waiters_lock);
-  int result = is_closing (port);
-  pthread_mutex_unlock (&waiters_lock);
-  return result;
-}
-
 static void
 waiters_add (struct waiter *waiter)
 {
@@ -118,7 +95,7 @@ waiters_add (struct waiter *waiter)
   waiters = waiter;
   atomic_fetch_add (&waiters_count, 1);
   /* A close that came before could not see this waiter.  */
-  if (!SCM_OPPORTP (waiter->port) || is_closing (waiter->port))
+  if (!SCM_OPPORTP (waiter->port) || scm_skp__closing (waiter->port))
     waiter->closed = 1;
   pthread_mutex_unlock (&waiters_lock);
 }
@@ -147,15 +124,12 @@ leave (void)
   pthread_mutex_unlock (&waiters_lock);
 }
 
-/* The threads of the parent that wait or close do not exist in the child.  */
+/* The threads of the parent that wait do not exist in the child.  */
 static void
 leave_in_child (void)
 {
   waiters = NULL;
   atomic_store (&waiters_count, 0);
-  if (SCM_UNPACK (closing))
-    SCM_SETCDR (closing, SCM_EOL);
-  atomic_store (&scm_skp__closing_count, 0);
   leave ();
   /* Now: later their numbers may be others'.  */
   if (wake_pipe.pid)
@@ -172,8 +146,8 @@ waiters_init (void)
   pthread_atfork (take, leave, leave_in_child);
 }
 
-static void
-wake_waiters (SCM port)
+void
+scm_skp__wake_waiters (SCM port)
 {
   if (atomic_load (&waiters_count) == 0)
     return;
@@ -188,57 +162,6 @@ wake_waiters (SCM port)
           }
       }
   pthread_mutex_unlock (&waiters_lock);
-}
-
-/* From here on nothing can wait for PORT but what runs here and closes it; and
-   what waited goes on.  */
-static SCM
-closing_begin (SCM port)
-{
-  SCM mark = scm_cons (scm_cons (port, scm_skp__who_runs ()), SCM_EOL);
-  pthread_mutex_lock (&waiters_lock);
-  SCM_SETCDR (mark, SCM_CDR (closing));
-  SCM_SETCDR (closing, mark);
-  atomic_fetch_add (&scm_skp__closing_count, 1);
-  pthread_mutex_unlock (&waiters_lock);
-  wake_waiters (port);
-  scm_skp__forget (port);
-  return SCM_UNSPECIFIED;
-}
-
-static SCM
-closing_end (SCM port)
-{
-  pthread_mutex_lock (&waiters_lock);
-  for (SCM at = closing; scm_is_pair (SCM_CDR (at)); at = SCM_CDR (at))
-    if (scm_is_eq (SCM_CAADR (at), port))
-      {
-        SCM_SETCDR (at, SCM_CDDR (at));
-        atomic_fetch_sub (&scm_skp__closing_count, 1);
-        break;
-      }
-  pthread_mutex_unlock (&waiters_lock);
-  return SCM_UNSPECIFIED;
-}
-
-static void
-do_closing_end (void *data)
-{
-  closing_end (SCM_PACK_POINTER (data));
-}
-
-SCM
-scm_skp_close_port (SCM port)
-{
-  if (!SCM_OPPORTP (port))
-    return scm_close_port (port);
-  scm_dynwind_begin (0);
-  closing_begin (port);
-  scm_dynwind_unwind_handler (do_closing_end, SCM_UNPACK_POINTER (port),
-                              SCM_F_WIND_EXPLICITLY);
-  SCM open = scm_close_port (port);
-  scm_dynwind_end ();
-  return open;
 }
 
 struct poll_call
@@ -424,12 +347,9 @@ scm_skp__init_wait (void)
     { "%block", 3, 0, 0, block },
     { "%block-deadline", 3, 0, 0, block_deadline },
     { "%wait", 4, 0, 0, wait_until },
-    { "%close-port", 1, 0, 0, scm_skp_close_port },
-    { "%closing-begin", 1, 0, 0, closing_begin },
-    { "%closing-end", 1, 0, 0, closing_end },
     { "%timer-port", 1, 0, 0, timer_port },
     { "monotonic-ns", 0, 0, 0, monotonic },
   };
-  closing = scm_permanent_object (scm_list_1 (SCM_BOOL_F));
+  scm_skp__init_closing ();
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

@@ -46,6 +46,13 @@ async_seen (void)
   return SCM_BOOL_F;
 }
 
+/* Does THREAD sleep in a procedure of libguile's, which an async would wake? */
+static SCM
+thread_sleeps (SCM thread)
+{
+  return scm_from_bool (scm_skp__known && SCM_I_THREAD_DATA (thread)->wake);
+}
+
 static void *
 blocked_once_more (void *data)
 {
@@ -70,6 +77,7 @@ scm_skp__init_asyncs (void)
   static const struct scm_skp__primitive primitives[] = {
     { "%asyncs-off", 0, 0, 0, asyncs_off },
     { "%asyncs-on", 0, 0, 0, asyncs_on },
+    { "%thread-sleeps?", 1, 0, 0, thread_sleeps },
     { "%async-seen?", 0, 0, 0, async_seen },
   };
   check_asyncs ();

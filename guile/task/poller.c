@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* The poller of a loop: which port each watched descriptor belongs to, and
-   waiting outside Guile mode so that asyncs end the wait.  What becomes of an
-   event is the loop's business (module/sockport/loop.scm).  */
+/* The poller of a loop: waiting for events outside Guile mode, so that asyncs
+   end the wait; and the inbox, by which other threads reach the loop.  */
 
 #include "poller.h"
 
@@ -29,17 +28,16 @@ __thread struct scm_skp__turn scm_skp__turn;
  */
 static pthread_mutex_t shared = PTHREAD_MUTEX_INITIALIZER;
 
-/* Those of the loops that run.  */
-static struct loop_poller *pollers;
+struct loop_poller *scm_skp__pollers;
 
-static void
-shared_take (void)
+void
+scm_skp__shared_take (void)
 {
   pthread_mutex_lock (&shared);
 }
 
-static void
-shared_leave (void)
+void
+scm_skp__shared_leave (void)
 {
   pthread_mutex_unlock (&shared);
 }
@@ -47,13 +45,14 @@ shared_leave (void)
 __attribute__ ((constructor)) static void
 shared_init (void)
 {
-  pthread_atfork (shared_take, shared_leave, shared_leave);
+  pthread_atfork (scm_skp__shared_take, scm_skp__shared_leave,
+                  scm_skp__shared_leave);
 }
 
 static void
 release (struct loop_poller *p)
 {
-  pthread_mutex_lock (&shared);
+  scm_skp__shared_take ();
   struct skp_poller *core = p->core;
   unsigned char *hints = p->hints.hint;
   free (p->forgotten);
@@ -61,7 +60,7 @@ release (struct loop_poller *p)
   p->forgotten_count = p->forgotten_size = 0;
   p->core = NULL;
   p->hints = (struct scm_skp__hints){ NULL, 0 };
-  pthread_mutex_unlock (&shared);
+  scm_skp__shared_leave ();
   if (!core)
     return;
   skp_poller_close (core);
@@ -89,8 +88,8 @@ scm_skp__poller (SCM poller)
   return (struct loop_poller *)SCM_POINTER_VALUE (poller);
 }
 
-static inline struct loop_poller *
-poller_of (SCM poller, const char *who)
+struct loop_poller *
+scm_skp__poller_of (SCM poller, const char *who)
 {
   struct loop_poller *p = scm_skp__poller (poller);
   if (!p->core)
@@ -126,209 +125,6 @@ poller_open (void)
   if (err < 0)
     scm_skp__error (err, "run-tasks");
   return poller;
-}
-
-static void
-grow_slots (SCM loop, size_t needed)
-{
-  SCM old = scm_skp__field (loop, LOOP_SLOTS);
-  size_t size = SCM_SIMPLE_VECTOR_LENGTH (old);
-  if (needed <= size)
-    return;
-  SCM larger
-      = scm_c_make_vector (needed > 2 * size ? needed : 2 * size, SCM_BOOL_F);
-  for (size_t i = 0; i < size; i++)
-    SCM_SIMPLE_VECTOR_SET (larger, i, SCM_SIMPLE_VECTOR_REF (old, i));
-  scm_skp__set_field (loop, LOOP_SLOTS, larger);
-}
-
-static void
-grow (struct loop_poller *p, size_t needed)
-{
-  size_t size = p->owners ? p->owners->size : 64;
-  while (size < needed)
-    size *= 2;
-  struct owners *larger
-      = scm_gc_malloc (sizeof *larger + size * sizeof (scm_t_bits), "poller");
-  *larger = (struct owners){ .size = size };
-  unsigned char *hints = scm_malloc (size), *old = p->hints.hint;
-  memset (hints, SCM_SKP__HINT_NONE, size);
-  pthread_mutex_lock (&shared);
-  for (size_t i = 0; i < size; i++)
-    larger->owner[i]
-        = p->owners && i < p->owners->size ? p->owners->owner[i] : 0;
-  if (old)
-    memcpy (hints, old, p->hints.count);
-  p->hints = scm_skp__hints = (struct scm_skp__hints){ hints, size };
-  p->owners = larger;
-  pthread_mutex_unlock (&shared);
-  free (old);
-}
-
-/* The owner of a descriptor of which nothing is known: it is watched anew for
-   each wait, which makes the kernel tell at once whether it is ready.  */
-#define OWNER_UNKNOWN 1
-
-enum
-{
-  OTHERS_NONE,
-  OTHERS_WAIT,
-  OTHERS_CLOSED /* one of them by a port that is closed */
-};
-
-static int
-other (SCM entry, SCM port)
-{
-  if (!scm_skp__is_task (entry))
-    return OTHERS_WAIT;
-  SCM its = scm_skp__field (entry, TASK_PORT);
-  if (scm_is_eq (its, port))
-    return OTHERS_NONE;
-  return SCM_OPFPORTP (its) ? OTHERS_WAIT : OTHERS_CLOSED;
-}
-
-/* Does something wait for the descriptor of SLOT by another port than PORT?  */
-static int
-others_wait (SCM slots, size_t slot, SCM port)
-{
-  SCM entry = SCM_SIMPLE_VECTOR_REF (slots, slot);
-  int most = OTHERS_NONE;
-  for (; scm_is_pair (entry); entry = SCM_CDR (entry))
-    {
-      int this = other (SCM_CAR (entry), port);
-      most = this > most ? this : most;
-    }
-  if (SCM_IMP (entry))
-    return most;
-  int last = other (entry, port);
-  return last > most ? last : most;
-}
-
-/* PORT is not the one that FD was watched for.  Either that one was closed and
-   the descriptor is used again, and then what waits has to go on; or the ports
-   share it, and then it has no owner.  */
-static void
-own (struct loop_poller *p, SCM loop, int fd, scm_t_bits owner, SCM port)
-{
-  SCM slots = scm_skp__field (loop, LOOP_SLOTS);
-  int found = OTHERS_NONE;
-  for (size_t i = 0; i < 2; i++)
-    {
-      size_t slot = 2 * (size_t)fd + i;
-      int here = others_wait (slots, slot, port);
-      if (here == OTHERS_CLOSED
-          || (here && p->owners->owner[fd] != OWNER_UNKNOWN))
-        scm_skp__wake_slot (loop, slot, SCM_BOOL_F);
-      found |= here;
-    }
-  if (found)
-    owner = 0;
-  pthread_mutex_lock (&shared);
-  p->owners->owner[fd] = owner ? owner : OWNER_UNKNOWN;
-  p->hints.hint[fd] = owner && skp_socket_tcp (fd) ? SCM_SKP__HINT_UNREAD
-                                                   : SCM_SKP__HINT_NONE;
-  pthread_mutex_unlock (&shared);
-}
-
-int
-scm_skp__arm (SCM loop, int fd, scm_t_bits owner, SCM port)
-{
-  struct loop_poller *p
-      = poller_of (scm_skp__field (loop, LOOP_POLLER), "wait");
-  if (!p->owners || (size_t)fd >= p->owners->size)
-    grow (p, (size_t)fd + 1);
-  grow_slots (loop, 2 * (size_t)fd + 2);
-  int err = skp_poller_watch (p->core, fd);
-  if (err == -EPERM)
-    return NOT_LEFT_READY;
-  if (err == -EBADF)
-    return NOT_LEFT_CLOSED;
-  if (err < 0)
-    scm_skp__error (err, "wait");
-  own (p, loop, fd, owner, port);
-  return 0;
-}
-
-/* Have the next wait for PORT here ask the kernel whether it is ready now:
-   watching it again does.  */
-static SCM
-renew (SCM port)
-{
-  if (!scm_skp__running || !SCM_OPFPORTP (port))
-    return SCM_UNSPECIFIED;
-  struct loop_poller *p
-      = scm_skp__poller (scm_skp__field (scm_skp__running, LOOP_POLLER));
-  size_t fd = (size_t)SCM_FPORT_FDES (port);
-  pthread_mutex_lock (&shared);
-  if (p->owners && fd < p->owners->size)
-    p->owners->owner[fd] = OWNER_UNKNOWN;
-  pthread_mutex_unlock (&shared);
-  return SCM_UNSPECIFIED;
-}
-
-static void
-forget (struct loop_poller *p, int fd)
-{
-  if (p->forgotten_count == p->forgotten_size)
-    {
-      size_t size = p->forgotten_size ? 2 * p->forgotten_size : 16;
-      int *larger = realloc (p->forgotten, size * sizeof *larger);
-      if (!larger)
-        return;
-      p->forgotten = larger;
-      p->forgotten_size = size;
-    }
-  p->forgotten[p->forgotten_count++] = fd;
-  p->owners->owner[fd] = 0;
-  p->hints.hint[fd] = SCM_SKP__HINT_NONE;
-  skp_poller_forget (p->core, fd);
-  atomic_store (&p->news, 1);
-  skp_poller_wake (p->core);
-}
-
-void
-scm_skp__forget (SCM port)
-{
-  if (!SCM_OPFPORTP (port))
-    return;
-  size_t fd = (size_t)SCM_FPORT_FDES (port);
-  scm_t_bits owner = (scm_t_bits)SCM_STREAM (port);
-  pthread_mutex_lock (&shared);
-  for (struct loop_poller *p = pollers; p; p = p->next)
-    if (p->core && p->owners && fd < p->owners->size
-        && (p->owners->owner[fd] == owner
-            || p->owners->owner[fd] == OWNER_UNKNOWN))
-      forget (p, (int)fd);
-  pthread_mutex_unlock (&shared);
-}
-
-/* FD stands for another file now.  */
-static SCM
-forget_descriptor (SCM fd)
-{
-  size_t n = (size_t)scm_skp__integer (fd, 0, INT32_MAX, 1, "dup2");
-  pthread_mutex_lock (&shared);
-  for (struct loop_poller *p = pollers; p; p = p->next)
-    if (p->core && p->owners && n < p->owners->size && p->owners->owner[n])
-      forget (p, (int)n);
-  pthread_mutex_unlock (&shared);
-  return SCM_UNSPECIFIED;
-}
-
-/* What waits for a descriptor that was forgotten goes on.  */
-static void
-take_forgotten (struct loop_poller *p, SCM loop)
-{
-  for (;;)
-    {
-      pthread_mutex_lock (&shared);
-      int fd = p->forgotten_count ? p->forgotten[--p->forgotten_count] : -1;
-      pthread_mutex_unlock (&shared);
-      if (fd < 0)
-        return;
-      for (size_t i = 0; i < 2; i++)
-        scm_skp__wake_slot (loop, 2 * (size_t)fd + i, SCM_BOOL_F);
-    }
 }
 
 struct wait_call
@@ -396,10 +192,10 @@ take_events (struct loop_poller *p, SCM loop, const struct wait_call *call)
 static void
 take_inbox (struct loop_poller *p)
 {
-  pthread_mutex_lock (&shared);
+  scm_skp__shared_take ();
   SCM inbox = p->inbox;
   p->inbox = SCM_EOL;
-  pthread_mutex_unlock (&shared);
+  scm_skp__shared_leave ();
   if (scm_is_null (inbox))
     return;
   for (inbox = scm_reverse (inbox); scm_is_pair (inbox);
@@ -450,7 +246,7 @@ static SCM
 poller_wait (SCM loop, SCM timeout_ns)
 {
   struct loop_poller *p
-      = poller_of (scm_skp__field (loop, LOOP_POLLER), "run-tasks");
+      = scm_skp__poller_of (scm_skp__field (loop, LOOP_POLLER), "run-tasks");
   scm_thread *thread = SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD));
   struct skp_poller_event events[EVENTS_AT_ONCE];
   struct wait_call call
@@ -464,7 +260,7 @@ poller_wait (SCM loop, SCM timeout_ns)
   take_events (p, loop, &call);
   if (atomic_exchange (&p->news, 0))
     {
-      take_forgotten (p, loop);
+      scm_skp__take_forgotten (p, loop);
       take_inbox (p);
     }
   scm_skp__asyncs_on (thread);
@@ -487,7 +283,7 @@ make_ready (SCM poller, SCM entry)
       return SCM_BOOL_T;
     }
   SCM inbox = scm_cons (entry, SCM_EOL);
-  pthread_mutex_lock (&shared);
+  scm_skp__shared_take ();
   int open = p->core != NULL;
   if (open)
     {
@@ -496,7 +292,7 @@ make_ready (SCM poller, SCM entry)
       atomic_store (&p->news, 1);
       skp_poller_wake (p->core);
     }
-  pthread_mutex_unlock (&shared);
+  scm_skp__shared_leave ();
   return scm_from_bool (open);
 }
 
@@ -509,10 +305,10 @@ loop_enter (SCM loop)
   p->asyncs_blocked = thread->block_asyncs++;
   p->outer = scm_skp__running ? scm_skp__running : SCM_BOOL_F;
   scm_skp__running = loop;
-  pthread_mutex_lock (&shared);
-  p->next = pollers;
-  pollers = p;
-  pthread_mutex_unlock (&shared);
+  scm_skp__shared_take ();
+  p->next = scm_skp__pollers;
+  scm_skp__pollers = p;
+  scm_skp__shared_leave ();
   return SCM_UNSPECIFIED;
 }
 
@@ -522,13 +318,13 @@ loop_leave (SCM loop)
   struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
   scm_skp__thread ()->block_asyncs = p->asyncs_blocked;
   scm_skp__running = scm_is_false (p->outer) ? 0 : p->outer;
-  pthread_mutex_lock (&shared);
-  struct loop_poller **at = &pollers;
+  scm_skp__shared_take ();
+  struct loop_poller **at = &scm_skp__pollers;
   while (*at && *at != p)
     at = &(*at)->next;
   if (*at)
     *at = p->next;
-  pthread_mutex_unlock (&shared);
+  scm_skp__shared_leave ();
   return SCM_UNSPECIFIED;
 }
 
@@ -570,8 +366,6 @@ scm_skp__init_poller (void)
   static const struct scm_skp__primitive primitives[] = {
     { "%poller-open", 0, 0, 0, poller_open },
     { "%poller-close", 1, 0, 0, poller_close },
-    { "%forget-descriptor", 1, 0, 0, forget_descriptor },
-    { "%renew", 1, 0, 0, renew },
     { "%make-ready", 2, 0, 0, make_ready },
     { "%loop-enter", 1, 0, 0, loop_enter },
     { "%loop-leave", 1, 0, 0, loop_leave },
@@ -582,4 +376,5 @@ scm_skp__init_poller (void)
     { "%reserve-heap", 1, 0, 0, reserve_heap },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+  scm_skp__init_watch ();
 }

@@ -48,6 +48,20 @@ struct loop_poller
    foreign type; none but (sockport task loop) and its helpers have one.  */
 struct loop_poller *scm_skp__poller (SCM poller);
 
+/* The same, for WHO, which needs one that is open.  */
+struct loop_poller *scm_skp__poller_of (SCM poller, const char *who);
+
+/* The pollers of the loops that run.  Other threads wake them and forget their
+   descriptors; under this lock, what they look into neither ends nor moves.
+   Nothing allocates from the collector or throws while it is held.  */
+extern struct loop_poller *scm_skp__pollers;
+void scm_skp__shared_take (void);
+void scm_skp__shared_leave (void);
+
+/* What waits in LOOP for a descriptor that was forgotten goes on.  */
+void scm_skp__take_forgotten (struct loop_poller *p, SCM loop);
+void scm_skp__init_watch (void);
+
 static inline int
 scm_skp__watched (const struct loop_poller *p, int fd, scm_t_bits owner)
 {

@@ -11,6 +11,7 @@
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
   #:use-module (sockport task ring)
+  #:use-module (sockport task run)
   #:use-module (sockport primitive)
   #:use-module (sockport task scope)
   #:use-module (sockport task waiter)

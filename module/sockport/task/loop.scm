@@ -1,117 +1,29 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; The run loop of one thread: tasks, and the one way for them to sleep and to be
-;;; woken (INTERNALS, "Waiting").  A task is a procedure whose continuation is
-;;; taken when it has to wait.  What tasks mean to each other (groups, deadlines,
-;;; channels) is decided elsewhere.
+;;; The one way for tasks to sleep and to be woken (INTERNALS, "Waiting").  A task is
+;;; a procedure whose continuation is taken when it has to wait.  What tasks mean to
+;;; each other (groups, deadlines, channels) is decided elsewhere.
 
 (define-module (sockport task loop)
   #:use-module (ice-9 control)
   #:use-module (ice-9 poll)
-  #:use-module (ice-9 threads)
-  #:use-module (srfi srfi-9)
-  #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport io wait)
   #:use-module (sockport primitive)
+  #:use-module (sockport task record)
   #:use-module (sockport task timer)
-  #:export (make-loop loop? loop-timers loop-current loop-worker loop-peers
-            loop-turns loop-thread loop-root set-loop-root!
-            loop-here? loop-ours? loop-post! loop-run! loop-close! loop-slot-enter!
-            loop-slot-leave! current-loop current-task in-task?
-            make-task task? task-name task-loop task-group task-on-end
-            task-interrupt set-task-interrupt! task-scope set-task-scope!
-            task-state set-task-state! task-ended? task-result set-task-result!
-            task-node set-task-node! task-watchers task-place task-forget!
+  #:export (loop-post! loop-slot-enter! loop-slot-leave! make-task task-forget!
             begin-wait! suspend! resume! interrupt! yield! without-asyncs
-            sleep-until! raise-if
-            winding check-interrupt check-can-wait cannot-wait can-wait?
-            set-time-limit! known? with-loop-handler))
-
-;;; CURRENT is the task that runs.  INSIDE? is true while its own code does, and
-;;; false in the loop and while a continuation is taken or put back.  SLOTS has for
-;;; descriptor N what waits to read (2N) and to write (2N+1).  FAILED and ENDED are
-;;; procedures, ROOT the group without which the loop is over.  The first six
-;;; fields are known in guile/task/poller.h.
-(define-record-type <loop>
-  (%make-loop current turns poller thread slots inside? timers worker peers
-              failed ended root)
-  loop?
-  (current loop-current set-loop-current!)
-  (turns loop-turns set-loop-turns!)
-  (poller loop-poller)
-  (thread loop-thread)
-  (slots loop-slots)
-  (inside? loop-inside? set-loop-inside!)
-  (timers loop-timers)
-  (worker loop-worker)
-  (peers loop-peers)
-  (failed loop-failed)
-  (ended loop-ended)
-  (root loop-root set-loop-root!))
-
-;;; CONTINUATION is the thunk that goes on with the task.  While it sleeps,
-;;; (ABANDON task) takes it out of what it waits in, PLACE being where, and
-;;; returns whether it still was there.  INTERRUPT is the exception that it gets
-;;; when it has to wait, or #f.  PORT is what it waited for last, WANTED where it
-;;; would have received.  These six are known in guile/task/poller.h.
-(define-record-type <task>
-  (%make-task continuation abandon place interrupt port wanted name loop group
-              scope state result node watchers on-end)
-  task?
-  (continuation task-continuation set-task-continuation!)
-  (abandon task-abandon set-task-abandon!)
-  (place task-place set-task-place!)
-  (interrupt task-interrupt set-task-interrupt!)
-  (port task-port set-task-port!)
-  (wanted task-wanted)
-  (name task-name)
-  (loop task-loop)
-  (group task-group)
-  (scope task-scope set-task-scope!)
-  (state task-state set-task-state!)
-  (result task-result set-task-result!)
-  (node task-node set-task-node!)
-  (watchers task-watchers)
-  (on-end task-on-end))
-
-(set-record-type-printer! <task>
-  (lambda (task port)
-    (format port "#<task ~a ~a>" (task-name task) (task-state task))))
-(set-record-type-printer! <loop>
-  (lambda (loop port)
-    (format port "#<loop ~a>" (loop-worker loop))))
+            sleep-until! raise-if winding check-interrupt check-can-wait
+            cannot-wait can-wait? set-time-limit! known? task-tag leave-inside!
+            make-sleeper)
+  #:re-export (loop? loop-timers loop-current loop-worker loop-peers loop-turns
+               loop-thread loop-root set-loop-root! loop-here? loop-ours?
+               current-loop current-task in-task?
+               task? task-name task-loop task-group task-on-end task-interrupt
+               task-scope set-task-scope! task-state set-task-state! task-ended?
+               task-result set-task-result! task-node set-task-node!
+               task-watchers task-place))
 
 (define task-tag (make-prompt-tag "task"))
-(define loop-tag (make-prompt-tag "loop"))
-
-;;; Thread-local, so that a thread started by a task is not taken for the loop's.
-(define loop-fluid (make-thread-local-fluid #f))
-
-(define-inlinable (current-loop)
-  "Return the loop that runs in this thread, or #f."
-  (fluid-ref loop-fluid))
-
-(define (current-task)
-  "Return the task that runs, or #f outside of tasks."
-  (let ((loop (fluid-ref loop-fluid)))
-    (and loop (loop-current loop))))
-
-(define (in-task?)
-  (and (current-task) #t))
-
-(define* (make-loop failed ended #:key (worker 0) (peers (vector #f)))
-  "Return a loop for the calling thread.  (FAILED exception) is called when an
-exception arises outside of tasks, (ENDED task state result) when a task ends."
-  (notice-asyncs)
-  (%make-loop #f 0 (%poller-open) (current-thread) (make-vector 128 #f) #f
-              (make-timers) worker peers failed ended #f))
-
-(define (loop-here? loop)
-  "Is this the thread of LOOP?"
-  (eq? (current-thread) (loop-thread loop)))
-
-(define (loop-ours? loop)
-  "Was LOOP made by this process, not by its parent?"
-  (%poller-ours? (loop-poller loop)))
 
 (define (loop-post! loop thunk)
   "Have LOOP call THUNK, outside of tasks.  From any thread, at any time; #f if the
@@ -166,9 +78,6 @@ error of WHO if it cannot wait here."
   (%loop-recover loop)
   (set-loop-inside! loop #f))
 
-(define (task-ended? task)
-  (and (memq (task-state task) '(done failed cancelled)) #t))
-
 (define (task-forget! task)
   "Let go of what TASK, which has ended, needed to go on."
   ;; Something that no other task has, lest two that have ended are `equal?'.
@@ -176,27 +85,6 @@ error of WHO if it cannot wait here."
   (set-task-abandon! task #f)
   (set-task-place! task #f)
   (set-task-port! task #f))
-
-(define (task-failed! loop exception)
-  "The task that runs ends with EXCEPTION, wherever that came from."
-  (let ((task (loop-current loop)))
-    (when (task-abandon task)
-      ((task-abandon task) task))
-    ((loop-ended loop) task 'failed exception)))
-
-;;; K is a continuation whose whole stack begins at the prompt here, so calling
-;;; it as the thunk spares a closure for each turn.  When the prompt is left, the
-;;; task that runs may be another one than TASK.
-(define (run-task! loop task)
-  (set-loop-current! loop task)
-  (set-loop-turns! loop (+ (loop-turns loop) 1))
-  (call-with-prompt task-tag (task-continuation task)
-    (lambda (k failure)
-      (cond (failure
-             (leave-inside! loop)
-             (task-failed! loop failure))
-            (k (set-task-continuation! (loop-current loop) k)))))
-  (set-loop-current! loop #f))
 
 ;;; Leave the running task until PORT may be ready, or until something else wakes
 ;;; it if DIRECTION is #f.  A task is taken up again outside of itself, and says so
@@ -356,12 +244,6 @@ suspended and resumed in THUNK."
 (define known?
   (%task-init! <task> task-tag leave! (winder #f #f) abandon-slot))
 
-;;; The first async of a thread shows what asyncs look like.
-(define (notice-asyncs)
-  (let notice ((tries 100))
-    (unless (or (%async-seen?) (zero? tries))
-      (notice (- tries 1)))))
-
 (define (can-wait?)
   "Can what runs here wait?  A task cannot below a procedure in C."
   (let ((loop (current-loop)))
@@ -389,90 +271,3 @@ suspended and resumed in THUNK."
 (define (loop-slot-leave! loop slot thunk)
   (%slot-leave loop slot thunk))
 
-;;; The loop.
-
-;;; As much as a time can be in C, on any machine.
-(define longest-sleep (ash 1 59))
-
-(define (timeout-ns loop ready)
-  (let ((next (timers-next (loop-timers loop))))
-    (cond ((positive? ready) 0)
-          (next (max 0 (min longest-sleep (- next (monotonic-ns)))))
-          (else -1))))
-
-(define (run-ready! loop)
-  "Run what is ready; return how much that was."
-  (let* ((poller (loop-poller loop)) (count (%ready-begin! poller)))
-    (let next ((entry (%ready-pop! poller)))
-      (when entry
-        (if (task? entry)
-            (run-task! loop entry)
-            (entry))
-        (next (%ready-pop! poller))))
-    count))
-
-;;; Calls that came when LOOP was over see that it has no root.
-(define (refuse-rest! loop)
-  (let ((poller (loop-poller loop)))
-    (%ready-begin! poller)
-    (let next ((entry (%ready-pop! poller)))
-      (when entry
-        (unless (task? entry) (entry))
-        (next (%ready-pop! poller))))))
-
-;;; While tasks keep each other busy, the kernel is asked seldom.
-(define most-unasked 64)
-
-(define (turns! loop)
-  (let turn ((unasked 0))
-    (when (loop-root loop)
-      (let* ((run (+ unasked (run-ready! loop)))
-             (ready (%ready-begin! (loop-poller loop))))
-        (cond ((not (loop-root loop)) #f)
-              ((and (positive? ready) (< run most-unasked)) (turn run))
-              (else
-               (%poller-wait loop (timeout-ns loop ready))
-               (when (timers-next (loop-timers loop))
-                 (timers-expire! (loop-timers loop) (monotonic-ns)))
-               (turn 0)))))))
-
-(define (with-loop-handler loop thunk)
-  (with-exception-handler
-      (lambda (exception)
-        (%loop-recover loop)
-        (abort-to-prompt (if (loop-inside? loop) task-tag loop-tag) exception))
-    thunk))
-
-;;; What is raised in a task's own code leaves it by its prompt.  What a winder of
-;;; Guile's own raises while the task is being left or taken up ends the task too;
-;;; what else is raised here, by a signal's handler say, ends the loop.
-(define (turns-until-over! loop)
-  (let again ()
-    (call-with-prompt loop-tag
-      (lambda ()
-        (with-loop-handler loop (lambda () (turns! loop))))
-      (lambda (k exception)
-        (cond ((loop-current loop)
-               (task-failed! loop exception)
-               (set-loop-current! loop #f))
-              (else ((loop-failed loop) exception)))))
-    (when (loop-root loop) (again))))
-
-(define (loop-close! loop)
-  "Close LOOP, which does not run."
-  (%poller-close (loop-poller loop)))
-
-(define (loop-run! loop)
-  "Run LOOP until its root is set to #f."
-  (with-fluids ((loop-fluid loop)
-                (sleeper (make-sleeper loop known?)))
-    (with-task-waiters
-     (lambda ()
-       (dynamic-wind
-         (lambda () (%loop-enter loop))
-         (lambda () (turns-until-over! loop))
-         (lambda ()
-           (set-loop-root! loop #f)
-           (%poller-close (loop-poller loop))
-           (refuse-rest! loop)
-           (%loop-leave loop)))))))

@@ -4,6 +4,7 @@
 (define-module (sockport task watchdog)
   #:use-module (ice-9 atomic)
   #:use-module (ice-9 threads)
+  #:use-module (sockport primitive)
   #:use-module (sockport task loop)
   #:export (with-watchdog
             print-stuck))
@@ -16,12 +17,14 @@
       (display-backtrace stack port))))
 
 ;;; The stack is taken by an async in the loop's own thread.  One that runs C code
-;;; does not come to it; then there is no stack to show.
+;;; does not come to it, and one that sleeps there would be woken by it; then there is
+;;; no stack to show.  What is shown begins with the task's own procedures.
 (define (ask-for-stack loop)
   (let ((answer (make-atomic-box #f)))
-    (system-async-mark
-     (lambda () (atomic-box-set! answer (make-stack #t 2)))
-     (loop-thread loop))
+    (unless (%thread-sleeps? (loop-thread loop))
+      (system-async-mark
+       (lambda () (atomic-box-set! answer (make-stack #t 1 task-tag)))
+       (loop-thread loop)))
     answer))
 
 (define (start-thread loop seconds on-stuck)

@@ -1,0 +1,120 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; The turns of a loop: what is ready runs, then the kernel is asked, then what is
+;;; due; and what becomes of exceptions.
+
+(define-module (sockport task run)
+  #:use-module (sockport io wait)
+  #:use-module (sockport primitive)
+  #:use-module (sockport task loop)
+  #:use-module (sockport task record)
+  #:use-module (sockport task timer)
+  #:export (loop-run! loop-close! with-loop-handler))
+
+(define loop-tag (make-prompt-tag "loop"))
+
+(define (task-failed! loop exception)
+  "The task that runs ends with EXCEPTION, wherever that came from."
+  (let ((task (loop-current loop)))
+    (when (task-abandon task)
+      ((task-abandon task) task))
+    ((loop-ended loop) task 'failed exception)))
+
+;;; K is a continuation whose whole stack begins at the prompt here, so calling
+;;; it as the thunk spares a closure for each turn.  When the prompt is left, the
+;;; task that runs may be another one than TASK.
+(define (run-task! loop task)
+  (set-loop-current! loop task)
+  (set-loop-turns! loop (+ (loop-turns loop) 1))
+  (call-with-prompt task-tag (task-continuation task)
+    (lambda (k failure)
+      (cond (failure
+             (leave-inside! loop)
+             (task-failed! loop failure))
+            (k (set-task-continuation! (loop-current loop) k)))))
+  (set-loop-current! loop #f))
+
+;;; As much as a time can be in C, on any machine.
+(define longest-sleep (ash 1 59))
+
+(define (timeout-ns loop ready)
+  (let ((next (timers-next (loop-timers loop))))
+    (cond ((positive? ready) 0)
+          (next (max 0 (min longest-sleep (- next (monotonic-ns)))))
+          (else -1))))
+
+(define (run-ready! loop)
+  "Run what is ready; return how much that was."
+  (let* ((poller (loop-poller loop)) (count (%ready-begin! poller)))
+    (let next ((entry (%ready-pop! poller)))
+      (when entry
+        (if (task? entry)
+            (run-task! loop entry)
+            (entry))
+        (next (%ready-pop! poller))))
+    count))
+
+;;; Calls that came when LOOP was over see that it has no root.
+(define (refuse-rest! loop)
+  (let ((poller (loop-poller loop)))
+    (%ready-begin! poller)
+    (let next ((entry (%ready-pop! poller)))
+      (when entry
+        (unless (task? entry) (entry))
+        (next (%ready-pop! poller))))))
+
+;;; While tasks keep each other busy, the kernel is asked seldom.
+(define most-unasked 64)
+
+(define (turns! loop)
+  (let turn ((unasked 0))
+    (when (loop-root loop)
+      (let* ((run (+ unasked (run-ready! loop)))
+             (ready (%ready-begin! (loop-poller loop))))
+        (cond ((not (loop-root loop)) #f)
+              ((and (positive? ready) (< run most-unasked)) (turn run))
+              (else
+               (%poller-wait loop (timeout-ns loop ready))
+               (when (timers-next (loop-timers loop))
+                 (timers-expire! (loop-timers loop) (monotonic-ns)))
+               (turn 0)))))))
+
+(define (with-loop-handler loop thunk)
+  (with-exception-handler
+      (lambda (exception)
+        (%loop-recover loop)
+        (abort-to-prompt (if (loop-inside? loop) task-tag loop-tag) exception))
+    thunk))
+
+;;; What is raised in a task's own code leaves it by its prompt.  What a winder of
+;;; Guile's own raises while the task is being left or taken up ends the task too;
+;;; what else is raised here, by a signal's handler say, ends the loop.
+(define (turns-until-over! loop)
+  (let again ()
+    (call-with-prompt loop-tag
+      (lambda ()
+        (with-loop-handler loop (lambda () (turns! loop))))
+      (lambda (k exception)
+        (cond ((loop-current loop)
+               (task-failed! loop exception)
+               (set-loop-current! loop #f))
+              (else ((loop-failed loop) exception)))))
+    (when (loop-root loop) (again))))
+
+(define (loop-close! loop)
+  "Close LOOP, which does not run."
+  (%poller-close (loop-poller loop)))
+
+(define (loop-run! loop)
+  "Run LOOP until its root is set to #f."
+  (with-fluids ((loop-fluid loop)
+                (sleeper (make-sleeper loop known?)))
+    (with-task-waiters
+     (lambda ()
+       (dynamic-wind
+         (lambda () (%loop-enter loop))
+         (lambda () (turns-until-over! loop))
+         (lambda ()
+           (set-loop-root! loop #f)
+           (%poller-close (loop-poller loop))
+           (refuse-rest! loop)
+           (%loop-leave loop)))))))
