@@ -1,73 +1,166 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Requests of HTTP a second, on connections that are kept: the same handler on
-;;; Sockport, on Guile's own web server, and on that of Fibers where it is found
-;;; (FIBERS_PREFIX), and a like one on Node.  wrk makes the requests.
+;;; Requests of HTTP as browsers send them, each different from the one before, on
+;;; connections that are kept: a small page, a form, larger pages, a file.  Sockport
+;;; against Node, Go, nginx, Python, Guile's own server, and that of Fibers where
+;;; it is found (FIBERS_PREFIX).  wrk makes the requests, of peers/http-load.lua.
 
 (use-modules (bench harness)
              (bench server)
-             (ice-9 match))
+             (ice-9 match)
+             (srfi srfi-1))
 
+(define source (dirname (dirname (current-filename))))
+(define (peer name) (string-append source "/bench/peers/" name))
+(define (built name)
+  (string-append (or (getenv "SOCKPORT_BUILD") "build") "/bench/" name))
+
+(define file (tmpnam))
+(define configuration (string-append file ".conf"))
+(define (write-files)
+  (call-with-output-file file
+    (lambda (port) (display (make-string 10240 #\a) port)))
+  (chmod file #o644))
+
+;;; Servers.  Each is given a port.
+
+(define (program . command)
+  (lambda (port)
+    (append command (list (number->string port) file))))
+
+;;; Guile's own server has a line to say of each connection that is reset.
 (define (guile back-end)
   (lambda (port)
-    (list "guile" "--no-auto-compile" "-c"
-          (format #f "~s"
-                  `(begin
-                     (use-modules (web server))
-                     (run-server
-                      (lambda (request body)
-                        (values '((content-type . (text/plain)))
-                                "Hello, World!"))
-                      ',back-end '(#:port ,port)))))))
+    (list "sh" "-c" "exec \"$@\" 2>/dev/null" "sh"
+          "guile" "--no-auto-compile" "-s" (peer "http-guile.scm")
+          (number->string port) file back-end)))
 
-(define node "
-require('http').createServer((request, response) => {
-  response.setHeader('Content-Type', 'text/plain;charset=utf-8');
-  response.end('Hello, World!');
-}).listen(+process.argv[1], '127.0.0.1');")
+;;; One process, as the others have one; it reads the file anew each time, as they
+;;; do.
+(define (nginx port)
+  (call-with-output-file configuration
+    (lambda (out)
+      (format out "daemon off; master_process off; error_log stderr crit;
+pid ~a.pid;
+events { worker_connections 4096; }
+http { access_log off; keepalive_requests 1000000000; sendfile on;
+  types { text/html html; }
+  client_body_temp_path ~a.1; proxy_temp_path ~a.2; fastcgi_temp_path ~a.3;
+  uwsgi_temp_path ~a.4; scgi_temp_path ~a.5;
+  server { listen 127.0.0.1:~a backlog=4096;
+    location = /file.html { alias ~a; } } }
+" file file file file file file port file)))
+  (list "nginx" "-c" configuration))
 
 (define servers
-  `(("Sockport" . ,(guile 'sockport))
-    ("Guile" . ,(guile 'http))
-    ("Fibers" . ,(compose with-fibers (guile 'fibers)))
-    ("Node" . ,(lambda (port)
-                 (list "node" "-e" node (number->string port))))))
+  `(("Sockport" . ,(guile "serve"))
+    ("Node" . ,(program "node" (peer "http-node.js")))
+    ("Go" . ,(program (built "http-go")))
+    ("nginx" . ,nginx)
+    ("aiohttp" . ,(program "/usr/bin/python3" (peer "http-aiohttp.py")))
+    ("Guile" . ,(guile "http"))
+    ("Fibers" . ,(compose with-fibers (guile "fibers")))))
 
-(define (wrk port connections wanted)
-  "Run wrk and return what follows WANTED, or comes before it."
-  (apply command-number
-         (on-processor
-          1 (list "sh" "-c"
-                  (format #f "wrk -t1 -c~a -d1 http://127.0.0.1:~a/ |
- sed -n 's|~a|\\1|p'" connections port wanted)))))
+;;; Measuring: one run of wrk has all the numbers.
 
-(define (requests port pid connections)
+(define seconds 1)
+
+(define (run-wrk kind port pid connections)
+  "Return requests a second, microseconds of processor a request, and the
+percentiles 50, 99 and 99.9 of the microseconds they took; or #f."
+  (let* ((before (cpu-us pid))
+         (numbers (apply command-numbers
+                         (on-processor
+                          1 (list "sh" "-c"
+                                  (format #f "timeout ~a wrk -t1 -c~a -d~a \
+-s ~a http://127.0.0.1:~a/ -- ~a | tail -n 1"
+                                          (* 5 seconds) connections seconds
+                                          (peer "http-load.lua") port
+                                          kind))))))
+    (match numbers
+      ((count duration p50 p99 p999 0)
+       (and (positive? count)
+            (list (/ (* count 1e6) duration)
+                  (/ (- (cpu-us pid) before) count 1.)
+                  p50 p99 p999)))
+      (_ #f))))
+
+(define cases
+  '(("get, 20 connections" "get" 20)
+    ("get, 200 connections" "get" 200)
+    ("get, 1000 connections" "get" 1000)
+    ("post of 1 KiB" "post" 20)
+    ("page of 10 KiB" "10k" 20)
+    ("page of 1 MiB" "1m" 20)
+    ("file of 10 KiB" "file" 20)))
+
+(define (takes-part? name kind)
+  (or (not (string=? name "nginx")) (string=? kind "file")))
+
+;;; From (case . peer) to lists of what its rounds have measured, the last first.
+(define measured (make-hash-table))
+
+(define (measure name kind connections peer port pid)
   (lambda ()
-    (wrk port connections "^Requests/sec: *\\(.*\\)")))
+    (let ((numbers (run-wrk kind port pid connections))
+          (key (cons name peer)))
+      (hash-set! measured key (cons numbers (hash-ref measured key '())))
+      (and numbers (first numbers)))))
 
-(define (cost port pid connections)
-  "Return a thunk that answers the microseconds that a request costs."
+(define (recall name peer select)
   (lambda ()
-    (let* ((before (cpu-us pid))
-           (count (wrk port connections "^ *\\([0-9]*\\) requests in .*")))
-      (and count (positive? count)
-           (/ (- (cpu-us pid) before) count 1.)))))
+    (let* ((key (cons name peer)) (rounds (hash-ref measured key)))
+      (hash-set! measured key (append (cdr rounds) (list (car rounds))))
+      (and (car rounds) (select (car rounds))))))
 
-(define (cases servers measure)
-  (map (lambda (connections)
-         (cons (format #f "~a connections" connections)
-               (map (match-lambda
-                      ((name port pid)
-                       (cons name (measure port pid connections))))
-                    servers)))
-       '(10 100)))
+(define (make-cases servers make)
+  (map (match-lambda
+         ((name kind connections)
+          (cons name
+                (filter-map
+                 (match-lambda
+                   ((peer port pid)
+                    (and (takes-part? peer kind)
+                         (cons peer (make name kind connections peer port pid)))))
+                 servers))))
+       cases))
+
+(define (recalling servers select)
+  (make-cases servers
+              (lambda (name kind connections peer port pid)
+                (recall name peer select))))
+
+(define gets (take (map car cases) 3))
+(define (on-gets ratio) (map (lambda (name) (cons name ratio)) gets))
+
+(define rounds 5)
+
+(define (run)
+  (call-with-servers servers
+    (lambda (servers)
+      (bench "http" #:title "Requests of HTTP" #:unit "requests/s"
+             #:better 'higher #:rounds rounds
+             #:promises `(("Node" . ,(on-gets 1.5))
+                          ("Go" . ,(on-gets 1.0))
+                          ("Guile" . ,(on-gets 3.0))
+                          ("Fibers" . ,(on-gets 3.0))
+                          ("nginx" . (("file of 10 KiB" . 0.5))))
+             #:cases (make-cases servers measure))
+      (bench "http-cost" #:title "What a request of HTTP costs"
+             #:unit "us of processor" #:rounds rounds
+             #:cases (recalling servers second))
+      (for-each
+       (match-lambda
+         ((name title select)
+          (bench name #:title title #:unit "us" #:rounds rounds
+                 #:cases (recalling servers select))))
+       `(("http-p50" "Half of the requests take" ,third)
+         ("http-p99" "99% of the requests take" ,fourth)
+         ("http-p999" "99.9% of the requests take" ,fifth))))))
 
 (if (in-path? "wrk")
-    (call-with-servers servers
-      (lambda (servers)
-        (bench "http" #:title "Requests of HTTP" #:unit "requests/s"
-               #:better 'higher #:rounds 5
-               #:cases (cases servers requests))
-        (bench "http-cost" #:title "What a request of HTTP costs"
-               #:unit "us of processor" #:rounds 5
-               #:cases (cases servers cost))))
+    (begin
+      (write-files)
+      (run)
+      (for-each (lambda (file) (when (file-exists? file) (delete-file file)))
+                (list file configuration)))
     (display "http: needs wrk\n"))

@@ -113,11 +113,30 @@ describe (struct scm_skp__http_memory *m, struct name *name, const char *bytes,
   return entry;
 }
 
+static SCM copy (SCM value);
+
+/* More fields than the record of a URI has.  */
+#define FIELDS_MOST 16
+
+static SCM
+copy_record (SCM record)
+{
+  size_t count = SCM_STRUCT_SIZE (record);
+  scm_t_bits fields[FIELDS_MOST];
+  if (count > FIELDS_MOST)
+    return record;
+  for (size_t i = 0; i < count; i++)
+    fields[i] = SCM_UNPACK (copy (SCM_STRUCT_SLOT_REF (record, i)));
+  return scm_c_make_structv (SCM_STRUCT_VTABLE (record), 0, count, fields);
+}
+
 /* A copy that shares nothing that can be changed.  Guile copies the characters
    of a string when either of the two is.  */
 static SCM
 copy (SCM value)
 {
+  if (SCM_STRUCTP (value))
+    return copy_record (value);
   if (scm_is_string (value))
     return scm_substring (value, SCM_INUM0, SCM_UNDEFINED);
   if (!scm_is_pair (value))

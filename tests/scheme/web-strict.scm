@@ -170,13 +170,33 @@ the handler has seen."
           (string-set! agent 0 #\X)
           (set-car! (car accept) 'changed)
           (set-car! (request-host request) "other")
+          (string-set! (uri-path (request-referer request)) 1 #\X)
           (values '() agent)))
     (lambda (new server)
       (define text
         (crlf "GET / HTTP/1.1" "Host: abc" "User-Agent: agent"
-              "Accept: text/html" ""))
+              "Accept: text/html" "Referer: http://a/path" ""))
       (test-equal "the same, three times" '(200 200 200)
-        (codes (exchange new (string-append text text text)))))))
+        (codes (exchange new (string-append text text text))))))
+  (call-with-http
+      (lambda (request body)
+        (let ((seen (format #f "~a ~a ~a ~a" (request-user-agent request)
+                            (request-accept request) (request-host request)
+                            (uri->string (request-referer request)))))
+          (string-fill! (request-user-agent request) #\X)
+          (set-car! (car (request-accept request)) 'changed)
+          (set-car! (request-host request) "other")
+          (string-fill! (uri-path (request-referer request)) #\X)
+          (values '() seen)))
+    (lambda (new server)
+      (define text
+        (crlf "GET / HTTP/1.1" "Host: abc" "User-Agent: agent"
+              "Accept: text/html" "Referer: http://a/path" ""))
+      (define (seen)
+        (body-of (exchange new text)))
+      (test-equal "what one has changed, the next does not see"
+        (make-list 3 "agent ((text/html)) (abc . #f) http://a/path")
+        (list (seen) (seen) (seen))))))
 
 (test-case "limits, each with its answer"
   (call-with-http handler

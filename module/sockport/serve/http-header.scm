@@ -57,6 +57,8 @@ makes of TEXT; #f if it makes none."
 (define (plain? value)
   "Is VALUE made of what can be copied, or not changed?"
   (cond ((pair? value) (and (plain? (car value)) (plain? (cdr value))))
+        ;; All that it holds is plain.
+        ((uri-reference? value) #t)
         (else (or (null? value) (string? value) (symbol? value)
                   (boolean? value) (char? value) (exact-integer? value)))))
 

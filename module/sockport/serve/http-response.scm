@@ -76,7 +76,7 @@
                  headers))))
 
 (define (encode text charset)
-  (if (string-ci=? charset "utf-8")
+  (if (or (string=? charset "utf-8") (string-ci=? charset "utf-8"))
       (string->utf8 text)
       (string->bytevector text charset)))
 
