@@ -33,17 +33,23 @@
   (and (eq? 'system-error (exception-kind exception))
        (system-error-errno (cons 'system-error (exception-args exception)))))
 
-(define (judge server peer exception)
-  "EXCEPTION ended a connection: raise it again, log it, or let it be."
-  (cond ((or (task-cancelled? exception)
+(define (judge site peer exception)
+  "EXCEPTION, or #f, ended a connection.  Return whether it is dealt with: logged, or
+let be."
+  (cond ((not exception))
+        ((or (task-cancelled? exception)
              (eq? 'quit (exception-kind exception)))
-         (raise-exception exception))
+         #f)
         ((or (deadline-exceeded? exception)
-             (memv (errno-of exception) peer-gone)))
+             (memv (errno-of exception) peer-gone))
+         #t)
         (else
-         ((server-log server)
-          (format #f "connection from ~a: ~a" (address->text peer)
-                  (exception->text exception))))))
+         ;; In a task, because what is logged to may have to be waited for.
+         (let ((log (server-log (site-server site)))
+               (text (format #f "connection from ~a: ~a" (address->text peer)
+                             (exception->text exception))))
+           (spawn-task (lambda () (log text)) #:group (site-group site))
+           #t))))
 
 (define (exception->text exception)
   (string-trim-right
@@ -75,17 +81,20 @@
   (let ((buffer (port-write-buffer sock)))
     (set-port-buffer-cur! buffer (port-buffer-end buffer))))
 
-(define (converse site sock peer)
-  (let* ((server (site-server site))
-         (failure (with-exception-handler identity
-                    (lambda ()
-                      (in-time server sock
-                               (lambda ()
-                                 ((server-handler server) sock peer)
-                                 (unless (port-closed? sock)
-                                   (force-output sock))))
-                      #f)
-                    #:unwind? #t)))
+;;; What is on the stack here is copied each time a connection waits, so what has to
+;;; be done at its end is done outside of it.
+(define (conversation server sock peer)
+  (let ((handler (server-handler server)))
+    (define (converse)
+      (handler sock peer)
+      (unless (port-closed? sock)
+        (force-output sock)))
+    (if (or (server-idle-seconds server) (server-connection-seconds server))
+        (lambda () (in-time server sock converse))
+        converse)))
+
+(define (conversation-ended site sock peer)
+  (lambda (exception)
     (unless (port-closed? sock)
       (discard-output! sock)
       (close-port sock))
@@ -93,8 +102,7 @@
     ;; Only tasks of this thread add waiters.
     (unless (ring-empty? (site-waiters site))
       (changed! site))
-    (when failure
-      (judge server peer failure))))
+    (judge site peer exception)))
 
 ;;; Accepting.
 
@@ -159,8 +167,9 @@
         ((sock . peer)
          (say-enough! site)
          (set-site-count! site (+ (site-count site) 1))
-         (spawn-task (lambda () (converse site sock peer))
-                     #:group (site-group site) #:name peer)
+         (spawn-task (conversation (site-server site) sock peer)
+                     #:group (site-group site) #:name peer
+                     #:on-end (conversation-ended site sock peer))
          (when (zero? left) (task-yield))
          (next first-pause (if (zero? left) burst (- left 1))))
         (errno
