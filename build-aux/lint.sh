@@ -138,12 +138,12 @@ one_place_waits ()
 # serves; only the adapters in ports look into Guile's own modules.
 layers ()
 {
-  uses () { grep -nE "\(sockport ($2)[ )]" /dev/null $(files "$1"); }
+  uses () { files "$1" | xargs grep -nE "\(sockport ($2)[ )]" /dev/null; }
   uses 'module/sockport/io/*' 'task|serve|server|listener|http|channel'
   uses 'module/sockport/task/*' 'serve|server|listener|http|channel'
   uses 'module/sockport/ports/*' 'io|task|serve|server|listener|http|channel'
-  grep -nE '\(@@ |module-set!|variable-set!' /dev/null \
-    $(files 'module/*.scm' | grep -v '/ports/')
+  files 'module/*.scm' | grep -v '/ports/' |
+    xargs grep -nE '\(@@ |module-set!|variable-set!'
 }
 
 echo '# lints'

@@ -10,6 +10,7 @@
   #:use-module (rnrs bytevectors)
   #:use-module (sockport io argument)
   #:use-module (sockport primitive)
+  #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:export (splice)
   #:replace (sendfile))

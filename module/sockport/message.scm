@@ -13,6 +13,7 @@
   #:use-module (sockport primitive)
   #:use-module (sockport io argument)
   #:use-module (sockport io retry)
+  #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:export (sendmsg
             recvmsg!

@@ -15,6 +15,7 @@
   #:use-module (sockport option)
   #:use-module (sockport socket)
   #:use-module (sockport transfer)
+  #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:export (open-netlink
             netlink-request

@@ -5,6 +5,7 @@
   #:use-module (sockport task operation)
   #:use-module (sockport primitive)
   #:use-module (sockport task)
+  #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:export (wait-process
             process-operation))

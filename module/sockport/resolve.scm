@@ -5,6 +5,7 @@
 
 (define-module (sockport resolve)
   #:use-module (sockport primitive)
+  #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:use-module (sockport task)
   #:export (getnameinfo)

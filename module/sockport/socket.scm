@@ -5,6 +5,7 @@
   #:use-module (sockport io answer)
   #:use-module (sockport primitive)
   #:use-module (sockport transfer)
+  #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:re-export (adopt-socket nonblocking? set-nonblocking!)
   #:replace (socket socketpair accept connect shutdown)

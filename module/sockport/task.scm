@@ -16,6 +16,7 @@
   #:use-module (sockport task run)
   #:use-module (sockport task scope)
   #:use-module (sockport task timer)
+  #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:use-module (sockport task waiter)
   #:use-module (sockport task watchdog)

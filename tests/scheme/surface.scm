@@ -235,6 +235,30 @@
     (test-equal "no drop-in is missing" '()
       (lset-difference eq? replaced shared))))
 
+;; What programs that import (sockport) call by a name of Guile's own: the same, or
+;; more of it.  `spawn' is one since 3.0.9.
+(define replaced
+  '(accept bind close close-port connect dynamic-wind getaddrinfo getpeername
+    getsockname getsockopt inet-ntop inet-pton listen make-socket-address recv!
+    recvfrom! send sendfile sendto setsockopt shutdown sleep sockaddr:addr
+    sockaddr:fam sockaddr:flowinfo sockaddr:path sockaddr:port sockaddr:scopeid
+    socket socketpair))
+
+(define later-core-names '(spawn))
+
+(test-case "no name of Guile's own gets another meaning"
+  (let ((guile (resolve-module '(guile)))
+        (sockport (resolve-interface '(sockport))))
+    (test-equal "names" '()
+      (filter (lambda (name)
+                (let ((core (module-variable guile name))
+                      (ours (module-variable sockport name)))
+                  (and (not (constant? (symbol->string name)))
+                       (not (memq name replaced))
+                       (or (memq name later-core-names)
+                           (and core (not (eq? core ours)))))))
+              (module-map (lambda (name variable) name) sockport)))))
+
 (test-case "libraries"
   (require-program "nm")
   (check-library "/src/libsockport.so" (negate guile-name?))

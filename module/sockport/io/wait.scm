@@ -27,10 +27,8 @@
             plain-nonblocking?
             thread-waiter
             check-open
-            raise-errno
-            send-buffered)
-  #:re-export (monotonic-ns)
-  #:replace (close-port close))
+            raise-errno)
+  #:re-export (monotonic-ns))
 
 (define POLLIN 1)
 (define POLLOUT 4)
@@ -162,9 +160,9 @@ waited for."
         (catch #t
           (lambda () ((fluid-ref read-waiter) timer))
           (lambda args
-            (close-port timer)
+            (%close-port timer)
             (apply throw args)))
-        (close-port timer)
+        (%close-port timer)
         (check-open port who))))
 
 (define millisecond 1000000)
@@ -227,88 +225,3 @@ has passed."
        ;; One that was closed meanwhile is refused by what would wait.
        (not (port-closed? port))
        (nonblocking? port)))
-
-;;; Output that a socket has buffered goes out with send, because Guile's own way
-;;; raises SIGPIPE when the peer has gone.
-
-(define (unsent? port)
-  (and (file-port? port)
-       (not (port-closed? port))
-       (let ((buffer (port-write-buffer port)))
-         (< (port-buffer-cur buffer) (port-buffer-end buffer)))))
-
-(define (send-buffered port who)
-  "Send what PORT has buffered.  An error that no later call can mend empties the
-buffer, so that the port can be closed."
-  (when (unsent? port)
-    (let* ((buffer (port-write-buffer port))
-           (cur (port-buffer-cur buffer))
-           (end (port-buffer-end buffer))
-           (sent (catch 'system-error
-                   (lambda ()
-                     (%send port (port-buffer-bytevector buffer) 0 cur end))
-                   (lambda error
-                     (unless (memv (system-error-errno error)
-                                   (list EAGAIN ENOTSOCK))
-                       (set-port-buffer-cur! buffer end))
-                     (apply throw error)))))
-      (if sent
-          (set-port-buffer-cur! buffer (+ cur (abs sent)))
-          (wait-writable port who))
-      (send-buffered port who))))
-
-(define (buffered-output? port)
-  (and (output-port? port)
-       (not (port-closed? port))
-       (let ((buffer (port-write-buffer port)))
-         (< (port-buffer-cur buffer) (port-buffer-end buffer)))))
-
-(define (flush port)
-  "Write what PORT has buffered, in the way of sockets if it is one."
-  (if (file-port? port)
-      (catch 'system-error
-        (lambda () (send-buffered port 'close-port))
-        (lambda error
-          (if (memv (system-error-errno error) (list EAGAIN ENOTSOCK))
-              (force-output port)
-              (apply throw error))))
-      (force-output port)))
-
-(define (flush-and-close port)
-  "Close PORT once its output is written, which may have to wait."
-  (%closing-begin port)
-  (catch #t
-    (lambda () (flush port))
-    (lambda (key . args)
-      (%closing-end port)
-      ;; No later call can mend what is not just EAGAIN, nor a deadline.
-      (when (and (eq? key 'system-error)
-                 (not (eqv? EAGAIN (system-error-errno (cons key args)))))
-        (close-unsent port))
-      (apply throw key args)))
-  (%closing-end port)
-  (%close-port port))
-
-(define (close-port port)
-  "Close PORT after waking whoever waits on it; #t if it was open.  What waited
-gets a system-error with EBADF."
-  (let ((closed? (if (and (port? port) (buffered-output? port))
-                     (flush-and-close port)
-                     (%close-port port))))
-    (fibers-wake port)
-    closed?))
-
-(define guile-close (@ (guile) close))
-
-(define (close-unsent port)
-  "Close PORT without what it has buffered, which nobody takes any more."
-  (unless (port-closed? port)
-    (let ((buffer (port-write-buffer port)))
-      (set-port-buffer-cur! buffer (port-buffer-end buffer)))
-    (%close-port port)))
-
-(define (close port-or-descriptor)
-  "Close a port as @code{close-port}, or a descriptor as Guile's @code{close}."
-  (if (port? port-or-descriptor)
-      (close-port port-or-descriptor)
-      (guile-close port-or-descriptor)))

@@ -13,6 +13,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport primitive)
   #:use-module (sockport task)
+  #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:export (race
             closing-on-error))

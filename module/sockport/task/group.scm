@@ -4,14 +4,13 @@
 ;;; was made.
 
 (define-module (sockport task group)
-  #:use-module (ice-9 match)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (srfi srfi-11)
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
+  #:use-module (sockport task inherit)
   #:use-module (sockport task ring)
-  #:use-module (sockport task run)
   #:use-module (sockport primitive)
   #:use-module (sockport task scope)
   #:use-module (sockport task waiter)
@@ -143,40 +142,6 @@ an exception."
     (cond ((not scope) (task-group task))
           ((scope-group scope) => identity)
           (else (search (scope-parent scope))))))
-
-;;; What handles exceptions is bound in the same way, and is the spawner's own.
-(define handler-fluid
-  (with-exception-handler raise-exception
-    (lambda ()
-      (match (%task-bindings #f)
-        (() #f)
-        (((fluid . _) . _) fluid)))))
-
-(define (with-bindings bindings thunk)
-  (match bindings
-    (() (thunk))
-    (((fluid . value) . rest)
-     (if (eq? fluid handler-fluid)
-         (with-bindings rest thunk)
-         (with-fluids ((fluid value))
-           (with-bindings rest thunk))))))
-
-(define (inheriting task thunk)
-  "Return what calls THUNK with the parameters that hold now, in TASK."
-  (if known?
-      (inheriting-bindings task thunk)
-      (let ((state (current-dynamic-state)))
-        (lambda ()
-          (with-dynamic-state state
-            (lambda ()
-              (with-loop-handler (current-loop) thunk)))))))
-
-(define (inheriting-bindings task thunk)
-  (match (%task-bindings task)
-    ((or () ((= car (? (lambda (fluid) (eq? fluid handler-fluid)))))) thunk)
-    (bindings
-     (lambda ()
-       (with-bindings bindings thunk)))))
 
 (define (start! loop group thunk name on-end)
   (let ((task (make-task loop name thunk group

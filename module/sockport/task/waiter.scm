@@ -6,6 +6,7 @@
 (define-module (sockport task waiter)
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-9)
+  #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:use-module (sockport primitive)
   #:use-module (sockport task loop)

@@ -1,0 +1,43 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; A task begins with the parameters that held where it was started.
+
+(define-module (sockport task inherit)
+  #:use-module (ice-9 match)
+  #:use-module (sockport primitive)
+  #:use-module (sockport task loop)
+  #:use-module (sockport task run)
+  #:export (inheriting))
+
+;;; What handles exceptions is bound in the same way, and is the spawner's own.
+(define handler-fluid
+  (with-exception-handler raise-exception
+    (lambda ()
+      (match (%task-bindings #f)
+        (() #f)
+        (((fluid . _) . _) fluid)))))
+
+(define (with-bindings bindings thunk)
+  (match bindings
+    (() (thunk))
+    (((fluid . value) . rest)
+     (if (eq? fluid handler-fluid)
+         (with-bindings rest thunk)
+         (with-fluids ((fluid value))
+           (with-bindings rest thunk))))))
+
+(define (inheriting task thunk)
+  "Return what calls THUNK with the parameters that hold now, in TASK."
+  (if known?
+      (inheriting-bindings task thunk)
+      (let ((state (current-dynamic-state)))
+        (lambda ()
+          (with-dynamic-state state
+            (lambda ()
+              (with-loop-handler (current-loop) thunk)))))))
+
+(define (inheriting-bindings task thunk)
+  (match (%task-bindings task)
+    ((or () ((= car (? (lambda (fluid) (eq? fluid handler-fluid)))))) thunk)
+    (bindings
+     (lambda ()
+       (with-bindings bindings thunk)))))

@@ -1,0 +1,161 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; What tasks share with each other and with threads: semaphores, call-in-thread,
+;;; ports of which a deadline must lose nothing.
+
+(use-modules (harness)
+             (harness socket)
+             (harness task)
+             (ice-9 binary-ports)
+             (ice-9 match)
+             (ice-9 threads)
+             (rnrs bytevectors)
+             (sockport))
+
+(test-begin "task-shared")
+
+(define (errno-of thunk)
+  (catch 'system-error thunk
+    (lambda args (system-error-errno args))))
+
+;;; Semaphores and threads.
+
+(test-case "semaphores"
+  (test-equal "one at a time" '(1 10)
+    (let ((semaphore (make-semaphore)) (inside 0) (most 0) (done 0))
+      (in-tasks
+       (for-each
+        (lambda (i)
+          (spawn-task
+           (lambda ()
+             (call-with-semaphore semaphore
+               (lambda ()
+                 (set! inside (+ inside 1))
+                 (set! most (max most inside))
+                 (task-yield)
+                 (set! inside (- inside 1))
+                 (set! done (+ done 1)))))))
+        (iota 10)))
+      (list most done)))
+  (test-equal "tried, released" '(#t #t #f #t)
+    (let* ((semaphore (make-semaphore))
+           (first (semaphore-try-acquire! semaphore))
+           (second (semaphore-try-acquire! semaphore)))
+      (semaphore-release! semaphore)
+      (semaphore-acquire! semaphore)
+      (semaphore-release! semaphore)
+      (list (semaphore? semaphore) first second
+            (semaphore-try-acquire! semaphore))))
+  (test-equal "threads too" 'ran
+    (let* ((semaphore (make-semaphore 0))
+           (thread (in-thread (lambda ()
+                                (call-with-semaphore semaphore (const 'ran))))))
+      (semaphore-release! semaphore)
+      (join-thread thread)))
+  (test-equal "who leaves is not given it" #t
+    (let ((semaphore (make-semaphore 0)))
+      (in-tasks
+       (let ((waiter (spawn-task (lambda () (semaphore-acquire! semaphore)))))
+         (task-yield)
+         (cancel! waiter)
+         (semaphore-release! semaphore)
+         (semaphore-try-acquire! semaphore)))))
+  (test-error* "count" '(out-of-range 1 "make-semaphore") (make-semaphore -1))
+  (test-error* "no semaphore" '(wrong-type-arg 1 "semaphore-acquire!")
+    (semaphore-acquire! 1)))
+
+(test-case "call-in-thread"
+  (test-equal "others run meanwhile" '(5 (1 2))
+    (in-tasks
+     (let* ((ticks 0)
+            (ticker (spawn-task (lambda ()
+                                  (for-each (lambda (i)
+                                              (sleep 0.001)
+                                              (set! ticks (+ ticks 1)))
+                                            (iota 5)))))
+            (values (call-with-values
+                        (lambda ()
+                          (call-in-thread
+                           (lambda ()
+                             (wait-until (lambda () (= ticks 5)))
+                             (values 1 2))))
+                      list)))
+       (list ticks values))))
+  (test-eq "raises" 'it
+    (raised (lambda () (in-tasks (call-in-thread (lambda () (raise-exception 'it)))))))
+  (test-equal "outside of tasks" 3 (call-in-thread (const 3)))
+  (test-error* "no procedure" '(wrong-type-arg 1 "call-in-thread")
+    (call-in-thread 3)))
+
+;;; Nothing is lost.
+
+(define (in-pieces pair . pieces)
+  (spawn-task (lambda ()
+                (for-each (lambda (piece)
+                            (send (cdr pair) piece)
+                            (sleep 0.03))
+                          pieces))))
+
+(define (interrupted-then pair thunk)
+  "Call THUNK with a deadline until it has not passed; return its value."
+  (in-tasks
+   (in-pieces pair "ab" "c\xc3" "\xa9d")
+   (let again ((tries 100))
+     (with-deadline 0.005 thunk
+                    (lambda () (if (zero? tries) 'never (again (- tries 1))))))))
+
+(test-case "a deadline loses nothing that was received"
+  (define (with-port proc)
+    (let-ports ((pair (unix-pair)))
+      (set-port-encoding! (car pair) "UTF-8")
+      (interrupted-then pair (lambda () (proc (car pair))))))
+  (test-equal "read-string" "abcéd"
+    (with-port (lambda (port) ((@ (ice-9 rdelim) read-string) port 5))))
+  (test-equal "get-string-n" "abcéd"
+    (with-port (lambda (port) ((@ (ice-9 textual-ports) get-string-n) port 5))))
+  (test-equal "read-delimited" "abc"
+    (with-port (lambda (port) ((@ (ice-9 rdelim) read-delimited) "é" port))))
+  (test-equal "MSG_WAITALL" '(2 "ab")
+    (let-ports ((pair (unix-pair)))
+      (let ((buffer (make-bytevector 4)))
+        (in-tasks
+         (send (cdr pair) "ab")
+         (let ((count (with-deadline 0.02
+                        (lambda () (recv! (car pair) buffer MSG_WAITALL)))))
+           (list count (substring (utf8->string buffer) 0 count)))))))
+  (test-equal "force-output" 1000000
+    (let-ports ((pair (unix-pair)))
+      (in-tasks
+       (setvbuf (car pair) 'block 2000000)
+       (put-bytevector (car pair) (make-bytevector 1000000 1))
+       (with-deadline 0.02 (lambda () (force-output (car pair))) (const 'late))
+       (spawn-task (lambda () (close-port (car pair))))
+       (let ((buffer (make-bytevector 65536)))
+         (let drain ((sum 0))
+           (match (recv! (cdr pair) buffer)
+             (0 sum)
+             (n (drain (+ sum n))))))))))
+
+(test-case "another file under a watched number"
+  (let-ports ((one (unix-pair)) (two (unix-pair)))
+    (test-equal "what waits looks again" 1
+      (in-tasks
+       (let ((reader (spawn-task (lambda () (recv! (car one) bytes)))))
+         (task-yield)
+         (send (cdr two) #vu8(1))
+         (dup2 (fileno (car two)) (fileno (car one)))
+         (join reader))))))
+
+(test-case "connect tries again after it was refused"
+  (define port
+    (let-ports ((listener (tcp-listener)))
+      (sockaddr:port (getsockname listener))))
+  (define (refusals)
+    (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
+      (map (lambda (i)
+             (errno-of (lambda ()
+                         (connect sock AF_INET INADDR_LOOPBACK port))))
+           (iota 4))))
+  (test-equal "in a thread" (make-list 4 ECONNREFUSED) (refusals))
+  (test-equal "in a task" (make-list 4 ECONNREFUSED) (in-tasks (refusals))))
+
+(test-end "task-shared")
