@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-3.0-or-later
-# `./dev package': package.sh BUILD [try].  Packs the sources, builds the Debian
-# packages from that in build-package/, and has lintian look at them.  With `try',
+# `./dev package': package.sh [try].  Packs the sources, builds the Debian packages
+# from that in build-package/, and has lintian look at them.  With `try',
 # for systems that may be changed, installs them, runs their tests (autopkgtest's),
 # removes them, and compares the system's files with those before.
 set -eu
@@ -15,20 +15,13 @@ build ()
   rm -rf "$work"
   mkdir -p "$work"
   version=$(sed -n "s/^ *version: '\(.*\)',$/\1/p" "$root/meson.build" | head -n 1)
-  if test -e "$root/.git"; then
-    meson dist -C "$1" --no-tests --formats xztar --allow-dirty
-    cp "$1/meson-dist/sockport-$version.tar.xz" "$work/sockport_$version.orig.tar.xz"
-  else
-    # An unpacked distribution.
-    mkdir "$work/sockport-$version"
-    (cd "$root" && xargs -d '\n' cp --parents -pt "$work/sockport-$version" <MANIFEST)
-    cp "$root/MANIFEST" "$work/sockport-$version"
-    tar -C "$work" -caf "$work/sockport_$version.orig.tar.xz" "sockport-$version"
-    rm -rf "$work/sockport-$version"
-  fi
-  tar -C "$work" -xf "$work/sockport_$version.orig.tar.xz"
   source=$work/sockport-$version
-  test -d "$source/debian" || cp -r "$root/debian" "$source"
+  mkdir "$source"
+  # As `meson dist' packs them, but what is not committed yet as well.
+  (cd "$root" && sh build-aux/sources.sh '*' | grep -v '^MANIFEST$' |
+     xargs -d '\n' cp --parents -Pt "$source")
+  MESON_DIST_ROOT=$source sh "$root/build-aux/dist.sh"
+  tar -C "$work" -caf "$work/sockport_$version.orig.tar.xz" "sockport-$version"
   (cd "$source" && dpkg-buildpackage -us -uc)
   lintian --fail-on error --display-info --tag-display-limit 0 "$work"/*.changes
 }
@@ -62,5 +55,5 @@ try ()
   diff "$work/before" "$work/after" || die 'the packages left files behind'
 }
 
-build "$1"
-test "${2:-}" != try || try
+build
+test "${1:-}" != try || try
