@@ -8,23 +8,22 @@
 (use-modules (sockport) (sockport channel)
              (ice-9 match) (ice-9 rdelim) (rnrs bytevectors))
 
-(define guests (make-hash-table))       ; from channels to names
+(define guests (make-hash-table))       ; from channels to groups of tasks
 
 (define (tell-all line except)
-  (hash-for-each (lambda (outbox name)
-                   (unless (eq? outbox except)
-                     ;; 0 seconds: only if there is room now.
-                     (with-deadline 0
-                       (lambda () (channel-put outbox line))
-                       (lambda () (channel-close! outbox)))))
-                 guests))
+  ;; Not hash-for-each, which is written in C: a task could not wait inside it.
+  (for-each (match-lambda
+              ((outbox . group)
+               (unless (eq? outbox except)
+                 ;; 0 seconds: only if there is room now.
+                 (with-deadline 0
+                   (lambda () (channel-put outbox line))
+                   (lambda () (cancel! group))))))
+            (hash-map->list cons guests)))
 
 (define (write-lines outbox sock)
-  (match (channel-get outbox)
-    ((? eof-object?) (shutdown sock SHUT_RDWR))
-    (line
-     (send sock (string->utf8 (string-append line "\n")))
-     (write-lines outbox sock))))
+  (send sock (string->utf8 (string-append (channel-get outbox) "\n")))
+  (write-lines outbox sock))
 
 (define (read-lines outbox name sock)
   (match (read-line sock)
@@ -38,7 +37,7 @@
   (with-task-group
    (lambda (group)
      (spawn-task (lambda () (write-lines outbox sock)) #:group group)
-     (hashq-set! guests outbox name)
+     (hashq-set! guests outbox group)
      ;; To the guest as well, who knows from it to be one.
      (tell-all (string-append name " has come") #f)
      (call-with-cleanup

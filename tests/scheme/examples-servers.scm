@@ -56,6 +56,38 @@
             (test-equal "going" "Ben has gone" (hear anna))))
         (test-equal "SIGTERM ends it well" 0 (end server))))))
 
+(define (guest-socket port name)
+  (let ((sock (socket AF_INET SOCK_STREAM 0)))
+    (setsockopt sock SOL_SOCKET SO_RCVBUF 4096)
+    (connect sock AF_INET INADDR_LOOPBACK port)
+    (send sock (string-append name "\n"))
+    sock))
+
+;; The thread's own pipe for waiting, made at its first wait, must not count.
+(with-deadline 0 (lambda () (sleep 1)) (const #f))
+
+(test-case "chat-server puts out a guest who does not read, and nobody else"
+  (call-with-peer (example "chat-server.scm" "127.0.0.1:0")
+    (lambda (server)
+      (hear server)
+      (let* ((port (listening-port server))
+             (anna (guest-socket port "Anna"))
+             (said (read-line anna))
+             (deaf (guest-socket port "Deaf"))
+             (line (string-append (make-string 15000 #\x) "\n")))
+        (test-equal "in" "Anna has come" said)
+        (test-equal "coming" "Deaf has come" (read-line anna))
+        ;; 64 lines are in the channel when it is full, others on the way.
+        (test-equal "going" "Deaf has gone"
+          (let next ()
+            (or (with-deadline 0 (lambda () (read-line anna)) (const #f))
+                (begin (send anna line) (next)))))
+        (let ((ben (guest-socket port "Ben")))
+          (test-equal "the others go on" "Ben has come" (read-line anna))
+          (close-port ben))
+        (close-port anna)
+        (close-port deaf)))))
+
 (define (call-with-redis directory proc)
   (define path (string-append directory "/redis"))
   (call-with-peer (list "redis-server" "--port" "0" "--unixsocket" path
