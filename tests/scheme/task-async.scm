@@ -121,7 +121,10 @@
            (iota 100))))
        passed))))
 
+;; On a release that is not known, nothing tells that a handler runs.
 (test-case "a handler cannot wait, and says so"
+  (when (equal? (getenv "SOCKPORT_PLAIN_TASKS") "2")
+    (skip "nothing is known of this Guile"))
   (define (in-handler thunk)
     (let ((result 'not-run))
       (with-handler
