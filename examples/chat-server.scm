@@ -6,7 +6,7 @@
 ;;; nobody waits for a guest who does not read: when it is full, the guest is out.
 
 (use-modules (sockport) (sockport channel)
-             (ice-9 match) (ice-9 rdelim) (rnrs bytevectors))
+             (ice-9 exceptions) (ice-9 match) (ice-9 rdelim) (rnrs bytevectors))
 
 (define guests (make-hash-table))       ; from channels to groups of tasks
 
@@ -54,16 +54,23 @@
     ((? eof-object?) #t)
     (name (chat sock name))))
 
-(match (command-line)
-  ((_ address)
-   (serve address welcome #:idle-seconds 3600 #:grace-seconds 1
-          #:on-listen
-          (lambda (server)
-            (for-each (lambda (address)
-                        (format #t "chatting at ~a~%"
-                                (socket-address->string address)))
-                      (server-addresses server))
-            (force-output))))
-  (_
-   (display "usage: chat-server.scm ADDRESS\n" (current-error-port))
-   (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_ address)
+     (serve address welcome #:idle-seconds 3600 #:grace-seconds 1
+            #:on-listen
+            (lambda (server)
+              (for-each (lambda (address)
+                          (format #t "chatting at ~a~%"
+                                  (socket-address->string address)))
+                        (server-addresses server))
+              (force-output))))
+    (_
+     (display "usage: chat-server.scm ADDRESS\n" (current-error-port))
+     (exit 2))))

@@ -4,8 +4,9 @@
 ;;; until it is killed.  Each client has a thread that reads what it writes; one
 ;;; that does not read what the others write is put out rather than waited for.
 
-(use-modules (sockport) (ice-9 match) (ice-9 textual-ports) (ice-9 threads)
-             (rnrs bytevectors) ((rnrs io ports) #:select (eof-object)))
+(use-modules (sockport) (ice-9 exceptions) (ice-9 match) (ice-9 textual-ports)
+             (ice-9 threads) (rnrs bytevectors)
+             ((rnrs io ports) #:select (eof-object)))
 
 (define clients '())                    ; their sockets
 (define lock (make-mutex))
@@ -56,15 +57,22 @@
   (when (and (file-exists? path) (eq? 'socket (stat:type (stat path))))
     (delete-file path)))
 
-(match (command-line)
-  ((_ path)
-   (let ((server (socket AF_UNIX SOCK_STREAM 0)))
-     (remove-stale path)
-     (bind server AF_UNIX path)
-     (listen server SOMAXCONN)
-     (format #t "chatting at ~a~%" path)
-     (force-output)
-     (serve server 1)))
-  (_
-   (display "usage: chat.scm PATH\n" (current-error-port))
-   (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_ path)
+     (let ((server (socket AF_UNIX SOCK_STREAM 0)))
+       (remove-stale path)
+       (bind server AF_UNIX path)
+       (listen server SOMAXCONN)
+       (format #t "chatting at ~a~%" path)
+       (force-output)
+       (serve server 1)))
+    (_
+     (display "usage: chat.scm PATH\n" (current-error-port))
+     (exit 2))))

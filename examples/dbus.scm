@@ -10,6 +10,7 @@
 ;;; The bus is that of DBUS_SESSION_BUS_ADDRESS.
 
 (use-modules (ice-9 binary-ports)
+             (ice-9 exceptions)
              (ice-9 match)
              (rnrs bytevectors)
              (srfi srfi-1)
@@ -207,7 +208,7 @@
      (substring part (string-length "unix:path=")))
     (((? (lambda (part) (string-prefix? "unix:abstract=" part)) part) . _)
      (string-append "\0" (substring part (string-length "unix:abstract="))))
-    (_ (error "DBUS_SESSION_BUS_ADDRESS tells no UNIX socket"))))
+    (_ (error "DBUS_SESSION_BUS_ADDRESS names no UNIX socket: does a bus run?"))))
 
 (define (read-reply sock)
   (let loop ((reply ""))
@@ -291,10 +292,17 @@
                          "" '() '()))
           (_ (loop)))))))
 
-(match (cdr (command-line))
-  (("list") (list-names (connect-to-bus)))
-  (("give" name file) (give (connect-to-bus) name file))
-  (("take" name) (take (connect-to-bus) name))
-  (_ (display "usage: dbus.scm list | give NAME FILE | take NAME\n"
-              (current-error-port))
-     (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (cdr (command-line))
+    (("list") (list-names (connect-to-bus)))
+    (("give" name file) (give (connect-to-bus) name file))
+    (("take" name) (take (connect-to-bus) name))
+    (_ (display "usage: dbus.scm list | give NAME FILE | take NAME\n"
+                (current-error-port))
+       (exit 2))))

@@ -6,7 +6,9 @@
 ;;; serves on 127.0.0.1:PORT until SIGTERM, 10,000 connections at a time and more
 ;;; if the limit of descriptors (ulimit -n) allows.
 
-(use-modules (rnrs bytevectors)
+(use-modules (ice-9 exceptions)
+             (ice-9 match)
+             (rnrs bytevectors)
              (sockport))
 
 (define (echo sock address)
@@ -26,7 +28,19 @@
           (sockaddr:port (car (server-addresses server))))
   (force-output))
 
-(raise-descriptor-limit)
-(serve (string-append "127.0.0.1:" (cadr (command-line))) echo
-       #:grace-seconds 0
-       #:on-listen announce)
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_ (? string->number port))
+     (raise-descriptor-limit)
+     (serve (string-append "127.0.0.1:" port) echo
+            #:grace-seconds 0
+            #:on-listen announce))
+    (_
+     (display "usage: echo-server.scm PORT\n" (current-error-port))
+     (exit 2))))

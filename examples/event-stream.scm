@@ -3,8 +3,8 @@
 ;;; http://127.0.0.1:8080/.  Each browser that looks on has a task; the others are
 ;;; served meanwhile.
 
-(use-modules (sockport) (sockport http) (ice-9 match) (web request)
-             (web response) (web uri))
+(use-modules (sockport) (sockport http) (ice-9 exceptions) (ice-9 match)
+             (web request) (web response) (web uri))
 
 (define page "<!DOCTYPE html>
 <html><head><title>Events</title>
@@ -56,7 +56,18 @@ source.addEventListener('end', () => {
     (#f
      (values (build-response #:code 404) "There is no such page.\n"))))
 
-(serve-http (match (command-line)
-              ((_ port) (string-append "127.0.0.1:" port))
-              (_ "127.0.0.1:8080"))
-            handler)
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_)
+     (serve-http "127.0.0.1:8080" handler))
+    ((_ (? string->number port))
+     (serve-http (string-append "127.0.0.1:" port) handler))
+    (_
+     (display "usage: event-stream.scm [PORT]\n" (current-error-port))
+     (exit 2))))

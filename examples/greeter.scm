@@ -3,7 +3,7 @@
 ;;; Port 0 lets the kernel choose; where the greeter listens is printed.  Runs
 ;;; until it is killed.
 
-(use-modules (sockport) (ice-9 match))
+(use-modules (sockport) (ice-9 exceptions) (ice-9 match))
 
 (define (listen-at port)
   (let ((server (socket AF_INET SOCK_STREAM 0)))
@@ -31,12 +31,19 @@
      (greet sock peer number)
      (serve server (+ number 1)))))
 
-(match (command-line)
-  ((_ (= string->number (? exact-integer? port)))
-   (let ((server (listen-at port)))
-     (setvbuf (current-output-port) 'line)
-     (format #t "greeting at ~a~%" (socket-address->string (getsockname server)))
-     (serve server 1)))
-  (_
-   (display "usage: greeter.scm PORT\n" (current-error-port))
-   (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_ (= string->number (? exact-integer? port)))
+     (let ((server (listen-at port)))
+       (setvbuf (current-output-port) 'line)
+       (format #t "greeting at ~a~%" (socket-address->string (getsockname server)))
+       (serve server 1)))
+    (_
+     (display "usage: greeter.scm PORT\n" (current-error-port))
+     (exit 2))))

@@ -7,6 +7,7 @@
 ;;;   mdns.scm ask NAME INTERFACE ADDRESS   asks one
 
 (use-modules (ice-9 binary-ports)
+             (ice-9 exceptions)
              (ice-9 match)
              (ice-9 threads)
              (rnrs bytevectors)
@@ -157,6 +158,14 @@ went to the group, one that the interface has."
 
 ;;; Who asks.
 
+(define (receive-answer sock bytes)
+  (catch 'system-error
+    (lambda () (recvmsg! sock bytes))
+    (lambda failure
+      (if (= EAGAIN (system-error-errno failure))
+          (error "nobody has answered")
+          (apply throw failure)))))
+
 (define (ask name family address interface)
   (let ((sock (socket family SOCK_DGRAM 0))
         (bytes (make-bytevector 1500)))
@@ -170,7 +179,7 @@ went to the group, one that the interface has."
           (set-multicast-interface! sock interface)
           (sendmsg sock (question-packet name family)
                    (make-socket-address family (group family) port))))
-    (let ((message (recvmsg! sock bytes)))
+    (let ((message (receive-answer sock bytes)))
       (format #t "~a, says ~a~%"
               (inet-ntop family
                          (packet-address bytes (message-length message) family))
@@ -180,18 +189,25 @@ went to the group, one that the interface has."
 (define (family-of address)
   (if (string-index address #\:) AF_INET6 AF_INET))
 
-(match (cdr (command-line))
-  (("answer" name interface)
-   (answer (string-append name ".local") interface))
-  (("ask" name interface "4")
-   (ask (string-append name ".local") AF_INET #f interface))
-  (("ask" name interface "6")
-   (ask (string-append name ".local") AF_INET6 #f interface))
-  (("ask" name interface address)
-   (let ((family (family-of address)))
-     (ask (string-append name ".local") family (inet-pton family address)
-          interface)))
-  (_ (display "usage: mdns.scm answer NAME INTERFACE
-       mdns.scm ask NAME INTERFACE 4|6|ADDRESS\n"
-              (current-error-port))
-     (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (cdr (command-line))
+    (("answer" name interface)
+     (answer (string-append name ".local") interface))
+    (("ask" name interface "4")
+     (ask (string-append name ".local") AF_INET #f interface))
+    (("ask" name interface "6")
+     (ask (string-append name ".local") AF_INET6 #f interface))
+    (("ask" name interface address)
+     (let ((family (family-of address)))
+       (ask (string-append name ".local") family (inet-pton family address)
+            interface)))
+    (_ (display "usage: mdns.scm answer NAME INTERFACE
+         mdns.scm ask NAME INTERFACE 4|6|ADDRESS\n"
+                (current-error-port))
+       (exit 2))))

@@ -4,7 +4,8 @@
 ;;; pairs of virtual interfaces made, addressed and set up.  The numbers are those
 ;;; of <linux/rtnetlink.h>, <linux/if_link.h> and <linux/if_addr.h>.
 
-(use-modules (ice-9 match)
+(use-modules (ice-9 exceptions)
+             (ice-9 match)
              (rnrs bytevectors)
              (srfi srfi-1)
              (sockport)
@@ -248,15 +249,22 @@
   (write-json (list->vector objects))
   (newline))
 
-(match (cdr (command-line))
-  (("links") (show (links)))
-  (("addresses") (show (addresses)))
-  (("routes" "4") (show (routes AF_INET)))
-  (("routes" "6") (show (routes AF_INET6)))
-  (("add-veth" name peer) (add-veth name peer))
-  (("add-address" name address) (add-address name address))
-  (("up" name) (set-up name))
-  (_ (display "usage: netlink.scm links | addresses | routes 4 | routes 6 |
-       add-veth NAME PEER | add-address NAME ADDRESS/BITS | up NAME\n"
-              (current-error-port))
-     (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (cdr (command-line))
+    (("links") (show (links)))
+    (("addresses") (show (addresses)))
+    (("routes" "4") (show (routes AF_INET)))
+    (("routes" "6") (show (routes AF_INET6)))
+    (("add-veth" name peer) (add-veth name peer))
+    (("add-address" name address) (add-address name address))
+    (("up" name) (set-up name))
+    (_ (display "usage: netlink.scm links | addresses | routes 4 | routes 6 |
+         add-veth NAME PEER | add-address NAME ADDRESS/BITS | up NAME\n"
+                (current-error-port))
+       (exit 2))))

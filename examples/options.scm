@@ -9,6 +9,7 @@
 ;;; under it:  ./dev run examples/options.scm 0 <&3
 
 (use-modules (ice-9 format)
+             (ice-9 exceptions)
              (ice-9 match)
              (sockport))
 
@@ -30,9 +31,16 @@
     (#f (let ((descriptor (string->number name)))
           (if descriptor (adopt-socket descriptor) (usage))))))
 
-(match (cdr (command-line))
-  (() (display-socket-options (open-sort "tcp")))
-  ((sort) (display-socket-options (open-sort sort)))
-  ((sort option)
-   (format #t "~s~%" (socket-option (open-sort sort) (string->symbol option))))
-  (_ (usage)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (cdr (command-line))
+    (() (display-socket-options (open-sort "tcp")))
+    ((sort) (display-socket-options (open-sort sort)))
+    ((sort option)
+     (format #t "~s~%" (socket-option (open-sort sort) (string->symbol option))))
+    (_ (usage))))

@@ -10,6 +10,7 @@
 ;;;                                 it to standard output
 
 (use-modules (ice-9 binary-ports)
+             (ice-9 exceptions)
              (ice-9 match)
              (sockport))
 
@@ -89,10 +90,17 @@
     (connect sock AF_UNIX name)
     (copy sock)))
 
-(match (cdr (command-line))
-  (("give" name file) (wait-and-give name file))
-  (("take" name) (connect-and-take name))
-  ((file) (separate file))
-  (_ (display "usage: pass-file.scm FILE | give NAME FILE | take NAME\n"
-              (current-error-port))
-     (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (cdr (command-line))
+    (("give" name file) (wait-and-give name file))
+    (("take" name) (connect-and-take name))
+    ((file) (separate file))
+    (_ (display "usage: pass-file.scm FILE | give NAME FILE | take NAME\n"
+                (current-error-port))
+       (exit 2))))

@@ -2,7 +2,7 @@
 ;;; port-scanner.scm [FIRST LAST]: which ports of this machine somebody listens on.
 ;;; Two hundred are tried at a time, each for half a second at most.
 
-(use-modules (sockport) (ice-9 match) (srfi srfi-1))
+(use-modules (sockport) (ice-9 exceptions) (ice-9 match) (srfi srfi-1))
 
 (define at-once 200)
 (define seconds 1/2)
@@ -42,12 +42,26 @@
   (sort found <))
 
 (define (main first last)
-  (for-each (lambda (port) (format #t "~a~%" port))
-            (run-tasks (lambda () (scan first last)))))
+  (match (run-tasks (lambda () (scan first last)))
+    (()
+     (format #t "no port from ~a to ~a is open~%" first last))
+    (ports
+     (for-each (lambda (port) (format #t "~a~%" port)) ports))))
 
-(match (command-line)
-  ((_) (main 1 65535))
-  ((_ first last) (main (string->number first) (string->number last)))
-  (_
-   (display "usage: port-scanner.scm [FIRST LAST]\n" (current-error-port))
-   (exit 2)))
+(define (port? x)
+  (and (exact-integer? x) (<= 1 x 65535)))
+
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_) (main 1 65535))
+    ((_ (= string->number (? port? first)) (= string->number (? port? last)))
+     (main first last))
+    (_
+     (display "usage: port-scanner.scm [FIRST LAST]\n" (current-error-port))
+     (exit 2))))

@@ -4,7 +4,7 @@
 ;;;
 ;;;   proxy.scm 127.0.0.1:6380 unix:/run/redis.sock
 
-(use-modules (sockport) (ice-9 match) (rnrs bytevectors))
+(use-modules (sockport) (ice-9 exceptions) (ice-9 match) (rnrs bytevectors))
 
 (define (relay from to)
   "Pass what FROM says on to TO, and its end."
@@ -35,20 +35,27 @@
 
 (define (address text)
   (or (string->socket-address text)
-      (error "no address:" text)))
+      (error "This is no address (HOST:PORT in numbers, or unix:NAME):" text)))
 
-(match (command-line)
-  ((_ where target)
-   (serve where
-          (let ((target (address target)))
-            (lambda (client peer) (pass-on client target)))
-          #:grace-seconds 1
-          #:on-listen
-          (lambda (server)
-            (format #t "passing ~a on to ~a~%"
-                    (socket-address->string (car (server-addresses server)))
-                    target)
-            (force-output))))
-  (_
-   (display "usage: proxy.scm ADDRESS TARGET\n" (current-error-port))
-   (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_ where target)
+     (serve where
+            (let ((target (address target)))
+              (lambda (client peer) (pass-on client target)))
+            #:grace-seconds 1
+            #:on-listen
+            (lambda (server)
+              (format #t "passing ~a on to ~a~%"
+                      (socket-address->string (car (server-addresses server)))
+                      target)
+              (force-output))))
+    (_
+     (display "usage: proxy.scm ADDRESS TARGET\n" (current-error-port))
+     (exit 2))))

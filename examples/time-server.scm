@@ -3,7 +3,7 @@
 ;;; datagram gets four bytes back: the seconds since 1900-01-01 00:00 UTC, most
 ;;; significant byte first.  Runs until it is killed.
 
-(use-modules (sockport) (ice-9 match) (rnrs bytevectors))
+(use-modules (sockport) (ice-9 exceptions) (ice-9 match) (rnrs bytevectors))
 
 (define seconds-1900-to-1970 2208988800)
 
@@ -28,14 +28,21 @@
        (const #f))))
   (answer sock))
 
-(match (command-line)
-  ((_ (= string->number (? exact-integer? port)))
-   (let ((sock (socket AF_INET SOCK_DGRAM 0)))
-     (bind sock AF_INET INADDR_ANY port)
-     (setvbuf (current-output-port) 'line)
-     (format #t "telling the time at ~a~%"
-             (socket-address->string (getsockname sock)))
-     (answer sock)))
-  (_
-   (display "usage: time-server.scm PORT\n" (current-error-port))
-   (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_ (= string->number (? exact-integer? port)))
+     (let ((sock (socket AF_INET SOCK_DGRAM 0)))
+       (bind sock AF_INET INADDR_ANY port)
+       (setvbuf (current-output-port) 'line)
+       (format #t "telling the time at ~a~%"
+               (socket-address->string (getsockname sock)))
+       (answer sock)))
+    (_
+     (display "usage: time-server.scm PORT\n" (current-error-port))
+     (exit 2))))

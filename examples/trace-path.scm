@@ -4,6 +4,7 @@
 ;;; ICMP error, which the kernel keeps in the socket's queue of errors.
 
 (use-modules (ice-9 format)
+             (ice-9 exceptions)
              (ice-9 match)
              (sockport))
 
@@ -13,6 +14,10 @@
 (define (family-of host)
   (if (string-index host #\:) AF_INET6 AF_INET))
 
+(define (numeric family host)
+  (or (false-if-exception (inet-pton family host))
+      (error "This is no numeric address:" host)))
+
 (define (path-socket host)
   (let* ((family (family-of host))
          (sock (socket family SOCK_DGRAM 0)))
@@ -20,7 +25,7 @@
                         (if (= family AF_INET) 'ip-recverr 'ipv6-recverr)
                         #t)
     (set-socket-option! sock 'rcvtimeo patience)
-    (connect sock family (inet-pton family host) port)
+    (connect sock family (numeric family host) port)
     sock))
 
 (define (set-hops! sock hops)
@@ -83,8 +88,15 @@
           (loop (+ hops 1)))))
     (close-port sock)))
 
-(match (cdr (command-line))
-  ((host) (trace host 30))
-  ((host limit) (trace host (string->number limit)))
-  (_ (display "usage: trace-path.scm ADDRESS [HOPS]\n" (current-error-port))
-     (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (cdr (command-line))
+    ((host) (trace host 30))
+    ((host (= string->number (? exact-integer? limit))) (trace host limit))
+    (_ (display "usage: trace-path.scm ADDRESS [HOPS]\n" (current-error-port))
+       (exit 2))))

@@ -3,7 +3,7 @@
 ;;; answers each sender at most RATE times a second, and RATE times at once; what
 ;;; is too much is dropped.  At the end, on SIGTERM, it tells how much that was.
 
-(use-modules (sockport) (ice-9 match) (rnrs bytevectors))
+(use-modules (sockport) (ice-9 exceptions) (ice-9 match) (rnrs bytevectors))
 
 ;;; From a sender's host to a pair of what it may still send and when that was.
 (define allowances (make-hash-table))
@@ -37,6 +37,9 @@
     (hash-for-each (lambda (key value) (hashv-set! copy key value)) table)
     copy))
 
+(define (positive-real? x)
+  (and (real? x) (positive? x)))
+
 (define dropped 0)
 
 (define (answer sock rate)
@@ -63,10 +66,17 @@
     (close-port sock)
     (format #t "dropped ~a~%" dropped)))
 
-(match (command-line)
-  ((_ port rate)
-   (run-tasks (lambda ()
-                (main (string->number port) (string->number rate)))))
-  (_
-   (display "usage: udp-limiter.scm PORT RATE\n" (current-error-port))
-   (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_ (= string->number (? exact-integer? port))
+        (= string->number (? positive-real? rate)))
+     (run-tasks (lambda () (main port rate))))
+    (_
+     (display "usage: udp-limiter.scm PORT RATE\n" (current-error-port))
+     (exit 2))))

@@ -4,6 +4,7 @@
 ;;; begins.  With the argument `hold' it stays connected until its input ends.
 
 (use-modules (ice-9 binary-ports)
+             (ice-9 exceptions)
              (ice-9 match)
              (rnrs bytevectors)
              (srfi srfi-1)
@@ -138,26 +139,36 @@
     (1 "XRGB8888")
     (_ (utf8->string (word number)))))
 
-(define (compositor-socket)
+(define (compositor-name)
   (let ((name (or (getenv "WAYLAND_DISPLAY") "wayland-0"))
-        (sock (socket AF_UNIX SOCK_STREAM 0)))
-    (connect sock AF_UNIX
-             (if (string-prefix? "/" name)
-                 name
-                 (string-append (getenv "XDG_RUNTIME_DIR") "/" name)))
+        (directory (getenv "XDG_RUNTIME_DIR")))
+    (cond ((string-prefix? "/" name) name)
+          (directory (string-append directory "/" name))
+          (else (error "XDG_RUNTIME_DIR is not set: does a compositor run?")))))
+
+(define (compositor-socket)
+  (let ((sock (socket AF_UNIX SOCK_STREAM 0)))
+    (connect sock AF_UNIX (compositor-name))
     sock))
 
-(let* ((sock (compositor-socket))
-       (globals (list-globals sock)))
-  (for-each (match-lambda
-              ((name interface version)
-               (format #t "~a ~a version ~a~%" name interface version)))
-            globals)
-  (match (find (lambda (global) (string=? "wl_shm" (second global))) globals)
-    ((name . _)
-     (format #t "~a bytes are shared, for pictures of ~a~%" size
-             (string-join (map format-name (share-memory sock name)) ", "))))
-  (force-output)
-  (when (member "hold" (command-line))
-    (get-bytevector-all (current-input-port)))
-  (close-port sock))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (let* ((sock (compositor-socket))
+         (globals (list-globals sock)))
+    (for-each (match-lambda
+                ((name interface version)
+                 (format #t "~a ~a version ~a~%" name interface version)))
+              globals)
+    (match (find (lambda (global) (string=? "wl_shm" (second global))) globals)
+      ((name . _)
+       (format #t "~a bytes are shared, for pictures of ~a~%" size
+               (string-join (map format-name (share-memory sock name)) ", "))))
+    (force-output)
+    (when (member "hold" (command-line))
+      (get-bytevector-all (current-input-port)))
+    (close-port sock)))

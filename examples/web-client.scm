@@ -4,7 +4,8 @@
 ;;; addresses, the next one is tried if one does not answer.  Exits with 1 if
 ;;; none does.
 
-(use-modules (sockport) (ice-9 binary-ports) (ice-9 match) (rnrs bytevectors))
+(use-modules (sockport) (ice-9 binary-ports) (ice-9 exceptions) (ice-9 match)
+             (rnrs bytevectors))
 
 (define (connect-to address)
   "Return a socket that is connected to ADDRESS, or #f."
@@ -36,14 +37,21 @@
         (put-bytevector port buffer 0 size)
         (loop (recv! sock buffer))))))
 
-(match (command-line)
-  ((_ host port path)
-   (let ((sock (or-map connect-to (addresses host port))))
-     (unless sock
-       (exit 1))
-     (ask sock host path)
-     (copy-all sock (current-output-port))
-     (close-port sock)))
-  (_
-   (display "usage: web-client.scm HOST PORT PATH\n" (current-error-port))
-   (exit 2)))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_ host port path)
+     (let ((sock (or-map connect-to (addresses host port))))
+       (unless sock
+         (exit 1))
+       (ask sock host path)
+       (copy-all sock (current-output-port))
+       (close-port sock)))
+    (_
+     (display "usage: web-client.scm HOST PORT PATH\n" (current-error-port))
+     (exit 2))))

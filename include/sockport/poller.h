@@ -62,7 +62,8 @@ SKP_API int skp_poller_wait (struct skp_poller *poller,
                              int64_t timeout_ns);
 
 /* End the wait that goes on, or else the next one that would sleep, at once.
-   From any thread; costs a system call only while the owner sleeps.  */
+   From any thread and from a signal's handler; costs a system call only while
+   the owner sleeps.  */
 SKP_API int skp_poller_wake (struct skp_poller *poller);
 
 /* A new descriptor that stands for several: it is readable as long as one of

@@ -1,0 +1,98 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; The examples when something is missing: an argument, a peer, a variable.  Each
+;;; ends with 2 and its usage, or with 1 and a line that says what is wrong, and
+;;; never with a backtrace.
+
+(use-modules (harness) (harness example) (harness process) (sockport)
+             (ice-9 match) (srfi srfi-1))
+
+(define (run name . arguments)
+  (output-and-errors-of (apply (example name) arguments)))
+
+(define (tells? code words result)
+  (match result
+    ((status output)
+     (let ((well? (and (eqv? code status)
+                       (not (string-contains output "Backtrace"))
+                       (string-contains output words))))
+       (unless well?
+         (format #t "# ~a: ~a~%" status
+                 (string-join (string-split output #\newline) "\n# ")))
+       well?))))
+
+(define closed-port
+  (let ((sock (socket AF_INET SOCK_STREAM 0)))
+    (bind sock AF_INET INADDR_LOOPBACK 0)
+    (let ((port (sockaddr:port (getsockname sock))))
+      (close-port sock)
+      (number->string port))))
+
+(test-begin "examples-errors")
+
+(test-case "what is called as it should not be tells how it should"
+  (for-each
+   (match-lambda
+     ((name . arguments)
+      (test-assert (list name arguments)
+        (tells? 2 "usage: " (apply run name arguments)))))
+   '(("chat-server.scm") ("chat.scm") ("dbus.scm") ("echo-server.scm")
+     ("echo-server.scm" "x") ("event-stream.scm" "x") ("greeter.scm")
+     ("greeter.scm" "http") ("mdns.scm") ("netlink.scm") ("options.scm" "tcp7")
+     ("pass-file.scm") ("port-scanner.scm" "1") ("port-scanner.scm" "a" "b")
+     ("port-scanner.scm" "1" "70000") ("proxy.scm" "x") ("time-client.scm")
+     ("time-server.scm") ("trace-path.scm") ("trace-path.scm" "::1" "x")
+     ("udp-limiter.scm" "x" "y") ("udp-limiter.scm" "1") ("web-client.scm"))))
+
+(test-case "what is not there is named"
+  (for-each
+   (match-lambda
+     ((words name . arguments)
+      (test-assert (list name arguments)
+        (tells? 1 words (apply run name arguments)))))
+   `(("refused" "time-client.scm" "127.0.0.1" ,closed-port)
+     ("refused" "web-client.scm" "127.0.0.1" ,closed-port "/")
+     ("getaddrinfo" "web-client.scm" "nowhere.invalid" "80" "/")
+     ("no address" "proxy.scm" "127.0.0.1:0" "there")
+     ("no numeric address" "trace-path.scm" "localhost")
+     ("No such file" "pass-file.scm" "take" "/nothing/here")
+     ("No such file" "chat.scm" "/nothing/here")
+     ("" "greeter.scm" "70000")
+     ("" "chat-server.scm" "nonsense")
+     ("" "options.scm" "tcp" "no-such-option")
+     ("" "netlink.scm" "up" "no-such0"))))
+
+(define (without variables command)
+  (append (cons "env" (append-map (lambda (name) (list "-u" name)) variables))
+          command))
+
+(test-case "a variable that is not set is named"
+  (test-assert "the bus"
+    (tells? 1 "DBUS_SESSION_BUS_ADDRESS"
+            (output-and-errors-of
+             (without '("DBUS_SESSION_BUS_ADDRESS")
+                      ((example "dbus.scm") "list")))))
+  (test-assert "the compositor"
+    (tells? 1 "XDG_RUNTIME_DIR"
+            (output-and-errors-of
+             (without '("WAYLAND_DISPLAY" "XDG_RUNTIME_DIR")
+                      ((example "wayland.scm")))))))
+
+(test-case "port-scanner says when nothing is open"
+  (test-assert "it does"
+    (tells? 0 "no port from" (run "port-scanner.scm" closed-port closed-port))))
+
+(test-case "time-client tries every address of a host"
+  (require-program "python3")
+  (call-with-peer '("python3" "-c" "import socket
+s = socket.socket (socket.AF_INET, socket.SOCK_DGRAM)
+s.bind (('127.0.0.1', 0))
+while True:
+  _, client = s.recvfrom (10)
+  s.sendto (bytes ([0, 0, 0, 16]), client)")
+    (lambda (peer)
+      (test-assert "localhost"
+        (tells? 0 "2036-02-07 06:28:32 UTC"
+                (run "time-client.scm" "localhost"
+                     (number->string (listening-port peer))))))))
+
+(test-end "examples-errors")
