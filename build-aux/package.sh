@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-3.0-or-later
 # `./dev package': package.sh [try].  Packs the sources, builds the Debian packages
-# from that in build-package/, and has lintian look at them.  With `try',
-# for systems that may be changed, installs them, runs their tests (autopkgtest's),
-# removes them, and compares the system's files with those before.
+# from that in build-package/, and has lintian look at them.  With `try', for systems
+# that may be changed, installs and removes them, compares the system's files with
+# those before, and runs their tests (autopkgtest's).
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 work=$root/build-package
@@ -45,14 +45,16 @@ try ()
   apt-get -qy install --no-install-recommends autopkgtest gcc guile-3.0-dev info \
     iproute2 libc6-dev man-db pkgconf procps python3 socat
   files >"$work/before"
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2046,SC2086
   apt-get -qy install --no-install-recommends \
     $(for name in $names; do echo "$work/$name"_*.deb; done)
-  autopkgtest "$work"/*.changes "$work"/sockport-*/ -- null || die 'autopkgtest failed'
   # shellcheck disable=SC2086
   apt-get -qy purge $names
   files >"$work/after"
   diff "$work/before" "$work/after" || die 'the packages left files behind'
+  autopkgtest "$work"/*.changes "$work"/sockport-*/ -- null || die 'autopkgtest failed'
+  # shellcheck disable=SC2086
+  apt-get -qy purge $names
 }
 
 build

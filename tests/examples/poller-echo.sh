@@ -26,6 +26,8 @@ point ()
 
 # The line in which it says where it listens comes through a pipe that has a name.
 mkfifo "$work/said"
+# Debian's sh has it.
+# shellcheck disable=SC3045
 (ulimit -n 20 && exec "$server" 127.0.0.1:0) >"$work/said" 2>"$work/log" &
 peer=$!
 read -r _ _ place <"$work/said"
