@@ -9,22 +9,20 @@
   #:use-module (srfi srfi-1)
   #:use-module (sockport address)
   #:use-module (sockport constant)
+  #:use-module (sockport control)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport socket)
   #:use-module (sockport io unix-name)
   #:export (listen-on
             listen-fds))
 
-(define (refuse who position object)
-  (scm-error 'wrong-type-arg who
-             "Wrong type argument in position ~A (expecting ~A): ~S"
-             (list position "address" object) (list object)))
-
 ;;; What a text names.
 
 (define host-rx (make-regexp "^(.*):([^:]*)$"))
 (define any-v6 (make-socket-address AF_INET6 0 0))
 (define any-v4 (make-socket-address AF_INET INADDR_ANY 0))
+(define port-max #xffff)
 
 (define (with-port address port)
   (let ((copy (vector-copy address)))
@@ -34,17 +32,35 @@
 (define (internet? address)
   (memv (sockaddr:fam address) (list AF_INET AF_INET6)))
 
-(define (port-number text)
-  (let ((number (string->number text 10)))
-    (and number (exact-integer? number) (<= 0 number 65535) number)))
+(define (digit? char) (char<=? #\0 char #\9))
+(define (letter? char) (or (char<=? #\a char #\z) (char<=? #\A char #\Z)))
+
+(define (check-service text position)
+  "Return the number of the port that TEXT is, or TEXT if it is a service's name."
+  (define (refuse)
+    (refuse-range "listen-on" position
+                  "a port from 0 to 65535 or the name of a service" text))
+  (cond ((string-null? text) (refuse))
+        ((string-every digit? text)
+         (let ((number (string->number text 10)))
+           (if (<= number port-max) number (refuse))))
+        ((and (string-any letter? text)
+              (string-every (lambda (char)
+                              (or (letter? char) (digit? char)
+                                  (memv char '(#\- #\_ #\. #\+))))
+                            text))
+         text)
+        (else (refuse))))
 
 (define (resolve host service)
   "Return the addresses that the system knows HOST and SERVICE by."
   (delete-duplicates
    (map addrinfo:addr
-        (getaddrinfo host service
+        (getaddrinfo host (if (number? service)
+                              (number->string service)
+                              service)
                      (logior AI_PASSIVE
-                             (if (port-number service) AI_NUMERICSERV 0))
+                             (if (number? service) AI_NUMERICSERV 0))
                      AF_UNSPEC SOCK_STREAM))))
 
 (define (any-host port)
@@ -54,22 +70,41 @@
 ;;; A target is a list of addresses of which the first that the system has is
 ;;; listened at; `listen-on' listens at each target.
 (define (targets where port)
-  (cond ((sockaddr? where) (list (list where)))
-        ((and (exact-integer? where) (<= 0 where 65535))
+  (cond (port (begin
+                (unless (string? where)
+                  (refuse-type "listen-on" 1 "a host's name, beside #:port"
+                               where))
+                (when (string-index where #\nul)
+                  (refuse-range "listen-on" 1 "no NUL" where))
+                (host-targets where (port-argument port))))
+        ((sockaddr? where) (list (list where)))
+        ((exact-integer? where)
+         (check-integer where 0 port-max 1 "listen-on")
          (list (any-host where)))
-        ((not (string? where)) (refuse "listen-on" 1 where))
-        (port (host-targets where (format #f "~a" port)))
-        ((string->socket-address where) => (lambda (made) (list (list made))))
-        ((regexp-exec host-rx where)
+        ((string? where) (text-targets where))
+        (else (refuse-type "listen-on" 1 "address" where))))
+
+(define (port-argument port)
+  (cond ((string? port) (check-service port #:port))
+        (else (check-integer port 0 port-max #:port "listen-on")
+              port)))
+
+(define (text-targets text)
+  (cond ((string->socket-address text) => (lambda (made) (list (list made))))
+        ((string-prefix? "unix:" text)
+         (refuse-range "listen-on" 1 "a name of at most 108 bytes" text))
+        ((string-index text #\nul)
+         (refuse-range "listen-on" 1 "no NUL" text))
+        ((regexp-exec host-rx text)
          => (lambda (found)
               (host-targets (match:substring found 1)
-                            (match:substring found 2))))
-        (else (refuse "listen-on" 1 where))))
+                            (check-service (match:substring found 2) 1))))
+        (else (refuse-type "listen-on" 1 "address" text))))
 
 (define (host-targets host service)
-  (cond ((and (member host '("" "*")) (port-number service))
-         => (lambda (port) (list (any-host port))))
-        (else (map list (resolve host service)))))
+  (if (and (member host '("" "*")) (number? service))
+      (list (any-host service))
+      (map list (resolve host service))))
 
 ;;; Listening.
 
@@ -104,53 +139,105 @@
               (set-internet-options! sock address no-delay? v6-only?
                                      reuse-port?)
               (bind sock address))
-            (bind-with-owner sock address mode owner group))
-        (listen sock backlog)
+            (bind-with-owner sock address mode owner group
+                             (lambda () (listen sock backlog))))
+        (when (internet? address)
+          (listen sock backlog))
         sock))))
 
 ;;; What a kernel without IPv6 says to it.
 (define no-such-family (list EAFNOSUPPORT EADDRNOTAVAIL EPFNOSUPPORT))
 
+(define (open-or-error address settings)
+  "Return a listener, or the arguments of the system-error that prevented it."
+  (catch 'system-error
+    (lambda () (apply open-listener address settings))
+    list))
+
+(define (family-missing? address error)
+  (and (= AF_INET6 (sockaddr:fam address))
+       (memv (system-error-errno error) no-such-family)))
+
 (define (open-first choices settings)
+  "Open the first of CHOICES whose family there is: a listener, or an error."
   (match choices
-    ((address) (apply open-listener address settings))
     ((address . others)
-     (catch 'system-error
-       (lambda () (apply open-listener address settings))
-       (lambda args
-         (if (memv (system-error-errno args) no-such-family)
-             (open-first others settings)
-             (apply throw args)))))))
+     (match (open-or-error address settings)
+       ((? list? error)
+        (if (and (pair? others) (family-missing? address error))
+            (open-first others settings)
+            error))
+       (listener listener)))))
 
 (define (same-port choices made)
-  "Return CHOICES, port 0 in them replaced by the port of the listener MADE."
-  (let ((port (and made (sockaddr:port (getsockname made)))))
-    (map (lambda (address)
-           (if (and port (internet? address) (zero? (sockaddr:port address)))
-               (with-port address port)
-               address))
-         choices)))
+  "Return CHOICES, port 0 in them replaced by the port of the listeners MADE."
+  (match made
+    (() choices)
+    ((first . _)
+     (let ((port (sockaddr:port (getsockname first))))
+       (map (lambda (address)
+              (if (zero? (sockaddr:port address))
+                  (with-port address port)
+                  address))
+            choices)))))
+
+(define (any-port? choices)
+  (let ((address (last choices)))
+    (and (internet? address) (zero? (sockaddr:port address)))))
+
+;;; A name can have addresses of a family that this machine has not.
+(define (open-each targets settings made)
+  "Open TARGETS beside the listeners MADE: a list of all, or an error, and then
+none is open."
+  (match targets
+    (() made)
+    ((choices . others)
+     (match (open-first (if (any-port? choices) (same-port choices made) choices)
+                        settings)
+       ((? list? error)
+        (if (and (family-missing? (last choices) error)
+                 (or (pair? made) (pair? others)))
+            (open-each others settings made)
+            (begin
+              (for-each close-port made)
+              error)))
+       (listener (open-each others settings (append made (list listener))))))))
+
+;;; The kernel chooses a port that is free at the first address; at the next one it
+;;; may be somebody's.
+(define tries 32)
+
+(define (open-all targets settings)
+  (let again ((left tries))
+    (match (open-each targets settings '())
+      ((and error ('system-error . _))
+       (if (and (positive? left)
+                (pair? (cdr targets))
+                (any-port? (car targets))
+                (eqv? EADDRINUSE (system-error-errno error)))
+           (again (- left 1))
+           (apply throw error)))
+      (listeners listeners))))
+
+(define (check-settings backlog mode owner group)
+  (check-integer backlog 0 #x7fffffff #:backlog "listen-on")
+  (when mode
+    (check-integer mode 0 #o7777 #:mode "listen-on"))
+  (for-each (lambda (id keyword)
+              (unless (or (not id) (string? id))
+                (check-integer id 0 #xffffffff keyword "listen-on")))
+            (list owner group) '(#:owner #:group)))
 
 (define* (listen-on where #:key port (backlog SOMAXCONN) (no-delay? #t) v6-only?
                     reuse-port? mode owner group)
   "Return a list of sockets that listen at WHERE: an address object, a text such as
 \"127.0.0.1:80\", \"[::]:80\", \"*:80\", \"localhost:http\" or \"unix:/run/name\", a
 port's number for every address of the machine, or, with PORT, a host's name."
-  (let ((settings (list #:backlog backlog #:no-delay? no-delay?
-                        #:v6-only? v6-only? #:reuse-port? reuse-port?
-                        #:mode mode #:owner owner #:group group)))
-    (fold (lambda (choices made)
-            (catch #t
-              (lambda ()
-                (append made
-                        (list (open-first
-                               (same-port choices (and (pair? made) (car made)))
-                               settings))))
-              (lambda args
-                (for-each close-port made)
-                (apply throw args))))
-          '()
-          (targets where port))))
+  (check-settings backlog mode owner group)
+  (open-all (targets where port)
+            (list #:backlog backlog #:no-delay? no-delay?
+                  #:v6-only? v6-only? #:reuse-port? reuse-port?
+                  #:mode mode #:owner owner #:group group)))
 
 ;;; Sockets that the service manager opened: sd_listen_fds(3).
 
@@ -158,23 +245,41 @@ port's number for every address of the machine, or, with PORT, a host's name."
 
 (define (environment-number name)
   (let ((text (getenv name)))
-    (and text (string->number text 10))))
+    (and text
+         (string-every digit? text)
+         (not (string-null? text))
+         (string->number text 10))))
+
+(define (adopt number)
+  "Return what owns descriptor NUMBER, a socket mostly; #f if it is not open."
+  (catch 'system-error
+    (lambda () (own-descriptor number))
+    (const #f)))
+
+(define (passed-count)
+  "Return how many descriptors were passed, of those that can be open."
+  (let ((count (and (eqv? (getpid) (environment-number "LISTEN_PID"))
+                    (environment-number "LISTEN_FDS"))))
+    (call-with-values (lambda () (getrlimit 'nofile))
+      (lambda (soft hard)
+        (max 0 (min (or count 0)
+                    (- (or soft 65536) first-passed)))))))
 
 (define (listen-fds)
   "Return the sockets that the service manager passed to this process, an alist
 from names to sockets in the order of their descriptors; '() if it passed none.
-The variables that tell of them are removed, so that children do not believe
-they are theirs."
-  (let ((count (and (eqv? (getpid) (environment-number "LISTEN_PID"))
-                    (environment-number "LISTEN_FDS")))
+What is no socket, a FIFO say, is there as `own-descriptor' makes it.  The
+variables that tell of them are removed, so that children do not believe they are
+theirs."
+  (let ((count (passed-count))
         (names (string-split (or (getenv "LISTEN_FDNAMES") "") #\:)))
     (for-each unsetenv '("LISTEN_PID" "LISTEN_FDS" "LISTEN_FDNAMES"))
-    (map (lambda (index)
-           (let ((sock (adopt-socket (+ first-passed index))))
-             (fcntl sock F_SETFD FD_CLOEXEC)
-             (cons (if (or (>= index (length names))
-                           (string-null? (list-ref names index)))
-                       "unknown"
-                       (list-ref names index))
-                   sock)))
-         (iota (or count 0)))))
+    (filter-map (lambda (index)
+                  (let ((owner (adopt (+ first-passed index))))
+                    (and owner
+                         (cons (if (or (>= index (length names))
+                                       (string-null? (list-ref names index)))
+                                   "unknown"
+                                   (list-ref names index))
+                               owner))))
+                (iota count))))

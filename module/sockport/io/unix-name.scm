@@ -53,28 +53,32 @@
         (apply throw args))
       (bind sock address))))
 
-(define (user-id owner)
-  (if (integer? owner) owner (passwd:uid (getpwnam owner))))
-(define (group-id group)
-  (if (integer? group) group (group:gid (getgrnam group))))
+(define (id value known)
+  (cond ((not value) -1)
+        ((integer? value) value)
+        (else (known value))))
 
 ;;; Nobody can connect before `listen', so there is no moment at which the name
 ;;; is open to others.  The kernel takes the mode of the socket itself for the
 ;;; name, less the umask: unix(7).
-(define (bind-with-owner sock address mode owner group)
-  (let ((path (bound-file address)))
+(define (bind-with-owner sock address mode owner group thunk)
+  "Bind SOCK to ADDRESS, whose name gets MODE, OWNER and GROUP, and call THUNK; the
+name is gone again if that raises something."
+  (let ((path (bound-file address))
+        (uid (id owner (lambda (name) (passwd:uid (getpwnam name)))))
+        (gid (id group (lambda (name) (group:gid (getgrnam name))))))
     (when (and path mode)
       (chmod sock mode))
     (bind-unix sock address path)
-    (when path
-      (catch #t
-        (lambda ()
+    (catch #t
+      (lambda ()
+        (when path
           (when (or owner group)
-            (chown path
-                   (if owner (user-id owner) -1)
-                   (if group (group-id group) -1)))
+            (chown path uid gid))
           (when mode
             (chmod path mode)))
-        (lambda args
-          (delete-file path)
-          (apply throw args))))))
+        (thunk))
+      (lambda args
+        (when path
+          (delete-file path))
+        (apply throw args)))))

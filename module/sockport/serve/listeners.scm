@@ -22,8 +22,12 @@
 (define (remember-name! listener)
   (let ((path (bound-file (getsockname listener))))
     (when path
-      (with-mutex names-lock
-        (hashq-set! names listener (cons path (file-identity path)))))))
+      ;; The working directory may be another one at the end.
+      (let ((path (if (absolute-file-name? path)
+                      path
+                      (string-append (getcwd) "/" path))))
+        (with-mutex names-lock
+          (hashq-set! names listener (cons path (file-identity path))))))))
 
 (define (close-listener listener)
   "Close LISTENER, and delete the name it had in the file system if it was made
@@ -34,7 +38,9 @@ here and is still its own."
              found))
     ((path . identity)
      (when (equal? identity (file-identity path))
-       (delete-file path)))
+       (catch 'system-error
+         (lambda () (delete-file path))
+         (const #f))))
     (#f #f))
   (close-port listener))
 
@@ -42,13 +48,25 @@ here and is still its own."
   (memv (sockaddr:fam (getsockname listener)) (list AF_INET AF_INET6)))
 
 (define (open-set where options)
-  (append-map (lambda (where)
-                (if (port? where)
-                    (list where)
-                    (let ((made (apply listen-on where options)))
-                      (for-each remember-name! made)
-                      made)))
-              (if (list? where) where (list where))))
+  (let next ((places (if (list? where) where (list where))) (made '()))
+    (match places
+      (() (concatenate (reverse made)))
+      (((? port? place) . places) (next places (cons (list place) made)))
+      ((place . places)
+       (let ((listeners (catch #t
+                          (lambda () (apply listen-on place options))
+                          (lambda args
+                            (close-made made where)
+                            (apply throw args)))))
+         (for-each remember-name! listeners)
+         (next places (cons listeners made)))))))
+
+(define (close-made sets where)
+  "Close the listeners in SETS, but those that were given in WHERE."
+  (for-each (lambda (listener)
+              (unless (memq listener (if (list? where) where (list where)))
+                (close-listener listener)))
+            (concatenate sets)))
 
 (define (open-again listener options)
   "Return a listener for another worker, at the address of LISTENER."
@@ -63,16 +81,21 @@ cannot be opened twice."
     (cons* #:reuse-port? (> workers 1) options))
   (define given
     (filter port? (if (list? where) where (list where))))
+  (define (open-others listeners)
+    (map (lambda (listener)
+           (if (and (internet? listener) (not (memq listener given)))
+               (open-again listener all-options)
+               listener))
+         listeners))
   (let* ((first-set (open-set where all-options))
-         (sets (cons first-set
-                     (map (lambda (worker)
-                            (map (lambda (listener)
-                                   (if (and (internet? listener)
-                                            (not (memq listener given)))
-                                       (open-again listener all-options)
-                                       listener))
-                                 first-set))
-                          (iota (- workers 1))))))
+         (sets (catch #t
+                 (lambda ()
+                   (cons first-set
+                         (map (lambda (worker) (open-others first-set))
+                              (iota (- workers 1)))))
+                 (lambda args
+                   (close-made (list first-set) where)
+                   (apply throw args)))))
     ;; Another worker or process may take what was pending.
     (for-each (lambda (listener) (set-nonblocking! listener #t))
               (concatenate sets))
