@@ -10,12 +10,16 @@
   #:use-module (ice-9 suspendable-ports)
   #:use-module (sockport task exception)
   #:use-module (sockport constant)
+  #:use-module (sockport io answer)
+  #:use-module (sockport io wait)
+  #:use-module (sockport primitive)
   #:use-module (sockport deadline)
   #:use-module (sockport listener)
   #:use-module (sockport log)
   #:use-module (sockport task loop)
   #:use-module (sockport task ring)
   #:use-module (sockport serve listeners)
+  #:use-module (sockport serve stop-signal)
   #:use-module (sockport serve site)
   #:use-module (sockport socket)
   #:use-module (sockport task)
@@ -99,6 +103,7 @@ let be."
       (discard-output! sock)
       (close-port sock))
     (set-site-count! site (- (site-count site) 1))
+    (release! server)
     ;; Only tasks of this thread add waiters.
     (unless (ring-empty? (site-waiters site))
       (changed! site))
@@ -114,16 +119,29 @@ let be."
 (define of-the-system
   (list EMFILE ENFILE ENOBUFS ENOMEM))
 
-(define (try-accept listener)
-  "Return a pair of a socket and an address, or the number of an error."
+(define (error-number listener thunk)
+  "The value of THUNK, or the number of an error that does not end the listening."
   (catch 'system-error
-    (lambda () (accept listener))
+    thunk
     (lambda args
       (let ((errno (system-error-errno args)))
         (if (or (memv errno of-the-connection) (memv errno of-the-system)
                 (port-closed? listener))
             errno
             (apply throw args))))))
+
+(define address-length 3)
+
+(define (try-accept listener)
+  "Return a pair of a socket and an address, #f if nobody waits, or the number of
+an error."
+  (error-number listener
+    (lambda ()
+      (answering address-length pair
+        (%accept pair listener SOCK_NONBLOCK)))))
+
+(define (await-connection listener)
+  (error-number listener (lambda () (wait-readable listener 'accept))))
 
 (define first-pause 1/100)
 (define longest-pause 1)
@@ -149,21 +167,21 @@ let be."
     (set-site-short! site #f)
     ((server-log (site-server site)) "accepting again")))
 
-(define (await-room site)
-  (let* ((server (site-server site)) (limit (server-limit server)))
-    (when (and limit (>= (site-count site) limit))
-      (await-site site
-                  (lambda ()
-                    (or (stopping server) (< (site-count site) limit)))))))
-
 ;;; One listener must not keep the connections it has from running.
 (define burst 32)
 
 (define (accept-connections site listener)
+  (define server (site-server site))
   (let next ((pause first-pause) (left burst))
-    (await-room site)
-    (unless (or (stopping (site-server site)) (port-closed? listener))
-      (match (try-accept listener)
+    (unless (or (stopping server) (port-closed? listener))
+      (match (if (reserve! server) (try-accept listener) 'full)
+        ('full
+         (await-room site)
+         (next pause left))
+        (#f
+         (release! server)
+         (await-connection listener)
+         (next pause left))
         ((sock . peer)
          (say-enough! site)
          (set-site-count! site (+ (site-count site) 1))
@@ -173,6 +191,7 @@ let be."
          (when (zero? left) (task-yield))
          (next first-pause (if (zero? left) burst (- left 1))))
         (errno
+         (release! server)
          (when (memv errno of-the-system)
            (say-short! site errno))
          (rest! site pause)
@@ -203,18 +222,11 @@ let be."
      (cancel! group))))
 
 (define (call-with-signals server signals thunk)
-  (let ((before (map (lambda (signal)
-                       (cons signal
-                             (sigaction signal
-                               (lambda (signal) (stop-server! server)))))
-                     signals)))
-    (call-with-cleanup
-     thunk
-     (lambda ()
-       (for-each (match-lambda
-                   ((signal handler . flags)
-                    (sigaction signal handler flags)))
-                 before)))))
+  (for-each (lambda (signal) (stop-on! signal server)) signals)
+  (call-with-cleanup
+   thunk
+   (lambda ()
+     (for-each (lambda (signal) (stop-no-more! signal server)) signals))))
 
 (define (check-arguments handler workers connections . seconds)
   (define (refuse key wanted value)
@@ -254,7 +266,7 @@ stopped, by one of SIGNALS or @code{stop-server!}."
                                #:v6-only? v6-only? #:mode mode
                                #:owner owner #:group group))
          (server (make-server handler (map getsockname (car sets))
-                              (and connections (ceiling (/ connections workers)))
+                              connections (make-atomic-box 0)
                               idle-seconds connection-seconds grace-seconds log
                               on-stop
                               (make-atomic-box #f) (make-atomic-box '()))))

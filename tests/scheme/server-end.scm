@@ -9,7 +9,8 @@
              (ice-9 threads)
              (rnrs bytevectors)
              (srfi srfi-1)
-             (sockport))
+             (sockport)
+             (sockport channel))
 
 (test-begin "server-end")
 
@@ -44,6 +45,71 @@
     (serve "127.0.0.1:0" echo
            #:on-listen (lambda (server) (kill (getpid) SIGTERM)))
     (test-equal "as before" before (car (sigaction SIGTERM)))))
+
+(test-case "servers that end in the order in which they began"
+  (let ((before (car (sigaction SIGTERM))))
+    (run-tasks
+     (lambda ()
+       (define (start)
+         "Start a server: the server, and the task that runs it."
+         (let* ((box (make-channel 1))
+                (task (spawn-task
+                       (lambda ()
+                         (serve "127.0.0.1:0" echo
+                                #:on-listen (lambda (server)
+                                              (channel-put box server)))))))
+           (cons (channel-get box) task)))
+       (let* ((one (start)) (two (start)))
+         (stop-server! (car one))
+         (join (cdr one))
+         (test-assert "the signal is still the second one's"
+           (not (eq? before (car (sigaction SIGTERM)))))
+         (kill (getpid) SIGTERM)
+         (join (cdr two)))))
+    (test-equal "and then as before" before (car (sigaction SIGTERM)))))
+
+(test-case "one signal stops all servers"
+  (run-tasks
+   (lambda ()
+     (let ((tasks (map (lambda (i)
+                         (let ((box (make-channel 1)))
+                           (let ((task (spawn-task
+                                        (lambda ()
+                                          (serve "127.0.0.1:0" echo
+                                                 #:on-listen
+                                                 (lambda (server)
+                                                   (channel-put box #t)))))))
+                             (channel-get box)
+                             task)))
+                       '(1 2 3))))
+       (kill (getpid) SIGTERM)
+       (for-each join tasks))))
+  (test-assert "ended" #t))
+
+(test-case "a handler that was set meanwhile stays"
+  (let ((before (sigaction SIGTERM)) (mine (lambda (signal) #t)))
+    (serve "127.0.0.1:0" echo
+           #:on-listen (lambda (server)
+                         (sigaction SIGTERM mine)
+                         (stop-server! server)))
+    (test-eq "mine" mine (car (sigaction SIGTERM)))
+    (sigaction SIGTERM (car before) (cdr before))))
+
+(test-case "a name that was given relatively goes, wherever the process is then"
+  (with-temporary-directory
+    (lambda (directory)
+      (let ((here (getcwd)))
+        (dynamic-wind
+          (lambda () (chdir directory))
+          (lambda ()
+            (serve "unix:sock" echo
+                   #:on-listen (lambda (server)
+                                 (test-assert "bound" (file-exists? "sock"))
+                                 (chdir "/")
+                                 (stop-server! server))))
+          (lambda () (chdir here))))
+      (test-assert "gone"
+        (not (file-exists? (string-append directory "/sock")))))))
 
 (test-case "a signal while the server sleeps, and a second one"
   (define server #f)

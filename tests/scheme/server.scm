@@ -69,6 +69,52 @@
           (test-equal "now it is served" 1 (recv! c (make-string 1))))))
     #:connections 2))
 
+(test-case "nor with workers, nor with several listeners"
+  (for-each
+   (match-lambda
+     ((where . options)
+      (let ((lock (make-mutex)) (now 0) (most 0))
+        (define (count! more)
+          (with-mutex lock
+            (set! now (+ now more))
+            (set! most (max now most))))
+        (define (handle sock peer)
+          (count! 1)
+          (recv! sock (make-string 1))
+          (count! -1)
+          (send sock "x"))
+        (define (talk address)
+          (let-ports ((sock (socket (sockaddr:fam address) SOCK_STREAM 0)))
+            (connect sock address)
+            (send sock "x")
+            (recv! sock (make-string 1))))
+        (apply serve where handle
+               #:connections 3
+               #:on-listen
+               (lambda (server)
+                 (call-with-new-thread
+                  (lambda ()
+                    (for-each join-thread
+                              (map (lambda (i)
+                                     (let ((address
+                                            (list-ref
+                                             (server-addresses server)
+                                             (modulo i (length
+                                                        (server-addresses
+                                                         server))))))
+                                       (call-with-new-thread
+                                        (lambda ()
+                                          (do ((k 0 (+ k 1))) ((= k 5))
+                                            (talk address))))))
+                                   (iota 12)))
+                    (stop-server! server))))
+               options)
+        (test-assert (list where options "never more than three" most)
+          (<= 1 most 3)))))
+   '(("127.0.0.1:0" #:workers 4)
+     (("127.0.0.1:0" "127.0.0.1:0"))
+     (("127.0.0.1:0" "unix:@sockport-several") #:workers 2))))
+
 (test-case "an idle connection is closed, an active one is not"
   (call-with-server echo
     (lambda (server)

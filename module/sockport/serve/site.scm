@@ -14,7 +14,9 @@
             server?
             server-handler
             server-addresses
-            server-limit
+            reserve!
+            release!
+            await-room
             server-idle-seconds
             server-connection-seconds
             server-grace-seconds
@@ -35,14 +37,16 @@
             changed!
             await-site))
 
-;;; STOPPING is #f, `draining', or `now'.  SITES has one for each worker.
+;;; STOPPING is #f, `draining', or `now'.  SITES has one for each worker.  USED is
+;;; how many connections of LIMIT, or #f, all of them have.
 (define-record-type <server>
-  (make-server handler addresses limit idle-seconds connection-seconds
+  (make-server handler addresses limit used idle-seconds connection-seconds
                grace-seconds log on-stop stopping sites)
   server?
   (handler server-handler)
   (addresses server-addresses)
   (limit server-limit)
+  (used server-used)
   (idle-seconds server-idle-seconds)
   (connection-seconds server-connection-seconds)
   (grace-seconds server-grace-seconds)
@@ -93,6 +97,37 @@
     (await-in-ring (lambda () (and (ready?) '(#t)))
                    (site-waiters site) #f "serve")
     (await-site site ready?)))
+
+;;; A connection's place is reserved before it is accepted, since other listeners and
+;;; other workers accept meanwhile.
+
+(define (add-used! server more)
+  "Return how many there were."
+  (let* ((box (server-used server)) (old (atomic-box-ref box)))
+    (if (eqv? old (atomic-box-compare-and-swap! box old (+ old more)))
+        old
+        (add-used! server more))))
+
+(define (room? server)
+  (< (atomic-box-ref (server-used server)) (server-limit server)))
+
+(define (reserve! server)
+  "Reserve the place of a connection; #f if there is none."
+  (or (not (server-limit server))
+      (< (add-used! server 1) (server-limit server))
+      (begin
+        (release! server)
+        #f)))
+
+(define (release! server)
+  (let ((limit (server-limit server)))
+    (when (and limit (>= (add-used! server -1) limit))
+      (for-each changed! (atomic-box-ref (server-sites server))))))
+
+(define (await-room site)
+  "Wait until there may be a place, or the server is to end."
+  (let ((server (site-server site)))
+    (await-site site (lambda () (or (stopping server) (room? server))))))
 
 (define* (stop-server! server #:optional now?)
   "Have SERVER stop listening and, when its connections have ended or its grace
