@@ -186,18 +186,6 @@ void scm_skp__mode_unlock (void);
 /* Has the user set O_NONBLOCK on FD?  1, 0 or a negative errno.  */
 int scm_skp__nonblocking (int fd);
 
-/* Is SOCK's type SOCK_STREAM?  */
-int scm_skp__is_stream (SCM sock);
-
-/* Wait after MOVED bytes, in a call of WHO that goes on until all is moved; 0
-   when those have to do, because the socket does not wait or has waited for
-   long enough.  *DEADLINE_NS is 0 at first.  STALLS counts the waits in a row
-   that led to nothing: a datagram socket is writable while the queue of the
-   UNIX socket it sends to is full, and nothing tells when there is room; and
-   nothing but the time keeps a queue of errors from ending every wait.  */
-int scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
-                            int stalls, int64_t *deadline_ns);
-
 /* The monotonic clock.  */
 int64_t scm_skp__monotonic_ns (void);
 

@@ -7,6 +7,7 @@
 
    SKIP, the last parameter, is how many bytes were moved before.  */
 
+#include "complete.h"
 #include "message.h"
 
 #include <errno.h>
@@ -46,7 +47,8 @@ struct call
   struct skp_address address;
   struct skp_message message;
   int flags;
-  int instant; /* it never waits */
+  int instant;   /* it never waits */
+  size_t target; /* bytes that receiving waits for */
   size_t skip;
 };
 
@@ -158,12 +160,6 @@ scm_skp__slices_done (const struct scm_skp__slices *slices, SCM buffers,
     }
 }
 
-static int
-absent (SCM value)
-{
-  return SCM_UNBNDP (value) || scm_is_false (value);
-}
-
 static void
 begin (struct call *call, const char *who, SCM sock, SCM buffers, SCM flags,
        int flags_pos, SCM skip, scm_skp__slicer *slicer)
@@ -186,7 +182,7 @@ send_begin (struct call *call, SCM sock, SCM buffers, SCM address, SCM control,
   static const char who[] = "sendmsg";
   begin (call, who, sock, buffers, flags, 5, skip, scm_skp__out_slice);
   call->instant = call->flags & MSG_DONTWAIT;
-  if (!absent (address))
+  if (!SCM_UNBNDP (address) && scm_is_true (address))
     {
       scm_skp__address_to (&call->address, address, 3, who);
       call->message.address = &call->address;
@@ -207,12 +203,6 @@ send_now (struct call *call)
                            &call->message, call->flags);
 }
 
-static int
-would_block (const struct call *call, ssize_t n)
-{
-  return n == -EAGAIN && !call->instant;
-}
-
 _Noreturn static void
 call_error (const struct call *call, ssize_t n)
 {
@@ -228,13 +218,16 @@ complete (struct call *call, ssize_t (*now) (struct call *),
           int (*unfinished) (const struct call *, ssize_t), int events)
 {
   int64_t deadline_ns = 0;
-  for (int stalls = 0;; stalls++)
+  for (int stalls = 0, looks = 0;; stalls++)
     {
       ssize_t n = now (call);
-      if (would_block (call, n))
+      if (scm_skp__must_wait (call->sock, n, call->flags, call->instant,
+                              call->who))
         {
-          if (!scm_skp__complete_wait (call->sock, call->who, events,
-                                       call->skip, stalls, &deadline_ns))
+          if (!scm_skp__complete_wait (
+                  call->sock, call->who,
+                  scm_skp__waited (events, call->flags, call->skip), call->skip,
+                  stalls, &deadline_ns))
             return n;
           continue;
         }
@@ -242,9 +235,16 @@ complete (struct call *call, ssize_t (*now) (struct call *),
         call_error (call, n);
       if (!unfinished (call, n))
         return n;
+      stalls = -1;
+      if (call->flags & MSG_PEEK)
+        {
+          if (!scm_skp__complete_wait (call->sock, call->who, 0, (size_t)n,
+                                       ++looks, &deadline_ns))
+            return n;
+          continue;
+        }
       call->skip += (size_t)n;
       slices_skip (&call->slices, (size_t)n);
-      stalls = -1;
     }
 }
 
@@ -263,8 +263,9 @@ send_try (SCM sock, SCM buffers, SCM address, SCM control, SCM flags, SCM skip)
   if (!call.instant && scm_skp__turn_over ())
     return SCM_BOOL_F;
   ssize_t n = send_now (&call);
-  if (would_block (&call, n))
-    return SCM_BOOL_F;
+  SCM later = scm_skp__later (n, call.flags, call.instant);
+  if (!SCM_UNBNDP (later))
+    return later;
   if (n < 0)
     call_error (&call, n);
   scm_remember_upto_here_2 (buffers, control);
@@ -300,6 +301,8 @@ receive_begin (struct call *call, SCM sock, SCM buffers, SCM flags,
 static ssize_t
 receive_now (struct call *call)
 {
+  call->target = scm_skp__receive_target (call->sock, call->flags,
+                                          call->skip + call->slices.total);
   call->message.control = call->control.bytes;
   call->message.control_length = call->control.size;
   return skp_message_recv (scm_skp__fd (call->sock, 1, call->who),
@@ -318,8 +321,9 @@ drop_control (void *message)
 static int
 receive_unfinished (const struct call *call, ssize_t n)
 {
-  return (call->flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL && n > 0
-         && (size_t)n < call->slices.total && call->message.control_length == 0
+  return n > 0 && (size_t)n < call->slices.total
+         && call->skip + (size_t)n < call->target
+         && call->message.control_length == 0
          && scm_skp__is_stream (call->sock);
 }
 
@@ -355,8 +359,9 @@ receive_try (SCM sock, SCM buffers, SCM flags, SCM control_size, SCM skip)
   if (!call.instant && scm_skp__turn_over ())
     return SCM_BOOL_F;
   ssize_t n = receive_now (&call);
-  if (would_block (&call, n))
-    return SCM_BOOL_F;
+  SCM later = scm_skp__later (n, call.flags, call.instant);
+  if (!SCM_UNBNDP (later))
+    return later;
   if (n < 0)
     call_error (&call, n);
   return receive_build (&call, n, call.skip,

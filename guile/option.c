@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* getsockopt and setsockopt, and the table of options for Scheme.  */
 
+#include "complete.h"
 #include "option-value.h"
 
 #include <errno.h>
@@ -96,6 +97,8 @@ set_option (SCM sock, SCM level, SCM optname, SCM value, int pos,
   scm_remember_upto_here_1 (value);
   if (result < 0)
     scm_skp__error (result, who);
+  if (l == SOL_SOCKET && number == SO_RCVLOWAT)
+    scm_skp__low_water = 1;
   return SCM_UNSPECIFIED;
 }
 

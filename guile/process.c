@@ -11,8 +11,7 @@ process_port (SCM pid, SCM operation)
 {
   const char *who
       = scm_is_true (operation) ? "process-operation" : "wait-process";
-  int fd
-      = skp_process_open ((int)scm_skp__integer (pid, 1, INT32_MAX, 1, who));
+  int fd = skp_process_open ((int)scm_skp__integer (pid, 1, INT32_MAX, 1, who));
   if (fd < 0)
     scm_skp__error (fd, who);
   return scm_skp__port (fd);

@@ -7,7 +7,7 @@
 
    The C functions do the same until it is done.  */
 
-#include "convert.h"
+#include "complete.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -23,23 +23,25 @@ struct transfer
   SCM sock, buffer;
   struct scm_skp__slice slice;
   int flags;
-  int instant; /* it never waits */
+  int instant;   /* it never waits */
+  size_t target; /* bytes that it waits for */
   const struct skp_address *to;
   struct skp_address *from;
 };
 
 static inline ssize_t
-receive_now (const struct transfer *t, size_t moved)
+receive_now (struct transfer *t, size_t moved)
 {
   int fd = scm_skp__fd (t->sock, 1, t->who);
   char *bytes = t->slice.bytes + moved;
   size_t size = t->slice.size - moved;
+  t->target = scm_skp__receive_target (t->sock, t->flags, t->slice.size);
   return t->from ? skp_transfer_recvfrom (fd, bytes, size, t->flags, t->from)
                  : skp_transfer_recv (fd, bytes, size, t->flags);
 }
 
 static inline ssize_t
-send_now (const struct transfer *t, size_t moved)
+send_now (struct transfer *t, size_t moved)
 {
   int fd = scm_skp__fd (t->sock, 1, t->who);
   const char *bytes = t->slice.bytes + moved;
@@ -48,19 +50,11 @@ send_now (const struct transfer *t, size_t moved)
                : skp_transfer_send (fd, bytes, size, t->flags);
 }
 
-/* Would a blocking call go on after N bytes?  Looking (MSG_PEEK) takes nothing,
-   so there is nothing to go on from.  */
+/* Would a blocking call go on after N bytes?  */
 static int
 receive_unfinished (const struct transfer *t, size_t n)
 {
-  return (t->flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL && n > 0
-         && n < t->slice.size;
-}
-
-int
-scm_skp__is_stream (SCM sock)
-{
-  return skp_socket_stream (SCM_FPORT_FDES (sock));
+  return n < t->target;
 }
 
 /* The answer of a primitive for the result N of one call.  */
@@ -73,8 +67,9 @@ answer (const struct transfer *t, ssize_t n, int unfinished)
         n = -n;
       return SCM_I_MAKINUM (n);
     }
-  if (n == -EAGAIN && !t->instant)
-    return SCM_BOOL_F;
+  SCM later = scm_skp__later (n, t->flags, t->instant);
+  if (!SCM_UNBNDP (later))
+    return later;
   scm_skp__error_at (n, t->who, SCM_FPORT_FDES (t->sock), t->to);
 }
 
@@ -100,59 +95,35 @@ send_try (struct transfer *t)
   return answer (t, n, n > 0 && (size_t)n < t->slice.size);
 }
 
-/* Let some time pass, more each time.  */
-static void
-pause_awhile (SCM sock, int stalls, const char *who)
-{
-  int64_t pause_ns = INT64_C (1000000) << (stalls < 6 ? stalls : 6);
-  scm_skp__wait (sock, 0, scm_skp__monotonic_ns () + pause_ns, who);
-}
-
-int
-scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
-                        int stalls, int64_t *deadline_ns)
-{
-  if (moved > 0 && scm_skp__nonblocking (scm_skp__fd (sock, 1, who)))
-    return 0;
-  if (*deadline_ns == 0)
-    *deadline_ns = scm_skp__block_deadline (sock, events, who);
-  if (stalls > 0 && events == POLLOUT)
-    pause_awhile (sock, stalls, who);
-  int ready = scm_skp__wait (sock, events, *deadline_ns, who);
-  if (stalls > 0 && events == POLLIN && ready == SCM_SKP__ERRORS)
-    pause_awhile (sock, stalls, who);
-  if (ready
-      && (stalls == 0 || *deadline_ns < 0
-          || scm_skp__monotonic_ns () < *deadline_ns))
-    return 1;
-  if (moved == 0)
-    scm_skp__error (-EAGAIN, who);
-  return 0;
-}
-
 /* Go on until all is moved, EOF or an error.  What was moved before an error is
    answered; the next call meets the error.  */
 static ssize_t
-complete (struct transfer *t, ssize_t (*now) (const struct transfer *, size_t),
+complete (struct transfer *t, ssize_t (*now) (struct transfer *, size_t),
           int (*unfinished) (const struct transfer *, size_t), int events)
 {
   size_t moved = 0;
   int64_t deadline_ns = 0;
-  for (int stalls = 0;; stalls++)
+  for (int stalls = 0, looks = 0;; stalls++)
     {
-      ssize_t n = now (t, moved);
-      if (n == -EAGAIN && !t->instant)
+      ssize_t n = now (t, t->flags & MSG_PEEK ? 0 : moved);
+      if (scm_skp__must_wait (t->sock, n, t->flags, t->instant, t->who))
         {
-          if (!scm_skp__complete_wait (t->sock, t->who, events, moved, stalls,
-                                       &deadline_ns))
+          if (!scm_skp__complete_wait (
+                  t->sock, t->who, scm_skp__waited (events, t->flags, moved),
+                  moved, stalls, &deadline_ns))
             return (ssize_t)moved;
           continue;
         }
       if (n <= 0)
         return moved > 0 ? (ssize_t)moved : n;
-      moved += (size_t)n;
-      stalls = -1;
+      moved = t->flags & MSG_PEEK ? (size_t)n : moved + (size_t)n;
       if (!unfinished (t, moved) || !scm_skp__is_stream (t->sock))
+        return (ssize_t)moved;
+      stalls = -1;
+      /* Nothing tells that there is more than has been looked at.  */
+      if (t->flags & MSG_PEEK
+          && !scm_skp__complete_wait (t->sock, t->who, 0, moved, ++looks,
+                                      &deadline_ns))
         return (ssize_t)moved;
     }
 }
@@ -347,6 +318,17 @@ scm_skp_sendto (SCM sock, SCM message, SCM fam, SCM address, SCM args_and_flags)
   return send_all (&t);
 }
 
+/* Is what comes next the byte that was sent as urgent?  */
+static SCM
+at_mark (SCM sock)
+{
+  static const char who[] = "sockatmark";
+  int result = skp_transfer_at_mark (scm_skp__fd (sock, 1, who));
+  if (result < 0)
+    scm_skp__error (result, who);
+  return scm_from_bool (result);
+}
+
 void
 scm_skp__init_transfer (void)
 {
@@ -357,6 +339,7 @@ scm_skp__init_transfer (void)
     { "%recvfrom!", 3, 3, 0, recvfrom_into_try },
     { "%recvfrom", 3, 3, 0, recvfrom_try },
     { "%sendto", 4, 1, 1, sendto_try },
+    { "sockatmark", 1, 0, 0, at_mark },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

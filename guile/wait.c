@@ -266,14 +266,20 @@ scm_skp__block_deadline (SCM port, int events, const char *who)
   return patience_us ? scm_skp__monotonic_ns () + patience_us * 1000 : -1;
 }
 
-int
-scm_skp__block (SCM port, int events, const char *who)
+static int
+block_until (SCM port, int events, int64_t deadline_ns, const char *who)
 {
-  int64_t deadline_ns = scm_skp__block_deadline (port, events, who);
   int ready = scm_skp__wait (port, events, deadline_ns, who);
   if (!ready)
     scm_skp__error (-EAGAIN, who);
   return ready;
+}
+
+int
+scm_skp__block (SCM port, int events, const char *who)
+{
+  return block_until (port, events, scm_skp__block_deadline (port, events, who),
+                      who);
 }
 
 static const char *
@@ -285,14 +291,24 @@ who_to (SCM who, char *text, size_t size)
   return text;
 }
 
+static int64_t
+deadline_to (SCM deadline_ns)
+{
+  return scm_is_false (deadline_ns) ? -1 : scm_to_int64 (deadline_ns);
+}
+
+/* Until DEADLINE, which is #f for none, and if absent the socket's own.  */
 static SCM
-block (SCM port, SCM events, SCM who)
+block (SCM port, SCM events, SCM who, SCM deadline)
 {
   char text[32];
   int bits = (int)scm_skp__integer (events, 0, INT16_MAX, 2, "wait");
   if (scm_skp__turn_was_over ())
     return SCM_BOOL_T;
-  int ready = scm_skp__block (port, bits, who_to (who, text, sizeof text));
+  const char *name = who_to (who, text, sizeof text);
+  int ready = SCM_UNBNDP (deadline)
+                  ? scm_skp__block (port, bits, name)
+                  : block_until (port, bits, deadline_to (deadline), name);
   return scm_from_bool (ready != SCM_SKP__ERRORS);
 }
 
@@ -310,10 +326,7 @@ static SCM
 wait_until (SCM port, SCM events, SCM deadline_ns, SCM who)
 {
   char text[32];
-  int64_t deadline
-      = scm_is_false (deadline_ns)
-            ? -1
-            : scm_skp__integer (deadline_ns, 0, INT64_MAX, 3, "wait");
+  int64_t deadline = deadline_to (deadline_ns);
   int bits = (int)scm_skp__integer (events, 0, INT16_MAX, 2, "wait");
   int ready
       = scm_skp__wait (port, bits, deadline, who_to (who, text, sizeof text));
@@ -344,7 +357,7 @@ void
 scm_skp__init_wait (void)
 {
   static const struct scm_skp__primitive primitives[] = {
-    { "%block", 3, 0, 0, block },
+    { "%block", 3, 1, 0, block },
     { "%block-deadline", 3, 0, 0, block_deadline },
     { "%wait", 4, 0, 0, wait_until },
     { "%timer-port", 1, 0, 0, timer_port },

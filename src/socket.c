@@ -166,6 +166,13 @@ skp_socket_connected (int fd)
 }
 
 int
+skp_socket_ended (int fd)
+{
+  struct pollfd end = { .fd = fd, .events = POLLRDHUP };
+  return skp__poll_now (&end, 1) > 0;
+}
+
+int
 skp_socket_adopt (int fd, int *family, int *type, int *protocol)
 {
   int found[3], result = int_option (fd, SO_DOMAIN, &found[0]);

@@ -4,7 +4,15 @@
 
 #include <sockport/transfer.h>
 
+#include <sys/socket.h>
+
 #include "os.h"
+
+int
+skp_transfer_at_mark (int fd)
+{
+  return SKP__CALL (sockatmark (fd));
+}
 
 ssize_t
 skp_transfer_recv (int fd, void *buffer, size_t size, int flags)

@@ -62,6 +62,10 @@ SKP_API int skp_socket_tcp (int fd);
    (SO_SNDTIMEO), or to receive (SO_RCVTIMEO); 0 for never.  */
 SKP_API int64_t skp_socket_patience_us (int fd, int sending);
 
+/* Has the peer of the stream FD sent all it will?  What it has sent may still be
+   there to be received.  */
+SKP_API int skp_socket_ended (int fd);
+
 SKP_END_DECLS
 
 #endif /* SKP_SOCKET_H */

@@ -25,6 +25,10 @@ SKP_API ssize_t skp_transfer_recvfrom (int fd, void *buffer, size_t size,
 SKP_API ssize_t skp_transfer_sendto (int fd, const void *buffer, size_t size,
                                      int flags, const struct skp_address *to);
 
+/* Is what FD receives next the byte that was sent as urgent (MSG_OOB)?  1, 0 or
+   -errno.  sockatmark(3).  */
+SKP_API int skp_transfer_at_mark (int fd);
+
 SKP_END_DECLS
 
 #endif /* SKP_TRANSFER_H */

@@ -40,6 +40,7 @@ held, and return their number."
   "Send the datagrams of BATCH from number START on, each to its address, and
 return two values: how many went, and #f or the errno of the first that did not."
   ;; PAUSE: a UNIX socket is writable while its peer's queue is full.
+  (define patience (make-patience))
   (let loop ((sent 0) (pause #f))
     (let ((n (%batch-send batch sock flags (+ start sent))))
       (if (>= n 0)
@@ -51,10 +52,11 @@ return two values: how many went, and #f or the errno of the first that did not.
                        (and (positive? now) (plain-nonblocking? sock)))
                    (values now errno))
                   (else
-                   (wait-writable sock 'batch-send!)
+                   (wait-writable sock 'batch-send! patience)
                    (when pause (pause))
                    (loop now
                          (and (= now sent)
                               (or pause
-                                  (look-again-waiter sock
-                                                     'batch-send!)))))))))))
+                                  (look-again-waiter sock 'batch-send!
+                                                     wait-writable
+                                                     patience)))))))))))

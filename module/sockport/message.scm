@@ -92,7 +92,8 @@ control messages; FLAGS an inclusive or of MSG_ constants."
                       (set! last message))
                     (and message (message-length message)))))
            (count (finish try (and first (message-length first))
-                          wait-readable sock 'recvmsg!)))
+                          wait-readable sock 'recvmsg!
+                          flags)))
       (make-message count (message-address last) (message-control last)
                     (message-flags last)))))
 
@@ -108,7 +109,11 @@ control messages; FLAGS an inclusive or of MSG_ constants."
 return it: a record of length, address, control messages and flags.  CONTROL-SIZE
 is the room for control messages in bytes."
     ((sock buffers)
-     (retrying (wait-readable sock 'recvmsg!) (%recvmsg! sock buffers)))
+     (let ((message (retrying (wait-readable sock 'recvmsg!)
+                              (%recvmsg! sock buffers))))
+       (if (>= (message-length message) 0)
+           message
+           ((receive-more sock buffers 0 default-control-size) message))))
     ((sock buffers flags)
      (done-or-message (%recvmsg! sock buffers flags)
                       (receive-more sock buffers flags default-control-size)))

@@ -44,14 +44,14 @@ non-blocking mode, no scheduler is running and no connection is pending."
                       flags)))
        (answering address-length pair
          (or (%accept pair sock flags)
-             (accept-later pair sock flags)))))))
+             (accept-later pair sock flags (make-patience))))))))
 
-(define (accept-later pair sock flags)
+(define (accept-later pair sock flags patience)
   (and (not (plain-nonblocking? sock))
        (begin
-         (wait-readable sock 'accept)
+         (wait-readable sock 'accept patience)
          (or (%accept pair sock flags)
-             (accept-later pair sock flags)))))
+             (accept-later pair sock flags patience)))))
 
 (define (connect sock family . args)
   "Connect SOCK to an address: an address object, or FAMILY and its parts.

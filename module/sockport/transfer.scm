@@ -5,12 +5,14 @@
 
 (define-module (sockport transfer)
   #:use-module (rnrs bytevectors)
+  #:use-module (sockport constant)
   #:use-module (sockport io answer)
   #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport io retry)
   #:use-module (sockport io wait)
   #:export (recv recvfrom)
+  #:re-export (sockatmark)
   #:replace (recv! send recvfrom! sendto))
 
 (define (buffer-length buffer)
@@ -21,13 +23,23 @@
 (define (recv-more sock buf flags start end)
   (lambda (result)
     (finish (lambda (moved) (%recv! sock buf flags (+ start moved) end))
-            result wait-readable sock 'recv!)))
+            result wait-readable sock 'recv! flags)))
+
+;;; Fewer bytes than SO_RCVLOWAT wants are a negative count.
+(define-syntax-rule (enough-or result sock buf)
+  (let ((n result))
+    (if (>= n 0)
+        n
+        ((recv-more sock buf 0 0 (buffer-length buf)) n))))
 
 (define (recv-later sock buf)
   (wait-shortly sock 'recv!
-    (retrying (wait-readable sock 'recv!) (%recv! sock buf))
-    (or (%recv! sock buf)
-        (recv-later sock buf))))
+    (enough-or (retrying (wait-readable sock 'recv!) (%recv! sock buf))
+               sock buf)
+    (let ((n (%recv! sock buf)))
+      (if n
+          (enough-or n sock buf)
+          (recv-later sock buf)))))
 
 (define recv!
   (case-lambda
@@ -35,8 +47,10 @@
 number of bytes; 0 is the end of a stream or an empty datagram.  FLAGS is an
 inclusive or of MSG_ constants.  Data that SOCK has buffered is ignored."
     ((sock buf)
-     (or (%recv! sock buf)
-         (recv-later sock buf)))
+     (let ((n (%recv! sock buf)))
+       (if n
+           (enough-or n sock buf)
+           (recv-later sock buf))))
     ((sock buf flags)
      (done-or (%recv! sock buf flags)
               (recv-more sock buf flags 0 (buffer-length buf))))
@@ -71,7 +85,8 @@ bytevector; it is empty at the end of a stream."
                           (lambda (result)
                             (finish (lambda (moved)
                                       (%recv sock buffer flags moved))
-                                    result wait-readable sock 'recv))))))
+                                    result wait-readable sock 'recv
+                                    flags))))))
 
 (define (send-more sock message flags start end)
   (lambda (result)
@@ -106,7 +121,8 @@ constants."
                   (and (%recvfrom! pair sock buf flags (+ start moved) end)
                        (car pair))))
            (count (finish try (and first (car first))
-                          wait-readable sock 'recvfrom!)))
+                          wait-readable sock 'recvfrom!
+                          flags)))
       (cons count (cdr pair)))))
 
 (define-syntax-rule (done-or-pair expr more)
@@ -123,8 +139,11 @@ constants."
 sender's address; #f as address if the kernel names no sender, as on a stream."
     ((sock buf)
      (answering address-length pair
-       (retrying (wait-readable sock 'recvfrom!)
-                 (%recvfrom! pair sock buf))))
+       (let ((pair (retrying (wait-readable sock 'recvfrom!)
+                             (%recvfrom! pair sock buf))))
+         (if (>= (car pair) 0)
+             pair
+             ((recvfrom-more pair sock buf 0 0 (buffer-length buf)) pair)))))
     ((sock buf flags)
      (answering address-length pair
        (done-or-pair (%recvfrom! pair sock buf flags)
@@ -150,7 +169,8 @@ or #f where the kernel names no sender."
                      (car pair))))
          (count (done-or (try 0)
                          (lambda (result)
-                           (finish try result wait-readable sock 'recvfrom)))))
+                           (finish try result wait-readable sock 'recvfrom
+                                   flags)))))
     (cons (first-bytes buffer count) (cdr pair))))
 
 (define (sendto-more sock message family args)

@@ -32,6 +32,7 @@ enum
   PREAD,
   LSEEK,
   WAITID,
+  SOCKATMARK,
   SENDFILE,
   SPLICE,
   EVENTFD,
@@ -109,6 +110,7 @@ struct call calls[] = {
   = { "pread",
       { EBADF, EFAULT, EINVAL, EIO, EISDIR, ENXIO, EOVERFLOW, ESPIPE } },
   [LSEEK] = { "lseek", { EBADF, EINVAL, ENXIO, EOVERFLOW, ESPIPE } },
+  [SOCKATMARK] = { "sockatmark", { EBADF, EINVAL } },
   [WAITID] = { "waitid", { ECHILD, EINVAL } },
   [SENDFILE] = { "sendfile",
                  { EAGAIN, EBADF, EFAULT, EINVAL, EIO, ENOMEM, EOVERFLOW, EPIPE,
@@ -217,6 +219,7 @@ WRAP (ssize_t, PREAD, pread64, (int fd, void *to, size_t n, int64_t at),
       (fd, to, n, at))
 WRAP (off_t, LSEEK, lseek, (int fd, long at, int from), (fd, at, from))
 WRAP (int64_t, LSEEK, lseek64, (int fd, int64_t at, int from), (fd, at, from))
+WRAP (int, SOCKATMARK, sockatmark, (int fd), (fd))
 WRAP (int, WAITID, waitid, (int kind, id_t id, void *info, int options),
       (kind, id, info, options))
 WRAP (ssize_t, SENDFILE, sendfile, (int to, int from, long *at, size_t n),

@@ -192,6 +192,16 @@ probe_copy_file_from_position (void)
 }
 
 static long
+probe_at_mark (void)
+{
+  int fds[2];
+  open_pair (SOCK_STREAM, fds);
+  long result = PROBE (skp_transfer_at_mark (fds[0]));
+  close_pair (fds);
+  return result;
+}
+
+static long
 probe_bulk_write (void)
 {
   int fds[2];
@@ -395,6 +405,7 @@ const struct operation transfer_operations[]
         { "transfer_send", probe_send },
         { "transfer_recvfrom", probe_recvfrom },
         { "transfer_sendto", probe_sendto },
+        { "transfer_at_mark", probe_at_mark },
         { "stream_read", probe_read },
         { "stream_write", probe_write },
         { "stream_read, pipe", probe_read_pipe },

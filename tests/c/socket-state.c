@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <sockport/process.h>
 #include <sockport/socket.h>
+#include <sockport/transfer.h>
 
 static void
 streams_are_told_from_the_others (void **state)
@@ -90,6 +91,23 @@ a_pending_error_is_told_once (void **state)
 }
 
 static void
+the_end_of_a_stream_is_seen_before_it_is_met (void **state)
+{
+  (void)state;
+  int fds[2];
+  char byte;
+  assert_int_equal (skp_socket_pair (AF_UNIX, SOCK_STREAM, 0, fds), 0);
+  assert_int_equal (send (fds[0], "x", 1, 0), 1);
+  assert_int_equal (skp_socket_ended (fds[1]), 0);
+  assert_int_equal (skp_transfer_at_mark (-1), -EBADF);
+  assert_int_equal (shutdown (fds[0], SHUT_WR), 0);
+  assert_int_equal (skp_socket_ended (fds[1]), 1);
+  assert_int_equal (recv (fds[1], &byte, 1, 0), 1);
+  close (fds[0]);
+  close (fds[1]);
+}
+
+static void
 a_process_tells_its_end (void **state)
 {
   (void)state;
@@ -110,7 +128,7 @@ a_process_tells_its_end (void **state)
   close (gate[1]);
   assert_int_equal (poll (&wanted, 1, 5000), 1);
   assert_int_equal (waitpid (pid, NULL, 0), pid);
-  assert_int_equal (skp_process_open (pid), -ESRCH);
+  assert_int_equal (skp_process_open (pid), -ECHILD);
   close (fd);
   close (gate[0]);
 }
@@ -118,4 +136,6 @@ a_process_tells_its_end (void **state)
 TESTS (TEST (streams_are_told_from_the_others),
        TEST (tcp_is_told_from_the_others),
        TEST (patience_is_what_the_options_say),
-       TEST (a_pending_error_is_told_once), TEST (a_process_tells_its_end));
+       TEST (a_pending_error_is_told_once),
+       TEST (the_end_of_a_stream_is_seen_before_it_is_met),
+       TEST (a_process_tells_its_end));

@@ -96,6 +96,7 @@
    ("listen" listen 2 2 (is-a-socket sock) ((between -1 (- (expt 2 31) 1)) 5))
    ("accept" accept 1 2 (is-a-socket sock) (anything 0))
    ("getsockname" getsockname 1 1 (is-a-socket sock))
+   ("sockatmark" sockatmark 1 1 (is-a-file-port sock))
    ("getpeername" getpeername 1 1 (is-a-socket sock))
    ("bind" bind 2 #f (is-a-socket sock) (family AF_INET)
     (32-bits INADDR_LOOPBACK) (16-bits 9))

@@ -20,6 +20,7 @@
             with-task-waiters
             goes-on!
             look-again-waiter
+            make-patience
             retrying
             scheduler?
             waits-alone?
@@ -84,10 +85,13 @@
 ;;; The waiter of a scheduler that was met before and is not one of Fibers.
 (define known-waiter #f)
 
-(define (wait waiter plain ours port events who)
+(define (wait waiter plain ours port events who patience)
   (cond ((or (eq? waiter plain)
              (and (eq? waiter ours) (not (fluid-ref sleeper))))
-         (%block port events who))
+         (if patience
+             (%block port events who
+                     (patience-limit patience port events who))
+             (%block port events who)))
         ((eq? waiter ours)
          ((fluid-ref sleeper) port (if (eqv? events POLLIN) 0 1))
          (goes-on!)
@@ -121,18 +125,27 @@ for.  The shortest way: what is on the stack is copied each time it is suspended
           again)
         otherwise)))
 
-(define (wait-readable port who)
+(define* (wait-readable port who #:optional (patience #f))
   "Wait until PORT is readable.  WHO, a symbol, is named by errors: EAGAIN when
 no scheduler is running and PORT is in non-blocking mode, EBADF when PORT is
 closed meanwhile.  #f tells that nothing but an error ended the wait, which may be
-one in the queue of errors."
+one in the queue of errors.  All waits of one call share their PATIENCE."
   (wait (fluid-ref read-waiter) plain-read-waiter task-read-waiter
-        port POLLIN who))
+        port POLLIN who patience))
 
-(define (wait-writable port who)
+(define* (wait-writable port who #:optional (patience #f))
   "Wait until PORT is writable, as @code{wait-readable}."
   (wait (fluid-ref write-waiter) plain-write-waiter task-write-waiter
-        port POLLOUT who))
+        port POLLOUT who patience))
+
+;;; SO_RCVTIMEO and SO_SNDTIMEO count from the first wait of a call, not anew from
+;;; each of them: #t is not yet known, #f no limit.
+(define (make-patience) (list #t))
+
+(define (patience-limit patience port events who)
+  (when (eq? #t (car patience))
+    (set-car! patience (%block-deadline port events who)))
+  (car patience))
 
 (define-syntax-rule (retrying (wait port who) expr)
   "The value of EXPR, once it is not #f; before it is tried again, PORT is
@@ -141,12 +154,14 @@ waited for."
       (retry wait port who (lambda () expr))))
 
 (define (retry wait port who try)
+  (define patience (make-patience))
   (let loop ((pause #f))
-    (let ((ready? (wait port who)))
+    (let ((ready? (wait port who patience)))
       (or (try)
           ;; A queue of errors that is not empty ends every wait at once.
           (let ((pause (and (not ready?)
-                            (or pause (look-again-waiter port who wait)))))
+                            (or pause (look-again-waiter port who wait
+                                                           patience)))))
             (when pause (pause))
             (loop pause))))))
 
@@ -167,18 +182,19 @@ waited for."
 
 (define millisecond 1000000)
 
-(define* (look-again-waiter port who #:optional (wait wait-writable))
+(define* (look-again-waiter port who #:optional (wait wait-writable)
+                            (patience (make-patience)))
   "Return a thunk that lets some time pass, more each time it is called, and none
 the first time, when it may have been a task's turn that was over: the way
 to wait for what no event tells, a UNIX socket whose queue is full.  It raises
 EAGAIN when PORT must not wait or its SO_SNDTIMEO, of wait-readable its SO_RCVTIMEO,
 has passed."
-  (let ((limit (and (eq? (fluid-ref write-waiter) plain-write-waiter)
-                    (%block-deadline port
-                                     (if (eq? wait wait-readable)
-                                         POLLIN
-                                         POLLOUT)
-                                     who)))
+  (let ((limit (and (waits-alone?)
+                    (patience-limit patience port
+                                    (if (eq? wait wait-readable)
+                                        POLLIN
+                                        POLLOUT)
+                                    who)))
         (pause 0))
     (lambda ()
       (when (and limit (>= (monotonic-ns) limit))
