@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 #include <sockport/guile.h>
 
 /* How much room to offer for an option whose size is not known: enough for
@@ -75,6 +76,33 @@ scm_skp_getsockopt (SCM sock, SCM level, SCM optname)
     scm_skp__error (result, who);
   return length == sizeof value ? scm_from_int (value)
                                 : scm_skp__option_from (option, &value, length);
+}
+
+/* What some options give depends on what the kernel is handed with the
+   question: ASKED, which is as long as the room for it.  */
+static SCM
+get_asked (SCM sock, SCM level, SCM optname, SCM asked)
+{
+  static const char who[] = "getsockopt";
+  if (SCM_UNBNDP (asked))
+    return scm_skp_getsockopt (sock, level, optname);
+  int fd = scm_skp__fd (sock, 1, who);
+  int l = (int)scm_skp__integer (level, INT_MIN, INT_MAX, 2, who);
+  int number = (int)scm_skp__integer (optname, INT_MIN, INT_MAX, 3, who);
+  if (!SCM_BYTEVECTOR_P (asked))
+    scm_wrong_type_arg_msg (who, 4, asked, "bytevector");
+  SCM copy = scm_bytevector_copy (asked);
+  socklen_t room = (socklen_t)SCM_BYTEVECTOR_LENGTH (copy), length = room;
+  int result
+      = skp_option_get (fd, l, number, SCM_BYTEVECTOR_CONTENTS (copy), &length);
+  if (result < 0)
+    scm_skp__error (result, who);
+  if (length >= room)
+    return copy;
+  SCM shorter = scm_c_make_bytevector (length);
+  memcpy (SCM_BYTEVECTOR_CONTENTS (shorter), SCM_BYTEVECTOR_CONTENTS (copy),
+          length);
+  return shorter;
 }
 
 /* VALUE is the argument POS of WHO.  */
@@ -202,7 +230,7 @@ void
 scm_skp__init_option (void)
 {
   static const struct scm_skp__primitive primitives[]
-      = { { "getsockopt", 3, 0, 0, scm_skp_getsockopt },
+      = { { "getsockopt", 3, 1, 0, get_asked },
           { "setsockopt", 4, 0, 0, scm_skp_setsockopt },
           { "%socket-option", 3, 0, 0, named_get },
           { "%set-socket-option!", 4, 0, 0, named_set },

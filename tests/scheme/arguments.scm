@@ -63,6 +63,9 @@
   (and (not (or (string? value) (bytevector? value) (not value)))
        (wrong-type position)))
 
+(define (is-bytes value position)
+  (and (not (bytevector? value)) (wrong-type position)))
+
 (define (is-a-source value position)
   (and (not (or (string? value) (bytevector? value))) (wrong-type position)))
 
@@ -138,8 +141,8 @@
    ("sendto" sendto 3 #f (is-a-socket sock) (is-a-source (buffer))
     (anything (vector AF_INET INADDR_LOOPBACK 9)) (int 0)
     ((between 0 8) 0) ((between 0 8) 8))
-   ("getsockopt" getsockopt 3 3 (is-a-socket sock) (anything SOL_SOCKET)
-    (anything SO_TYPE))
+   ("getsockopt" getsockopt 3 4 (is-a-socket sock) (anything SOL_SOCKET)
+    (anything SO_TYPE) (is-bytes (make-bytevector 4)))
    ("setsockopt" setsockopt 4 4 (is-a-socket sock) (anything SOL_SOCKET)
     (anything SO_REUSEADDR) (anything 1))
    ("make-socket-address" make-socket-address 1 #f (family AF_INET)

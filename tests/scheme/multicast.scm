@@ -187,4 +187,28 @@
       (multicast-hops sock))
     (close-port sock)))
 
+(test-case "the sources of a group can be read"
+  (let ((sock (udp AF_INET))
+        (asked (make-bytevector 32 0)))
+    (multicast-join! sock "239.77.1.2" #:interface "lo")
+    (multicast-block! sock "239.77.1.2" "10.1.2.3" #:interface "lo")
+    ;; struct ip_msfilter of ip(7), with room for four sources.
+    (bytevector-u32-set! asked 0 #xef4d0102 (endianness big))
+    (bytevector-u32-set! asked 4 INADDR_LOOPBACK (endianness big))
+    (bytevector-u32-native-set! asked 12 4)
+    (let ((filter (getsockopt sock IPPROTO_IP IP_MSFILTER asked)))
+      (test-equal "all but one" (list MCAST_EXCLUDE 1)
+        (list (bytevector-u32-native-ref filter 8)
+              (bytevector-u32-native-ref filter 12)))
+      (test-equal "that one" #x0a010203
+        (bytevector-u32-ref filter 16 (endianness big)))
+      (test-equal "and no more" 20 (bytevector-length filter)))
+    (test-equal "what was asked is as it was" 4
+      (bytevector-u32-native-ref asked 12))
+    (test-error* "no room" `(system-error ,EINVAL "getsockopt")
+      (getsockopt sock IPPROTO_IP IP_MSFILTER (make-bytevector 3)))
+    (test-error* "no bytes" '(wrong-type-arg 4 "getsockopt")
+      (getsockopt sock IPPROTO_IP IP_MSFILTER "x"))
+    (close-port sock)))
+
 (test-end "multicast")
