@@ -165,11 +165,12 @@ accept_alone (int fd, int flags, struct skp_address *peer)
 /* PAIR, which is new and may hold a spare address, with port and address; #f if
    no connection is pending.  */
 static SCM
-accept_try (SCM pair, SCM sock, SCM flags)
+accept_by (int (*accept) (int, int, struct skp_address *), SCM pair, SCM sock,
+           SCM flags)
 {
   struct skp_address peer;
   int fd = scm_skp__fd (sock, 1, "accept");
-  int made = accept_alone (fd, accept_flags (flags), &peer);
+  int made = accept (fd, accept_flags (flags), &peer);
   if (made == -EAGAIN)
     return SCM_BOOL_F;
   if (made < 0)
@@ -177,6 +178,21 @@ accept_try (SCM pair, SCM sock, SCM flags)
   SCM_SETCAR (pair, scm_skp__port (made));
   SCM_SETCDR (pair, scm_skp__address_into (SCM_CDR (pair), &peer));
   return pair;
+}
+
+static SCM
+accept_try (SCM pair, SCM sock, SCM flags)
+{
+  return accept_by (accept_alone, pair, sock, flags);
+}
+
+/* For a listener that is known to be in non-blocking mode.  */
+static SCM
+accept_now (SCM pair, SCM sock, SCM flags)
+{
+  return scm_skp__turn_over ()
+             ? SCM_BOOL_F
+             : accept_by (skp_socket_accept_now, pair, sock, flags);
 }
 
 static SCM
@@ -357,6 +373,7 @@ scm_skp__init_socket (void)
     { "bind", 2, 1, 1, scm_skp_bind },
     { "listen", 2, 0, 0, scm_skp_listen },
     { "%accept", 2, 1, 0, accept_in_turn },
+    { "%accept-now", 3, 0, 0, accept_now },
     { "%connect", 2, 1, 1, connect_try },
     { "%connect-result", 2, 1, 1, connect_result },
     { "getsockname", 1, 0, 0, scm_skp_getsockname },

@@ -71,6 +71,28 @@ came_to_nothing (int err)
    is.  */
 #define ACCEPT_ATTEMPTS 64
 
+static int
+accept_one (int fd, int flags, struct skp_address *peer)
+{
+  socklen_t length = sizeof peer->storage;
+  int result = skp__accept4 (fd, peer ? &peer->storage : NULL,
+                             peer ? &length : NULL, flags | SOCK_CLOEXEC);
+  if (result >= 0 && peer)
+    peer->length = length;
+  return result;
+}
+
+int
+skp_socket_accept_now (int fd, int flags, struct skp_address *peer)
+{
+  int result, attempts = 0;
+  do
+    result = accept_one (fd, flags, peer);
+  while (result < 0 && came_to_nothing (result)
+         && ++attempts < ACCEPT_ATTEMPTS);
+  return result;
+}
+
 /* accept4 has no flag that keeps it from waiting on a blocking listener, so the
    queue is looked at first; what does not listen never waits there.  If another
    process takes the connection between the two calls, accept4 waits for the
@@ -79,7 +101,6 @@ int
 skp_socket_accept (int fd, int flags, struct skp_address *peer)
 {
   struct pollfd queue = { .fd = fd, .events = POLLIN };
-  socklen_t length;
   int result, attempts = 0;
 
   do
@@ -89,14 +110,10 @@ skp_socket_accept (int fd, int flags, struct skp_address *peer)
         result = queue_empty (fd);
       if (result < 0)
         return result;
-      length = sizeof peer->storage;
-      result = skp__accept4 (fd, peer ? &peer->storage : NULL,
-                             peer ? &length : NULL, flags | SOCK_CLOEXEC);
+      result = accept_one (fd, flags, peer);
     }
   while (result < 0 && came_to_nothing (result)
          && ++attempts < ACCEPT_ATTEMPTS);
-  if (result >= 0 && peer)
-    peer->length = length;
   return result;
 }
 

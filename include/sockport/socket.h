@@ -25,6 +25,11 @@ SKP_API int skp_socket_listen (int fd, int backlog);
    aborted while it was queued is skipped.  PEER may be NULL.  accept(2).  */
 SKP_API int skp_socket_accept (int fd, int flags, struct skp_address *peer);
 
+/* The same for a listener that is in non-blocking mode, with fewer system
+ * calls.
+ */
+SKP_API int skp_socket_accept_now (int fd, int flags, struct skp_address *peer);
+
 /* Start to connect: 0 when connected at once.  -EINPROGRESS: when FD becomes
    writable, skp_socket_error tells how it ended.  -EAGAIN: the listener's queue
    is full (UNIX); nothing has begun, call again later.  The mode of FD is left
@@ -62,8 +67,8 @@ SKP_API int skp_socket_tcp (int fd);
    (SO_SNDTIMEO), or to receive (SO_RCVTIMEO); 0 for never.  */
 SKP_API int64_t skp_socket_patience_us (int fd, int sending);
 
-/* Has the peer of the stream FD sent all it will?  What it has sent may still be
-   there to be received.  */
+/* Has the peer of the stream FD sent all it will?  What it has sent may still
+   be there to be received.  */
 SKP_API int skp_socket_ended (int fd);
 
 SKP_END_DECLS

@@ -138,7 +138,7 @@ an error."
   (error-number listener
     (lambda ()
       (answering address-length pair
-        (%accept pair listener SOCK_NONBLOCK)))))
+        (%accept-now pair listener SOCK_NONBLOCK)))))
 
 (define (await-connection listener)
   (error-number listener (lambda () (wait-readable listener 'accept))))

@@ -97,6 +97,18 @@ probe_accept (void)
   return and_close (result);
 }
 
+static long
+probe_accept_now (void)
+{
+  struct skp_address address;
+  int caller, fd = open_listener (&caller, &address);
+  assert_int_equal (skp_socket_set_nonblocking (fd, 1), 0);
+  long result = PROBE (skp_socket_accept_now (fd, 0, &output.address));
+  close (caller);
+  close (fd);
+  return and_close (result);
+}
+
 /* Nobody has come: a call that waited would wait for ever.  */
 static long
 probe_accept_none (void)
@@ -282,6 +294,7 @@ const struct operation socket_operations[]
         { "socket_listen", probe_listen },
         { "socket_accept", probe_accept },
         { "socket_accept, none there", probe_accept_none },
+        { "socket_accept_now", probe_accept_now },
         { "socket_connect", probe_connect },
         { "socket_connect, non-blocking", probe_connect_nonblocking },
         { "socket_error", probe_error },
