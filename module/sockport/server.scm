@@ -103,7 +103,7 @@ let be."
       (discard-output! sock)
       (close-port sock))
     (set-site-count! site (- (site-count site) 1))
-    (release! server)
+    (release! (site-server site))
     ;; Only tasks of this thread add waiters.
     (unless (ring-empty? (site-waiters site))
       (changed! site))

@@ -190,6 +190,8 @@ each (void (*check) (const struct operation *))
     check (o);
   for (const struct operation *o = transfer_operations; o->name; o++)
     check (o);
+  for (const struct operation *o = bulk_operations; o->name; o++)
+    check (o);
   assert_int_equal (faults, 0);
 }
 

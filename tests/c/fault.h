@@ -86,7 +86,8 @@ struct operation
   const char *name;
   long (*probe) (void);
 };
-extern const struct operation socket_operations[], transfer_operations[];
+extern const struct operation socket_operations[], transfer_operations[],
+    bulk_operations[];
 
 /* A pair of connected sockets of TYPE, in non-blocking mode or not.  */
 void open_pair (int type, int fds[2]);

@@ -142,27 +142,9 @@ accept_never_waits (void **state)
       assert_int_equal (skp_socket_nonblocking (server), nonblocking);
     }
   assert_int_equal (forced.accepts, 0);
-  close (server);
-}
-
-static void
-a_listener_that_does_not_wait_is_asked_once (void **state)
-{
-  (void)state;
-  struct skp_address to, peer, name;
-  int server = listener (AF_INET, 5, &to);
-  assert_int_equal (skp_socket_set_nonblocking (server, 1), 0);
+  /* Now it is in non-blocking mode, and known to be.  */
   assert_int_equal (skp_socket_accept_now (server, 0, NULL), -EAGAIN);
-  int client = client_of (&to);
-  int taken = skp_socket_accept_now (server, SOCK_NONBLOCK, &peer);
-  assert_int_equal (forced.accepts, 2);
-  assert_true (closes_on_exec (taken));
-  assert_int_equal (skp_socket_nonblocking (taken), 1);
-  assert_int_equal (skp_socket_name (client, &name), 0);
-  assert_int_equal (peer.length, name.length);
-  assert_memory_equal (&peer.storage, &name.storage, 8);
-  close (taken);
-  close (client);
+  assert_int_equal (forced.accepts, 1);
   close (server);
 }
 
@@ -398,9 +380,8 @@ tcp_is_told_from_the_rest (void **state)
 }
 
 TESTS (TEST (tcp_is_told_from_the_rest),
-       TEST (every_descriptor_is_born_close_on_exec),
-       TEST (a_listener_that_does_not_wait_is_asked_once),
-       TEST (accept_never_waits), TEST (accept_answers_the_connection),
+       TEST (every_descriptor_is_born_close_on_exec), TEST (accept_never_waits),
+       TEST (accept_answers_the_connection),
        TEST (accept_goes_on_after_what_is_no_answer),
        TEST (accept_leaves_what_it_cannot_take),
        TEST (a_connection_taken_by_another_is_missed),
