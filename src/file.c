@@ -125,3 +125,21 @@ skp_file_open (struct skp_file *file, const char *directory, const char *name,
   close (root);
   return fd < 0 ? fd : describe (file, fd);
 }
+
+ssize_t
+skp_file_read (int fd, void *bytes, size_t size, int64_t offset)
+{
+  size_t got = 0;
+  while (got < size)
+    {
+      ssize_t n = pread (fd, (char *)bytes + got, size - got,
+                         (off_t)(offset + (int64_t)got));
+      if (n == 0)
+        break;
+      if (n < 0 && errno != EINTR)
+        return -errno;
+      if (n > 0)
+        got += (size_t)n;
+    }
+  return (ssize_t)got;
+}

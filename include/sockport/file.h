@@ -5,6 +5,7 @@
 #define SKP_FILE_H
 
 #include <stdint.h>
+#include <sys/types.h>
 #include <sockport/api.h>
 
 SKP_BEGIN_DECLS
@@ -33,6 +34,10 @@ struct skp_file
    Without openat2(2), links are followed with SKP_FILE_ALL_LINKS only.  */
 SKP_API int skp_file_open (struct skp_file *file, const char *directory,
                            const char *name, enum skp_file_links links);
+
+/* SIZE bytes of the regular file FD from OFFSET on; fewer only at its end.  */
+SKP_API ssize_t skp_file_read (int fd, void *bytes, size_t size,
+                               int64_t offset);
 
 SKP_END_DECLS
 

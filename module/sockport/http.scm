@@ -4,19 +4,40 @@
 
 (define-module (sockport http)
   #:use-module (ice-9 match)
+  #:use-module (ice-9 threads)
   #:use-module (sockport log)
   #:use-module (sockport serve http-connection)
   #:use-module (sockport serve http-request)
   #:use-module (sockport serve http-site)
+  #:use-module (sockport serve request-id)
   #:use-module (sockport server)
   #:use-module (sockport task)
-  #:export (serve-http)
+  #:export (serve-http
+            server-statistics)
   #:re-export (body-trailers))
+
+;;; From servers to what they have counted.
+(define servers (make-weak-key-hash-table))
+(define servers-lock (make-mutex))
+
+(define (remember! server settings)
+  (with-mutex servers-lock
+    (hashq-set! servers server settings)))
+
+(define (server-statistics server)
+  "Return an alist of what SERVER, one of `serve-http', has counted since it began,
+and of how many connections are open."
+  (let ((settings (with-mutex servers-lock (hashq-ref servers server))))
+    (unless settings
+      (scm-error 'wrong-type-arg "server-statistics"
+                 "Wrong type argument in position ~A (expecting ~A): ~S"
+                 (list 1 "server of serve-http" server) (list server)))
+    (http-statistics settings)))
 
 (define own
   '(#:idle-seconds #:request-seconds #:minimum-rate #:head-limit #:target-limit
     #:body-limit #:body-port? #:connections-per-address #:on-response
-    #:prologue))
+    #:prologue #:request-id #:on-listen))
 
 (define (without-own options)
   (match options
@@ -52,7 +73,8 @@
                      (request-seconds 60) (minimum-rate 500)
                      (head-limit 65536) (target-limit 8192)
                      (body-limit 67108864) body-port? connections-per-address
-                     (log log-line) on-response prologue
+                     (log log-line) on-response prologue request-id
+                     (on-listen (const #t))
                      #:allow-other-keys #:rest options)
   "Serve HTTP at WHERE: call (HANDLER request body) for each request, and send the
 response and the body that it returns.  OPTIONS are those of @code{serve}, too."
@@ -68,13 +90,16 @@ response and the body that it returns.  OPTIONS are those of @code{serve}, too."
     (check-count "connections-per-address" connections-per-address 1))
   (check-seconds "idle-seconds" idle-seconds)
   (check-seconds "request-seconds" request-seconds)
-  (for-each check-procedure '("body-port?" "on-response" "prologue")
-            (list body-port? on-response prologue))
+  (for-each check-procedure '("body-port?" "on-response" "prologue" "request-id")
+            (list body-port? on-response prologue request-id))
   (let* ((shares (make-vector (if (exact-integer? workers) workers 1) #f))
          (settings (make-settings handler head-limit target-limit body-limit
                                   body-port? idle-seconds request-seconds
                                   minimum-rate connections-per-address
                                   (make-hash-table) log on-response prologue
+                                  (if (eq? request-id #t)
+                                      new-request-id
+                                      request-id)
                                   shares)))
     (define (share-here)
       (vector-ref shares (if (= 1 (vector-length shares)) 0 (current-worker))))
@@ -85,4 +110,7 @@ response and the body that it returns.  OPTIONS are those of @code{serve}, too."
     (apply serve where
            (lambda (sock peer) (converse (share-here) sock peer))
            #:on-stop (lambda (server) (end-idle! (share-here)))
+           #:on-listen (lambda (server)
+                         (remember! server settings)
+                         (on-listen server))
            (without-own options))))

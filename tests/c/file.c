@@ -196,5 +196,22 @@ what_is_told (void **state)
   delete_tree ();
 }
 
+static void
+what_is_read (void **state)
+{
+  (void)state;
+  struct skp_file file;
+  char bytes[16];
+  make_tree ();
+  assert_int_equal (skp_file_open (&file, root, "page", SKP_FILE_BENEATH), 0);
+  assert_int_equal (skp_file_read (file.fd, bytes, 4, 2), 4);
+  assert_memory_equal (bytes, "page", 4);
+  assert_int_equal (skp_file_read (file.fd, bytes, sizeof bytes, 1), 5);
+  assert_int_equal (skp_file_read (file.fd, bytes, sizeof bytes, 6), 0);
+  assert_int_equal (skp_file_read (-1, bytes, 1, 0), -EBADF);
+  close (file.fd);
+  delete_tree ();
+}
+
 TESTS (TEST (nothing_leads_out), TEST (nothing_does_without_openat2),
-       TEST (a_race_is_run_again), TEST (what_is_told));
+       TEST (a_race_is_run_again), TEST (what_is_told), TEST (what_is_read));

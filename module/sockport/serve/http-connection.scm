@@ -10,10 +10,12 @@
   #:use-module (sockport address)
   #:use-module (sockport primitive)
   #:use-module (sockport serve http-part)
+  #:use-module (sockport serve failure)
   #:use-module (sockport serve http-request)
   #:use-module (sockport serve http-response)
   #:use-module (sockport serve http-site)
   #:use-module (sockport serve listeners)
+  #:use-module (sockport serve request-id)
   #:use-module (sockport socket)
   #:use-module (sockport task)
   #:use-module (sockport task exception)
@@ -25,15 +27,6 @@
 
 ;;; Exceptions.
 
-(define (exception->text exception stack)
-  (string-trim-right
-   (call-with-output-string
-     (lambda (port)
-       (print-exception port #f (exception-kind exception)
-                        (exception-args exception))
-       (when stack
-         (display-backtrace stack port))))))
-
 (define (target-text request)
   (let ((uri (request-uri request)))
     (if (uri-query uri)
@@ -44,10 +37,11 @@
   (let ((share (connection-share connection)))
     (count! share 'errors 1)
     ((settings-log (share-settings share))
-     (format #f "~a ~a from ~a: ~a" (request-method request)
+     (format #f "~a ~a from ~a~a: ~a" (request-method request)
              (target-text request)
              (address->text (connection-peer connection))
-             (exception->text exception stack)))))
+             (id-text request)
+             (failure->text exception stack)))))
 
 (define (passes? exception)
   "Is EXCEPTION not a failure of the handler?"
@@ -64,7 +58,8 @@ of its extent."
             (lambda (exception)
               (if (passes? exception)
                   (raise-exception exception)
-                  (abort-to-prompt tag exception (make-stack #t 2 tag))))
+                  (abort-to-prompt tag exception
+                                   (make-stack #t 2 tag))))
           thunk))
       (lambda (k exception stack) (proc exception stack)))))
 
@@ -118,7 +113,7 @@ connection is kept."
                   (share-settings (connection-share connection))))
         (code 500) (begun? #f) (result #f))
     (define (respond response body)
-      (let* ((response (full-response response))
+      (let* ((response (with-id (full-response response) request))
              (keep? (kept? connection response asked?)))
         (set! code (response-code response))
         (call-with-values
@@ -167,7 +162,9 @@ connection is kept."
              (call-with-values
                  (lambda () (request-body connection request flags length))
                (lambda (request body)
-                 (exchange connection request body
+                 (exchange connection
+                           (identified (connection-share connection) request)
+                           body
                            (keeps-alive? request flags)))))))))
 
 (define (exchange connection request body asked?)

@@ -14,7 +14,8 @@
   #:export (make-settings
             settings-handler settings-head-limit settings-target-limit
             settings-body-limit settings-body-port settings-log
-            settings-on-response settings-prologue settings-per-address
+            settings-on-response settings-prologue settings-request-id
+            settings-per-address
             settings-addresses settings-shares
             make-share
             share-settings share-memory share-parts share-scratch
@@ -40,7 +41,7 @@
 (define-record-type <settings>
   (make-settings handler head-limit target-limit body-limit body-port
                  idle-seconds request-seconds rate per-address addresses log
-                 on-response prologue shares)
+                 on-response prologue request-id shares)
   settings?
   (handler settings-handler)
   (head-limit settings-head-limit)
@@ -55,6 +56,7 @@
   (log settings-log)
   (on-response settings-on-response)
   (prologue settings-prologue)
+  (request-id settings-request-id)
   (shares settings-shares))
 
 ;;; OPEN is a table of the connections, TICKS the time as the sweeper counts it, a
@@ -100,16 +102,19 @@
   '(connections requests refused errors bytes-in bytes-out
     responses-1xx responses-2xx responses-3xx responses-4xx responses-5xx))
 
+;; By its name as a datum: a literal of syntax-rules would have to mean the same where
+;; it is used, and a pattern would match every name.
 (define-syntax counter-index
-  (syntax-rules (quote)
-    ((_ 'connections) 0)
-    ((_ 'requests) 1)
-    ((_ 'refused) 2)
-    ((_ 'errors) 3)
-    ((_ 'bytes-in) 4)
-    ((_ 'bytes-out) 5)
-    ;; Those of the classes of responses begin behind it.
-    ((_ 'responses) 5)))
+  (lambda (form)
+    (syntax-case form ()
+      ((_ (_ name))
+       (datum->syntax
+        form
+        (assq-ref '((connections . 0) (requests . 1) (refused . 2) (errors . 3)
+                    (bytes-in . 4) (bytes-out . 5)
+                    ;; Those of the classes of responses begin behind it.
+                    (responses . 5))
+                  (syntax->datum #'name)))))))
 
 (define-syntax count!
   (syntax-rules (quote)

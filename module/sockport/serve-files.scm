@@ -1,0 +1,272 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Serving the files of a directory over HTTP: a handler for (sockport http).
+
+(define-module (sockport serve-files)
+  #:use-module (ice-9 match)
+  #:use-module (srfi srfi-1)
+  #:use-module (srfi srfi-9)
+  #:use-module (sockport constant)
+  #:use-module (sockport primitive)
+  #:use-module (sockport serve condition)
+  #:use-module (sockport serve file-entity)
+  #:use-module (sockport serve file-type)
+  #:use-module (rnrs bytevectors)
+  #:use-module (web request)
+  #:use-module (web response)
+  #:use-module (web uri)
+  #:export (file-handler))
+
+;;; LINKS is the core's number.  ENCODINGS is an alist from the names of codings to
+;;; the ends of the names of files that are in them.
+(define-record-type <site>
+  (make-site directory prefix links index types hidden? encodings headers
+             not-found entities)
+  site?
+  (directory site-directory)
+  (prefix site-prefix)
+  (links site-links)
+  (index site-index)
+  (types site-types)
+  (hidden? site-hidden?)
+  (encodings site-encodings)
+  (headers site-headers)
+  (not-found site-not-found)
+  (entities site-entities))
+
+;;; Responses.
+
+(define (plain code text . headers)
+  (values (build-response #:code code
+                          #:headers `((content-type . (text/plain)) ,@headers))
+          (string-append text "\n")))
+
+(define (not-found request body)
+  (plain 404 "There is no such page."))
+
+(define (with-headers code headers)
+  (build-response #:code code #:headers headers #:validate-headers? #f))
+
+(define (part fd range)
+  (cons fd (cons (car range) (- (cdr range) (car range)))))
+
+;;; What is small goes with the head, in one piece; for the rest the system needs no
+;;; copy.
+(define small 16384)
+
+(define (body request fd range)
+  (let ((count (- (cdr range) (car range))))
+    (if (and (<= count small) (eq? 'GET (request-method request)))
+        (%file-read fd (car range) count)
+        (part fd range))))
+
+(define (content-range range size)
+  (match range
+    ((from . to) `(content-range bytes (,from . ,(- to 1)) ,size))
+    ('* `(content-range bytes * ,size))))
+
+(define (boundary)
+  (string-filter char-set:letter+digit (%websocket-key)))
+
+(define (multipart entity fd ranges)
+  (define mark (boundary))
+  (define type
+    (call-with-output-string
+      (lambda (port)
+        ((@ (web http) write-header)
+         'content-type (assq-ref (entity-headers entity) 'content-type) port))))
+  (define (head range first?)
+    (string->utf8
+     (format #f "~a--~a\r\n~aContent-Range: bytes ~a-~a/~a\r\n\r\n"
+             (if first? "" "\r\n") mark type (car range) (- (cdr range) 1)
+             (entity-size entity))))
+  (values
+   (with-headers 206 `((content-type multipart/byteranges (boundary . ,mark))
+                       ,@(alist-delete 'content-type (entity-headers entity)
+                                       eq?)))
+   (append (append-map (lambda (range)
+                         (list (head range (eq? range (car ranges)))
+                               (part fd range)))
+                       ranges)
+           (list (string->utf8 (string-append "\r\n--" mark "--\r\n"))))))
+
+(define (ranges-of request entity)
+  (let ((headers (request-headers request)))
+    (and (eq? 'GET (request-method request))
+         (assq-ref headers 'range)
+         (range-wanted? headers (entity-etag entity) (entity-modified entity))
+         (resolve-ranges (assq-ref headers 'range) (entity-size entity)))))
+
+(define (send-entity request entity fd)
+  (define headers (entity-headers entity))
+  (define size (entity-size entity))
+  (match (ranges-of request entity)
+    (#f (values (with-headers 200 headers)
+                (body request fd (cons 0 size))))
+    (()
+     (close-fdes fd)
+     (plain 416 "There are no such bytes." (content-range '* size)))
+    ((range)
+     (values (with-headers 206 (cons (content-range range size) headers))
+             (body request fd range)))
+    (ranges (multipart entity fd ranges))))
+
+;;; A 304 has what a 200 would have but for what describes the body: RFC 9110,
+;;; 15.4.5.
+(define (answer request entity fd)
+  (match (precondition (request-headers request) (entity-etag entity)
+                       (entity-modified entity))
+    (#f (send-entity request entity fd))
+    (304
+     (close-fdes fd)
+     (values (with-headers 304 (alist-delete 'content-type
+                                             (entity-headers entity) eq?))
+             #f))
+    (412
+     (close-fdes fd)
+     (plain 412 "It has changed."))))
+
+;;; Files.
+
+(define (accepted? request coding)
+  "Does the client of REQUEST take CODING?"
+  (any (match-lambda
+         ((quality . name)
+          (and (positive? quality)
+               (string-ci=? coding (format #f "~a" name)))))
+       (or (assq-ref (request-headers request) 'accept-encoding) '())))
+
+(define (open-file site path name coding suffix)
+  (open-entity
+   (site-entities site) (site-directory site) (site-links site)
+   (string-append path "\0" suffix) (string-append name suffix)
+   (lambda ()
+     `((content-type . ,(file-type name (site-types site)))
+       (accept-ranges bytes)
+       ,@(if coding `((content-encoding ,coding)) '())
+       ,@(if (null? (site-encodings site)) '() '((vary accept-encoding)))
+       ,@(site-headers site)))))
+
+(define (open-best site request path name)
+  "Open the first encoded variant of NAME that the client takes, or NAME itself."
+  (let next ((encodings (site-encodings site)))
+    (match encodings
+      (() (open-file site path name #f ""))
+      (((coding . suffix) . rest)
+       (if (accepted? request coding)
+           (call-with-values
+               (lambda ()
+                 (open-file site path name (string->symbol coding) suffix))
+             (lambda (entity fd)
+               (if fd (values entity fd) (next rest))))
+           (next rest))))))
+
+(define (join names)
+  (string-join names "/"))
+
+(define (open-index site request path names)
+  (let next ((index (site-index site)))
+    (match index
+      (() (values (- ENOENT) #f))
+      ((name . rest)
+       (call-with-values
+           (lambda ()
+             (open-best site request (string-append path name)
+                        (join (append names (list name)))))
+         (lambda (entity fd)
+           (if (eqv? entity (- ENOENT)) (next rest) (values entity fd))))))))
+
+;;; The target may begin with //, which would be another host.
+(define (redirect site request names)
+  (let ((path (string-append (site-prefix site) "/" (encode-and-join-uri-path names)
+                             "/")))
+    (plain 301 "It is a directory."
+           (cons 'location
+                 (build-uri-reference #:path path
+                                      #:query (uri-query (request-uri request))
+                                      #:validate? #f)))))
+
+(define codes
+  `((,EACCES 403 "It may not be read.")
+    (,EPERM 403 "It may not be read.")
+    (,EMFILE 503 "Too many files are open." (retry-after . 1))
+    (,ENFILE 503 "Too many files are open." (retry-after . 1))
+    (,ENOMEM 503 "There is no memory left." (retry-after . 1))))
+
+(define (failed site request body errno)
+  (match (assv-ref codes errno)
+    (#f ((site-not-found site) request body))
+    (values (apply plain values))))
+
+(define (serve-path site request body path)
+  (define slash? (string-suffix? "/" path))
+  (match (path->components path (site-hidden? site))
+    (#f ((site-not-found site) request body))
+    (names
+     (call-with-values
+         (lambda ()
+           (if slash?
+               (open-index site request path names)
+               (open-best site request path (join names))))
+       (lambda (entity fd)
+         (cond (fd (answer request entity fd))
+               ((not (zero? entity)) (failed site request body (- entity)))
+               (slash? ((site-not-found site) request body))
+               (else (redirect site request names))))))))
+
+(define (below prefix path)
+  "Return PATH without PREFIX, or #f if it is not below it."
+  (and (string-prefix? prefix path)
+       (let ((rest (substring path (string-length prefix))))
+         (and (or (string-null? prefix) (string-null? rest)
+                  (string-prefix? "/" rest))
+              (if (string-null? rest) "/" rest)))))
+
+(define (handle site request body)
+  (let ((path (below (site-prefix site) (uri-path (request-uri request)))))
+    (cond ((not path) ((site-not-found site) request body))
+          ((memq (request-method request) '(GET HEAD))
+           (serve-path site request body path))
+          (else
+           (plain 405 "A file can be read, and no more." '(allow GET HEAD))))))
+
+;;; Arguments.
+
+(define link-numbers '((none . 0) (beneath . 1) (all . 2)))
+
+(define known-encodings '(("br" . ".br") ("zstd" . ".zst") ("gzip" . ".gz")))
+
+(define (refuse position wanted value)
+  (scm-error 'wrong-type-arg "file-handler"
+             (if position
+                 (format #f "Wrong type argument in position ~a (expecting ~a): ~~S"
+                         position wanted)
+                 (format #f "Bad argument (expecting ~a): ~~S" wanted))
+             (list value) (list value)))
+
+(define* (file-handler directory #:key (prefix "") (links 'beneath)
+                       (index '("index.html")) (types '()) hidden?
+                       (encodings '()) max-age (headers '())
+                       (not-found not-found))
+  "Return a handler for `serve-http' that serves the files of DIRECTORY."
+  (unless (string? directory) (refuse 1 "string" directory))
+  (unless (assq links link-numbers)
+    (refuse #f "none, beneath or all for #:links" links))
+  (unless (procedure? not-found)
+    (refuse #f "procedure for #:not-found" not-found))
+  (unless (or (not max-age) (and (exact-integer? max-age) (>= max-age 0)))
+    (refuse #f "seconds for #:max-age" max-age))
+  (let ((site (make-site
+               directory (string-trim-right prefix #\/)
+               (assq-ref link-numbers links) index types hidden?
+               (map (lambda (coding)
+                      (or (assoc coding known-encodings)
+                          (refuse #f "br, zstd or gzip in #:encodings" coding)))
+                    encodings)
+               `((x-content-type-options . "nosniff")
+                 ,@(if max-age
+                       `((cache-control (max-age . ,max-age)))
+                       '())
+                 ,@headers)
+               not-found (make-entities))))
+    (lambda (request body)
+      (handle site request body))))

@@ -1,0 +1,105 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; A file as HTTP has it: opened below a directory, with the headers that follow
+;;; from what it is.  They are remembered, for as long as the file stays the same;
+;;; whether it did is asked of the system each time.
+
+(define-module (sockport serve file-entity)
+  #:use-module (ice-9 match)
+  #:use-module (rnrs bytevectors)
+  #:use-module (srfi srfi-9)
+  #:use-module (srfi srfi-19)
+  #:use-module (sockport primitive)
+  #:use-module (web uri)
+  #:export (make-entities
+            open-entity
+            entity-etag
+            entity-headers
+            entity-modified
+            entity-size
+            path->components))
+
+(define (path->components path hidden?)
+  "Return the names that PATH, of a target, consists of, or #f if it cannot be that of
+a file that is to be served."
+  (define (good? name)
+    (not (or (string-index name #\/)
+             (string-index name #\nul)
+             (member name '("." ".."))
+             (and (not hidden?)
+                  (string-prefix? "." name)
+                  (not (string=? name ".well-known"))))))
+  (let ((names (catch #t
+                 (lambda () (split-and-decode-uri-path path))
+                 (lambda (key . args)
+                   (if (memq key '(uri-error decoding-error))
+                       #f
+                       (apply throw key args))))))
+    (and names
+         (let all-good? ((rest names))
+           (or (null? rest) (and (good? (car rest)) (all-good? (cdr rest)))))
+         names)))
+
+;;; What is known of a file: FOUND is what the system said of it.
+(define-record-type <entity>
+  (make-entity key found etag headers)
+  entity?
+  (key entity-key)
+  (found entity-found)
+  (etag entity-etag)
+  (headers entity-headers))
+
+(define (entity-size entity) (vector-ref (entity-found entity) 1))
+(define (entity-modified entity) (vector-ref (entity-found entity) 3))
+
+;;; A place for each of so many, by the hash of their keys: bounded, and threads
+;;; need no lock.
+(define places 1024)
+
+(define (make-entities)
+  (make-vector places #f))
+
+(define (same? a b)
+  "Is the file the same, the descriptor apart?"
+  (let next ((i 1))
+    (or (= i 5)
+        (and (eqv? (vector-ref a i) (vector-ref b i))
+             (next (+ i 1))))))
+
+(define (etag found)
+  (match found
+    (#(_ size inode seconds nanoseconds)
+     (cons (string-append (number->string size 16) "-"
+                          (number->string seconds 16) "-"
+                          (number->string nanoseconds 16) "-"
+                          (number->string inode 16))
+           #t))))
+
+(define (date seconds)
+  (time-utc->date (make-time time-utc 0 seconds) 0))
+
+(define (describe key found headers)
+  (let ((etag (etag found)))
+    (make-entity key found etag
+                 `((last-modified . ,(date (vector-ref found 3)))
+                   (etag . ,etag)
+                   ,@(headers)))))
+
+(define (open-entity entities directory links key name headers)
+  "Open NAME below DIRECTORY.  Return the entity, which has those of (HEADERS) among
+its headers, and a descriptor; or a number, 0 for a directory, else a negative errno,
+and #f.  KEY is a string that stands for all of this among ENTITIES."
+  (let* ((found (make-vector 5 #f))
+         (result (%file-open directory (string->utf8 name) links found)))
+    (if (not (eqv? result 1))
+        (values result #f)
+        (let* ((place (hash key places))
+               (known (vector-ref entities place)))
+          (values
+           (if (and known
+                    (string=? key (entity-key known))
+                    (same? found (entity-found known)))
+               known
+               (let ((entity (describe key found headers)))
+                 (vector-set! entities place entity)
+                 entity))
+           (vector-ref found 0))))))
