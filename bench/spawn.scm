@@ -1,6 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; What a task costs: to start and join one, and to let another run; beside
-;;; Guile's threads and Python's tasks.
+;;; Guile's threads, Go's goroutines, the fibers of Fibers where it is found
+;;; (FIBERS_PREFIX), and Python's tasks.
 
 (use-modules (bench harness)
              ((ice-9 threads) #:select (call-with-new-thread join-thread))
@@ -48,13 +49,36 @@ async def main(tasks, n):
     print((time.perf_counter_ns() - start) / (tasks * n))
 asyncio.run(main(50, 2000))"))
 
+;; Built where Go is installed.
+(define (go work)
+  (let ((program (string-append (getenv "SOCKPORT_BUILD") "/bench/spawn-go")))
+    (if (file-exists? program)
+        (list (cons "Go" (lambda () (command-number program work))))
+        '())))
+
+(define (fibers work)
+  (if (getenv "FIBERS_PREFIX")
+      (list (cons "Fibers"
+                  (lambda ()
+                    (apply command-number
+                           (with-fibers
+                            (list "guile" "--no-auto-compile" "-s"
+                                  (string-append (getenv "SOCKPORT_SOURCE")
+                                                 "/bench/peers/spawn-fibers.scm")
+                                  work))))))
+      '()))
+
 (pin! 0)
 (bench "spawn" #:title "Cost of a task" #:unit "ns" #:rounds 7
        #:cases
-       (list (list "start and join"
-                   (cons "Sockport" (per 20000 spawn-tasks))
-                   (cons "Guile thread" (per 500 start-threads))
-                   (cons "asyncio" python-spawn))
-             (list "let another run"
-                   (cons "Sockport" (per 100000 yield-tasks))
-                   (cons "asyncio" python-yield))))
+       (list `("start and join"
+               ("Sockport" . ,(per 20000 spawn-tasks))
+               ,@(go "start")
+               ,@(fibers "start")
+               ("Guile thread" . ,(per 500 start-threads))
+               ("asyncio" . ,python-spawn))
+             `("let another run"
+               ("Sockport" . ,(per 100000 yield-tasks))
+               ,@(go "yield")
+               ,@(fibers "yield")
+               ("asyncio" . ,python-yield))))

@@ -305,6 +305,7 @@ void scm_skp__init_proxy_header (void);
 void scm_skp__init_resolve (void);
 void scm_skp__init_socket (void);
 void scm_skp__init_stream (void);
+void scm_skp__init_chaos (void);
 void scm_skp__init_task (void);
 void scm_skp__init_dynamic_stack (void);
 void scm_skp__init_structure (void);

@@ -15,12 +15,12 @@ static void (*const inits[]) (void) = {
   scm_skp__init_transfer,      scm_skp__init_wait,
   scm_skp__init_poller,        scm_skp__init_print,
   scm_skp__init_process,       scm_skp__init_stream,
-  scm_skp__init_task,          scm_skp__init_dynamic_stack,
-  scm_skp__init_websocket,     scm_skp__init_file,
-  scm_skp__init_proxy_header,  scm_skp__init_resolve,
-  scm_skp__init_http_input,    scm_skp__init_http_memory,
-  scm_skp__init_http_output,   scm_skp__init_http_request,
-  scm_skp__init_http_response,
+  scm_skp__init_chaos,         scm_skp__init_task,
+  scm_skp__init_dynamic_stack, scm_skp__init_websocket,
+  scm_skp__init_file,          scm_skp__init_proxy_header,
+  scm_skp__init_resolve,       scm_skp__init_http_input,
+  scm_skp__init_http_memory,   scm_skp__init_http_output,
+  scm_skp__init_http_request,  scm_skp__init_http_response,
 };
 
 void

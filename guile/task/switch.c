@@ -11,6 +11,7 @@
    Where that is not known to work (dynamic-stack.h), Guile takes and calls
    every continuation.  */
 
+#include "chaos.h"
 #include "dynamic-stack.h"
 #include "poller.h"
 
@@ -196,7 +197,11 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
 {
   SCM poller = scm_skp__field (loop, LOOP_POLLER);
   struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
-  if (!q->left || !scm_skp__is_task (q->entry[q->head]))
+  if (!q->left)
+    return 0;
+  if (scm_skp__chaos ())
+    scm_skp__chaos_next (q);
+  if (!scm_skp__is_task (q->entry[q->head]))
     return 0;
   SCM next = q->entry[q->head];
   struct resumption r = { .vm = &thread->vm,
@@ -208,6 +213,8 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
   fetch_ahead (q);
   scm_skp__pop (q);
   scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN };
+  if (scm_skp__chaos ())
+    scm_skp__chaos_turn ();
   scm_skp__set_field (loop, LOOP_CURRENT, next);
   scm_skp__set_field (
       loop, LOOP_TURNS,

@@ -3,6 +3,7 @@
    makes it ready, it goes on.  What a task or a loop is, and all that happens
    less often, is decided in (sockport task loop).  */
 
+#include "chaos.h"
 #include "dynamic-stack.h"
 #include "poller.h"
 
@@ -54,6 +55,11 @@ ready_pop (SCM poller)
 {
   struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
   scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN };
+  if (scm_skp__chaos () && q->left)
+    {
+      scm_skp__chaos_next (q);
+      scm_skp__chaos_turn ();
+    }
   return q->left ? scm_skp__pop (q) : SCM_BOOL_F;
 }
 
@@ -158,6 +164,8 @@ park (SCM loop, SCM port, size_t direction, struct scm_skp__leaving *leaving)
     return NOT_LEFT_TURN;
   if (scm_is_true (scm_skp__field (task, TASK_INTERRUPT)))
     return NOT_LEFT_INTERRUPTED;
+  if (scm_skp__chaos () && !scm_skp__chaos_below (4))
+    return NOT_LEFT_READY;
   ptrdiff_t slot = slot_of (loop, port, direction);
   if (slot < 0)
     return (int)(-1 - slot);
@@ -207,6 +215,8 @@ yield (SCM loop, struct scm_skp__leaving *leaving)
   SCM poller = scm_skp__field (loop, LOOP_POLLER),
       task = scm_skp__field (loop, LOOP_CURRENT);
   scm_skp__set_field (task, TASK_ABANDON, SCM_BOOL_F);
+  if (scm_skp__chaos ())
+    scm_skp__set_field (task, TASK_PLACE, SCM_BOOL_T);
   scm_skp__push (&scm_skp__poller (poller)->queue, task);
   return 0;
 }

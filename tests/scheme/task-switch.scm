@@ -111,7 +111,7 @@ without ever leaving what it is in."
       (lambda () (set! entered (+ entered 1)))
       (lambda ()
         (call/cc (lambda (k) (set! again k)))
-        (echo-once (car pair) (cdr pair) bytes id)
+        (echo-once (car pair) (cdr pair) (make-bytevector 16) id)
         (task-yield)
         (set! times (+ times 1))
         (when (< times 5) (again #f)))

@@ -236,6 +236,7 @@
                                       (lambda (cancelled) (raise-exception 'b))
                                     (lambda () (sleep 10))
                                     #:unwind? #t)))
+                    (task-yield)
                     (spawn-task (lambda () (raise-exception 'a))))))))
     (test-equal "the others" '(b) (task-errors-others exception))
     (test-equal "the first" '(a) (caddr (exception-args exception))))

@@ -4,7 +4,7 @@
 (define-module (harness task)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport)
-  #:export (bytes in-tasks raised))
+  #:export (bytes in-order? in-tasks raised))
 
 (define bytes (make-bytevector 16))
 
@@ -15,3 +15,6 @@
   (with-exception-handler identity
     (lambda () (thunk) 'nothing)
     #:unwind? #t))
+
+;;; In chaos, tasks that are ready begin in any order.
+(define in-order? (not (getenv "SOCKPORT_CHAOS")))
