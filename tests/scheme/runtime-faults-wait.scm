@@ -125,7 +125,11 @@
   (test-equal "in a group" 'all
     (cancelled-at-any-moment
      (with-task-group
-      (lambda (group) (spawn-task (lambda () (sleep 1000))))))))
+      (lambda (group) (spawn-task (lambda () (sleep 1000)))))))
+  (test-equal "waiting for the first of several" 'all
+    (cancelled-at-any-moment
+     (wait-first (readable-operation (car pair)) (sleep-operation 1000)
+                 (get-operation channel)))))
 
 (test-case "a handler may cancel whoever sleeps, whatever else begins to"
   (test-equal "all wake" '(#t 0)

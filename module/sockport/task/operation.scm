@@ -139,21 +139,36 @@ if they had not been tried.  Of several that are ready, the first is done."
     (scm-error 'wrong-type-arg who
                "Wrong type argument in position ~A (expecting ~A): ~S"
                (list 1 "file port" port) (list port)))
+  ;; Also where it is closed: nothing is to be waited for.
+  (define (ready?)
+    (catch 'system-error
+      (lambda () (%wait port events 0 'wait-first))
+      (const #t)))
   (make-operation
    #:look (lambda ()
-            (and (or (port-closed? port)
-                     (not (loop-slot-enter! (current-loop) port direction #f))
-                     (%wait port events 0 'wait-first))
+            (unless (port-closed? port)
+              (loop-slot-enter! (current-loop) port direction #f))
+            (and (ready?)
                  (list port)))
    #:start (lambda (waiter operation)
-             (let* ((loop (current-loop))
-                    (entry (make-entry waiter operation #f))
-                    (wake (lambda () (with-lock (entry-claim! entry port))))
-                    (slot (loop-slot-enter! loop port direction wake)))
-               (unless slot
-                 (entry-claim! entry port))
-               (lambda ()
-                 (when slot (loop-slot-leave! loop slot wake)))))))
+             (define loop (current-loop))
+             (define entry (make-entry waiter operation #f))
+             (define slot #f)
+             ;; What wakes says that it may be ready: the number may have been
+             ;; another port's, say.
+             (define (enter)
+               (set! slot (loop-slot-enter! loop port direction wake))
+               (cond (slot #f)
+                     ((ready?) (entry-claim! entry port))
+                     (else (enter))))
+             (define (wake)
+               (set! slot #f)
+               (with-lock (if (ready?)
+                              (entry-claim! entry port)
+                              (enter))))
+             (enter)
+             (lambda ()
+               (when slot (loop-slot-leave! loop slot wake))))))
 
 (define (readable-operation port)
   "An operation that waits until PORT can be read, and returns PORT."
