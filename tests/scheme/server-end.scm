@@ -194,7 +194,7 @@
      (wrong-type-arg #:connections "many") (out-of-range #:idle-seconds -1)
      (wrong-type-arg #:idle-seconds 1+i) (out-of-range #:grace-seconds +nan.0)
      (wrong-type-arg #:connection-seconds soon)
-     (out-of-range #:backlog -1) (out-of-range #:backlog 1180591620717411303424)
+     (out-of-range #:backlog -2) (out-of-range #:backlog 1180591620717411303424)
      (keyword-argument-error #:no-such-option 1))))
 
 (test-end "server-end")
