@@ -317,6 +317,7 @@ loop_leave (SCM loop)
 {
   struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
   scm_skp__thread ()->block_asyncs = p->asyncs_blocked;
+  scm_skp__turn = (struct scm_skp__turn){ 0, 0 };
   scm_skp__running = scm_is_false (p->outer) ? 0 : p->outer;
   scm_skp__shared_take ();
   struct loop_poller **at = &scm_skp__pollers;

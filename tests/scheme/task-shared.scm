@@ -135,6 +135,22 @@
              (0 sum)
              (n (drain (+ sum n))))))))))
 
+;; What is full by poll's measure can still be written to: a port procedure that took
+;; an attempt for one that would block would wait for ever.
+(test-case "after a loop, nothing is put off for the sake of other tasks"
+  (let-ports ((pair (unix-pair)))
+    (test-equal "bytes" 40
+      (begin
+        (in-tasks 1)
+        (let ((filler (make-bytevector 60000)))
+          (send (car pair) filler)
+          (for-each (lambda (i) (put-u8 (car pair) 1)) (iota 40))
+          (let drain ((left (bytevector-length filler)))
+            (if (zero? left)
+                (recv! (cdr pair) (make-bytevector 40) MSG_WAITALL)
+                (drain (- left (recv! (cdr pair)
+                                      (make-bytevector left)))))))))))
+
 (test-case "another file under a watched number"
   (let-ports ((one (unix-pair)) (two (unix-pair)))
     (test-equal "what waits looks again" 1
