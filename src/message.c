@@ -176,7 +176,7 @@ send_whole (int fd, const struct skp_message *message, int flags)
   return n;
 }
 
-/* The Internet's sockets take no notice of descriptors and credentials.  Netlink
+/* The Internet's sockets take no notice of descriptors and credentials. Netlink
    takes credentials, and refuses descriptors itself.  */
 static int
 control_unnoticed (int fd, const struct skp_message *message)
@@ -184,9 +184,9 @@ control_unnoticed (int fd, const struct skp_message *message)
   struct skp_control_item item;
   size_t at = 0;
 
-  while (skp_control_next (message->control, message->control_length, &at,
-                           &item)
-         > 0)
+  while (
+      skp_control_next (message->control, message->control_length, &at, &item)
+      > 0)
     if (item.level == SOL_SOCKET
         && (item.type == SCM_RIGHTS || item.type == SCM_CREDENTIALS))
       return !is (fd, SO_DOMAIN, AF_UNIX) && !is (fd, SO_DOMAIN, AF_NETLINK);

@@ -12,7 +12,8 @@
 int
 skp_process_open (pid_t pid)
 {
-  /* The descriptor of any process can be had; only a child can be waited for.  */
+  /* The descriptor of any process can be had; only a child can be waited for.
+   */
   siginfo_t unused;
   int result = SKP__CALL (
       waitid (P_PID, (id_t)pid, &unused, WEXITED | WNOHANG | WNOWAIT));

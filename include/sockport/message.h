@@ -31,8 +31,8 @@ struct skp_message
 /* Send MESSAGE.  The number of bytes that went, on a stream maybe fewer than
    all; control messages go with the first.  Those that are malformed are
    refused (-EINVAL, skp_control_check) before anything is sent, and so are
-   those that have no byte to go with on a stream; descriptors and credentials on a
-   socket that would drop them are -EOPNOTSUPP.  -EMSGSIZE when the slices
+   those that have no byte to go with on a stream; descriptors and credentials
+   on a socket that would drop them are -EOPNOTSUPP.  -EMSGSIZE when the slices
    hold more than INT_MAX bytes and must go as one.  */
 SKP_API ssize_t skp_message_send (int fd, const struct skp_message *message,
                                   int flags);

@@ -1,0 +1,47 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Netlink without a kernel to answer: what its procedures refuse.
+
+(use-modules (harness)
+             (harness socket)
+             (rnrs bytevectors)
+             (sockport)
+             (sockport netlink))
+
+(test-begin "netlink")
+
+(test-case "bad arguments"
+  (for-each
+   (lambda (start)
+     (test-error* (list "no place to begin" start)
+         '(out-of-range 2 "netlink-attributes")
+       (netlink-attributes (make-bytevector 8) start)))
+   '(-1 9 100))
+  (test-error* "no number" '(wrong-type-arg 2 "netlink-attributes")
+    (netlink-attributes (make-bytevector 8) 'x))
+  (test-error* "no bytes" '(wrong-type-arg 1 "netlink-attributes")
+    (netlink-attributes "x"))
+  (test-error* "a type of 17 bits" '(out-of-range 1 "make-netlink-attributes")
+    (make-netlink-attributes '((65536 . #vu8()))))
+  (test-error* "an integer of 33 bits" '(out-of-range 1 "make-netlink-attributes")
+    (make-netlink-attributes '((1 . 4294967296))))
+  (test-error* "a negative one" '(out-of-range 1 "make-netlink-attributes")
+    (make-netlink-attributes '((1 . -1))))
+  (test-error* "no pairs" '(wrong-type-arg 1 "make-netlink-attributes")
+    (make-netlink-attributes '(1)))
+  (test-error* "no header" '(wrong-type-arg 2 "make-netlink-attributes")
+    (make-netlink-attributes '() 'x))
+  (let-ports ((sock (open-netlink NETLINK_ROUTE)))
+    (test-error* "a request's socket" '(wrong-type-arg 1 "netlink-request")
+      (netlink-request 'sock 1 0))
+    (test-error* "its type" '(out-of-range 2 "netlink-request")
+      (netlink-request sock 65536 0))
+    (test-error* "its flags" '(out-of-range 3 "netlink-request")
+      (netlink-request sock 1 -1))
+    (test-error* "its payload" '(wrong-type-arg 4 "netlink-request")
+      (netlink-request sock 1 0 "x")))
+  (test-error* "a socket to receive from" '(wrong-type-arg 1 "netlink-receive")
+    (netlink-receive 'sock))
+  (test-error* "a protocol" '(out-of-range 1 "open-netlink")
+    (open-netlink -1)))
+
+(test-end "netlink")
