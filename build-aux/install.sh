@@ -60,13 +60,13 @@ place ()
   test ! -e "$prefix/$list" || remove "$prefix"
   made=$(mktemp)
   # Parents come before what is in them.
-  (cd "$from" && echo . && find share lib include -type d && echo share/sockport) |
+  (cd "$from" && find . -type d && echo ./share/sockport) | sed 's|^\./||' |
     sort -u | while read -r path; do
       test ! -d "$prefix/$path" || continue
       mkdir -p "$prefix/$path"
       echo "d $path" >>"$made"
     done
-  (cd "$from" && find share lib include ! -type d) | while read -r path; do
+  (cd "$from" && find . ! -type d) | sed 's|^\./||' | while read -r path; do
     # With its time: Guile wants compiled modules to be newer than their sources.
     cp -P --preserve=mode,timestamps --remove-destination \
       "$from/$path" "$prefix/$path"

@@ -3,6 +3,7 @@
    had at once, else a lookup, which the Scheme layer waits for.  */
 
 #include "convert.h"
+#include "helper-path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +46,8 @@ static void
 open_resolver (void)
 {
   const char *helper = secure_getenv ("SOCKPORT_RESOLVE");
-  if (skp_resolver_open (&resolver, LIMIT, helper ? helper : SKP_RESOLVE_HELPER)
+  if (skp_resolver_open (&resolver, LIMIT,
+                         helper ? helper : scm_skp__resolve_helper)
       == 0)
     pthread_atfork (before_fork, in_parent, in_child);
 }
