@@ -15,15 +15,21 @@
 (define large (make-bytevector 1048576 97))
 (define html '((content-type . (text/html (charset . "utf-8")))))
 
+;;; FILE is a name or a descriptor.
 (define (file-headers file)
   `((content-type . (text/html))
     (last-modified . ,(time-utc->date
                        (make-time 'time-utc 0 (stat:mtime (stat file))) 0))))
 
 (define (whole-file file)
-  (call-with-input-file file get-bytevector-all #:binary #t))
+  (values (file-headers file)
+          (call-with-input-file file get-bytevector-all #:binary #t)))
 
-(define (handler file file->body)
+(define (opened-file file)
+  (let ((opened (open-fdes file O_RDONLY)))
+    (values (file-headers opened) opened)))
+
+(define (handler file send-file)
   (lambda (request body)
     (if (eq? 'POST (request-method request))
         (values '((content-type . (text/plain (charset . "utf-8"))))
@@ -31,7 +37,7 @@
         (match (uri-path (request-uri request))
           ("/10k" (values html page))
           ("/1m" (values html large))
-          ("/file.html" (values (file-headers file) (file->body file)))
+          ("/file.html" (send-file file))
           (_ (values '((content-type . (text/plain (charset . "utf-8"))))
                      "Hello, World!"))))))
 
@@ -39,7 +45,7 @@
   ((_ port file "serve")
    ((module-ref (resolve-interface '(sockport http)) 'serve-http)
     (string-append "127.0.0.1:" port)
-    (handler file (lambda (file) (open-file file "rb")))))
+    (handler file opened-file)))
   ((_ port file back-end)
    (run-server (handler file whole-file) (string->symbol back-end)
                (list #:port (string->number port)))))

@@ -207,7 +207,8 @@
                       ("/parts" (let ((port (open)))
                                   (list (cons* port 0 3) (string->utf8 "--")
                                         (cons* port 3 3) #vu8())))
-                      ("/beyond" (cons* (open) 199999 2))
+                      ("/beyond" (cons* (open) 100000 100001))
+                      ("/beyond-small" (cons* (open) 199999 2))
                       ("/length" (cons (open) 5)))))
         (lambda (new server)
           (define open-before (length (scandir "/proc/self/fd")))
@@ -227,6 +228,8 @@
           (test-error* "one that is shorter than was said is cut"
             (list 'system-error ECONNRESET)
             (string-length (ask new "GET" "/beyond")))
+          (test-equal "unless nothing has left yet" '(500)
+            (codes (ask new "GET" "/beyond-small")))
           (test-equal "what is no part" '(500) (codes (ask new "GET" "/length")))
           (test-equal "the files are closed" open-before
             (begin

@@ -7,10 +7,12 @@
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-1)
   #:use-module (sockport bulk)
+  #:use-module (sockport primitive)
   #:use-module (sockport serve http-site)
   #:use-module (sockport transfer)
   #:export (body->parts
             parts-size
+            parts->bytes
             send-bytes
             send-parts
             note-moved!
@@ -49,6 +51,23 @@ it is something else."
                      (bytevector-length part)
                      (cddr part))))
         0 parts))
+
+(define (parts->bytes parts size)
+  "Return the SIZE bytes of PARTS."
+  (define (part->bytes part)
+    (match part
+      ((? bytevector?) part)
+      ((file offset . count) (%http-read-file file offset count))))
+  (match parts
+    ((part) (part->bytes part))
+    (_ (let ((all (make-bytevector size)))
+         (let next ((parts parts) (at 0))
+           (if (null? parts)
+               all
+               (let* ((bytes (part->bytes (car parts)))
+                      (count (bytevector-length bytes)))
+                 (bytevector-copy! bytes 0 all at count)
+                 (next (cdr parts) (+ at count)))))))))
 
 (define (body-files body)
   (define (file part)

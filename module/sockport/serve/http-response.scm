@@ -82,7 +82,7 @@
 
 ;;; A response and its body, as bytes and what has to follow.
 
-(define small 16384)
+(define small 32768)
 
 (define (append-bytes a b)
   (let ((both (make-bytevector (+ (bytevector-length a)
@@ -162,6 +162,13 @@ kept."
 (define (prepare-parts connection request response headers parts keep?)
   (let ((size (parts-size parts))
         (head? (eq? 'HEAD (request-method request))))
+    (if (or head? (> size small))
+        (prepare-large connection request response headers parts size keep?)
+        (prepare-bytes connection request response headers
+                       (parts->bytes parts size) keep?))))
+
+(define (prepare-large connection request response headers parts size keep?)
+  (let ((head? (eq? 'HEAD (request-method request))))
     (refuse-body (response-code response) size)
     (check-length headers size)
     (set-connection-sent! connection (if head? 0 size))
