@@ -253,16 +253,17 @@ poller_wait (SCM loop, SCM timeout_ns)
       = { .core = p->core, .events = events, .count = EVENTS_AT_ONCE };
   scm_skp__hints = p->hints;
   do_wait (&call);
-  if (call.result == 0 && !scm_is_eq (timeout_ns, SCM_INUM0))
+  if (call.result == 0 && !scm_is_eq (timeout_ns, SCM_INUM0)
+      && !atomic_load (&p->news))
     sleep_in (p, &call, timeout_ns, thread);
-  if (call.result < 0 && call.result != -EINTR)
-    scm_skp__error (call.result, "run-tasks");
   take_events (p, loop, &call);
   if (atomic_exchange (&p->news, 0))
     {
       scm_skp__take_forgotten (p, loop);
       take_inbox (p);
     }
+  if (call.result < 0 && call.result != -EINTR)
+    scm_skp__error (call.result, "run-tasks");
   scm_skp__asyncs_on (thread);
   scm_async_tick ();
   scm_skp__asyncs_off (thread);
