@@ -87,16 +87,19 @@
       (received . ,(tcp-info-bytes-received info))
       (acked . ,(tcp-info-bytes-acked info)))))
 
+(define (tell-connections)
+  (tell-all
+   (cons 'connections
+         (list->vector
+          (filter-map (lambda (guest)
+                        ;; One may just have gone.
+                        (false-if-exception (connection guest)))
+                      (reverse guests))))
+   (cons 'uptime (- (current-time) started))))
+
 (define (view-connections)
   (unless (null? guests)
-    (tell-all
-     (cons 'connections
-           (list->vector
-            (filter-map (lambda (guest)
-                          ;; One may just have gone.
-                          (false-if-exception (connection guest)))
-                        (reverse guests))))
-     (cons 'uptime (- (current-time) started))))
+    (tell-connections))
   (sleep 1/2)
   (view-connections))
 
@@ -116,7 +119,8 @@
            (tell-all (cons 'from (guest-name guest)) (cons 'text (short text)))
            (begin
              (set-guest-name! guest (short text))
-             (tell-all (cons 'come (guest-name guest))))))
+             (tell-all (cons 'come (guest-name guest)))
+             (tell-connections))))
      (listen-to guest))
     (_ (websocket-close (guest-ws guest) 1003 "text only"))))
 
