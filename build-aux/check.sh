@@ -87,7 +87,18 @@ valgrind_example ()
     --leak-check=full --track-fds=yes build-check/examples/core-client
 }
 
+# A minute of each fuzz target, in the background of what follows: the tests mostly
+# wait, and do not mind.
+fuzz ()
+{
+  CC=clang CFLAGS=-fsanitize=fuzzer-no-link configured build-fuzz \
+    -Dguile=false -Dfuzz=true -Db_lto=false -Db_sanitize=address,undefined \
+    -Db_lundef=false && ninja -C build-fuzz || return
+  nice -n 10 sh build-aux/fuzz.sh build-fuzz
+}
+
 build_and_test 'all' build-check
+fuzz >"$steps/fuzz.tap" 2>&1 &
 # Valgrind 3.19 does not read clang's own choice of debugging information.
 CC=clang CFLAGS=-gdwarf-4 build_and_test 'the core with no guile, by clang' build-core \
   -Dguile=false
@@ -95,6 +106,10 @@ point 'the core asks for no guile' no_guile_asked
 build_and_test 'the core under address and undefined-behaviour sanitizers' \
   build-asan -Dguile=false -Db_sanitize=address,undefined -Doptimization=1
 point 'the C example under valgrind' valgrind_example
+echo '==> fuzz'
+wait
+count "$steps/fuzz.tap"
+grep executions "$steps/fuzz.tap" | sed 's/^/    /'
 echo '==> lints'
 sh build-aux/lint.sh build-check >"$steps/lint.tap" 2>&1
 count "$steps/lint.tap"
