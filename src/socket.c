@@ -161,6 +161,21 @@ skp_socket_error (int fd)
   return result < 0 ? result : -pending;
 }
 
+/* The kernel settles a connection that was made without waiting at the next
+   connect (inet_stream_connect in Linux's net/ipv4/af_inet.c).  Without this
+   one, that of a program would return 0 where it is connected, or ECONNABORTED
+   where it tries again after a refusal.  PEER is NULL after a failure.  A UNIX
+   socket would wait here for room in the queue of its listener.  */
+static void
+settle (int fd, const struct skp_address *peer)
+{
+  static const struct sockaddr none = { .sa_family = AF_UNSPEC };
+  if (!peer)
+    connect (fd, &none, sizeof none);
+  else if (skp_socket_tcp (fd))
+    connect (fd, (const struct sockaddr *)&peer->storage, peer->length);
+}
+
 int
 skp_socket_connected (int fd)
 {
@@ -170,15 +185,9 @@ skp_socket_connected (int fd)
   if (result <= 0)
     return result;
   result = skp_socket_error (fd);
-  if (result < 0)
-    {
-      /* Taking the error leaves the socket half connecting: the next connect
-         would report ECONNABORTED instead of trying.  */
-      const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
-      connect (fd, &nowhere, sizeof nowhere);
-      return result;
-    }
-  result = skp_socket_peer (fd, &peer);
+  if (result == 0)
+    result = skp_socket_peer (fd, &peer);
+  settle (fd, result < 0 ? NULL : &peer);
   return result < 0 ? result : 1;
 }
 

@@ -32,6 +32,9 @@ static const struct
      looks at it.  To put the mode back is not worth the news of what has been
      done.  */
   { "socket_connect", "fcntl", ANY, 2, PASSES },
+  /* What has been done is told, whether or not it can be settled.  */
+  { "socket_connected", "connect", ANY, 0, PASSES },
+  { "socket_connected", "getsockopt", ANY, 1, PASSES },
   { "socket_accept", "accept4", ECONNABORTED, 0, PASSES },
   { "socket_accept", "accept4", EPROTO, 0, PASSES },
   { "socket_accept", "accept4", EPERM, 0, PASSES },
@@ -206,7 +209,8 @@ every_error_of_every_call (void **state)
 static long
 interrupted (const struct operation *operation, int call, long usual)
 {
-  if (strcmp (calls[call].name, "connect") == 0)
+  if (strcmp (calls[call].name, "connect") == 0
+      && strcmp (operation->name, "socket_connected") != 0)
     return -EINPROGRESS;
   return strncmp (operation->name, "poller_wait", 11) == 0 ? -EINTR : usual;
 }

@@ -133,9 +133,41 @@ a_process_tells_its_end (void **state)
   close (gate[0]);
 }
 
+/* What the connection that CLIENT begins to ADDRESS comes to.  */
+static int
+connect_to_end (int client, const struct skp_address *address)
+{
+  struct pollfd ended = { .fd = client, .events = POLLOUT };
+  int result = skp_socket_connect (client, address);
+  if (result != -EINPROGRESS)
+    return result;
+  poll (&ended, 1, 10000);
+  result = skp_socket_connected (client);
+  return result == 1 ? 0 : result;
+}
+
+static void
+a_connection_is_settled (void **state)
+{
+  (void)state;
+  struct skp_address address;
+  int client = skp_socket_open (AF_INET, SOCK_STREAM, 0);
+  int server = skp_socket_open (AF_INET, SOCK_STREAM, 0);
+  skp_address_parse (&address, "127.0.0.1:0");
+  assert_int_equal (skp_socket_bind (server, &address), 0);
+  assert_int_equal (skp_socket_name (server, &address), 0);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal (connect_to_end (client, &address), -ECONNREFUSED);
+  assert_int_equal (skp_socket_listen (server, 1), 0);
+  assert_int_equal (connect_to_end (client, &address), 0);
+  assert_int_equal (connect_to_end (client, &address), -EISCONN);
+  close (server);
+  close (client);
+}
+
 TESTS (TEST (streams_are_told_from_the_others),
        TEST (tcp_is_told_from_the_others),
        TEST (patience_is_what_the_options_say),
        TEST (a_pending_error_is_told_once),
        TEST (the_end_of_a_stream_is_seen_before_it_is_met),
-       TEST (a_process_tells_its_end));
+       TEST (a_process_tells_its_end), TEST (a_connection_is_settled));

@@ -80,4 +80,18 @@
           (other (format #t "# ~s~%" other) #f))))
     (close-queued!)))
 
+(test-case "a socket that was refused can try again, and one that is connected not"
+  (let-ports ((server (socket AF_INET SOCK_STREAM 0))
+              (client (socket AF_INET SOCK_STREAM 0)))
+    (bind server AF_INET INADDR_LOOPBACK 0)
+    (for-each (lambda (i)
+                (test-error* (list "refused" i)
+                  (list 'system-error ECONNREFUSED "connect")
+                  (connect client (getsockname server))))
+              (iota 3))
+    (listen server 1)
+    (test-equal "connected" #t (connect client (getsockname server)))
+    (test-error* "connected already" (list 'system-error EISCONN "connect")
+      (connect client (getsockname server)))))
+
 (test-end "wait-connect")
