@@ -9,12 +9,8 @@
 ;;;
 ;;; The bus is that of DBUS_SESSION_BUS_ADDRESS.
 
-(use-modules (ice-9 binary-ports)
-             (ice-9 exceptions)
-             (ice-9 match)
-             (rnrs bytevectors)
-             (srfi srfi-1)
-             (sockport))
+(use-modules (ice-9 binary-ports) (ice-9 exceptions) (ice-9 match)
+             (rnrs bytevectors) (srfi srfi-1) (sockport))
 
 ;;; What the bus is made of: types are characters of signatures, (array TYPE),
 ;;; (struct TYPE …); values are numbers, strings, lists, and pairs of a signature
@@ -132,9 +128,7 @@
   '((path 1 "o") (interface 2 "s") (member 3 "s") (error 4 "s")
     (reply-to 5 "u") (destination 6 "s") (sender 7 "s") (signature 8 "g")
     (descriptors 9 "u")))
-(define CALL 1)
-(define RETURN 2)
-(define ERROR 3)
+(define-values (CALL RETURN ERROR) (values 1 2 3))
 
 (define (field-list alist)
   (filter-map (match-lambda
@@ -293,11 +287,9 @@
           (_ (loop)))))))
 
 ;; What a user can get wrong is a line, not a backtrace.
-(guard (e ((memq (exception-kind e)
-                 '(getaddrinfo-error misc-error out-of-range system-error
-                   wrong-type-arg))
-           (print-exception (current-error-port) #f
-                            (exception-kind e) (exception-args e))
+(guard (e ((memq (exception-kind e) '(misc-error system-error wrong-type-arg))
+           (print-exception (current-error-port) #f (exception-kind e)
+                            (exception-args e))
            (exit 1)))
   (match (cdr (command-line))
     (("list") (list-names (connect-to-bus)))
