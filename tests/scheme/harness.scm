@@ -88,9 +88,7 @@
 (test-runner-factory
  (lambda ()
    (let ((runner (test-runner-null)))
-     ;; Guile opens its pipe for signals at the first one, which must not
-     ;; count; and while a module is loaded it would wait for ever.
-     (sigaction SIGALRM SIG_IGN)
+     (start-threads!)
      (test-runner-on-test-end! runner print-result)
      (test-runner-on-final! runner finish)
      runner)))
@@ -117,13 +115,19 @@
                (usleep rest)
                (loop (min 20000 (* 2 rest)) (- left rest)))))))
 
-;; The thread in which Guile runs finalizers is made when the first is due, and has
-;; descriptors of its own: not in the middle of a test.
-(define (start-finalizers!)
-  (let ((guardian (make-guardian)))
+;; Guile makes the threads that take signals and run finalizers when the first of
+;; these is due, and they open descriptors of their own, some when they first run:
+;; not in the middle of a test.  Nor while a module is loaded, where the one that
+;; takes signals would wait for ever.
+(define (start-threads!)
+  (let ((guardian (make-guardian))
+        (arrived? #f))
+    (usleep 1)
+    (sigaction SIGALRM (lambda (signal) (set! arrived? #t)))
+    (kill (getpid) SIGALRM)
+    (wait-until (lambda () arrived?))
     (for-each (lambda (i) (guardian (list i))) (iota 100))
     (wait-until (lambda () (gc) (guardian)) 1)))
-(start-finalizers!)
 
 (define (leaks before)
   "Return what differs from BEFORE, once it has stopped changing.  A thread's

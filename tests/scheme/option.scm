@@ -27,7 +27,10 @@
     (test-equal (format #f "~a set past us" 'name) other
       (socket-option sock 'name))
     (test-equal (format #f "~a by number, as Guile's own" 'name)
-      (guile-getsockopt sock level number)
+      ;; From 3.0.9 on, that takes these two for timeouts on every level.
+      (if (memv number (list SO_RCVTIMEO SO_SNDTIMEO))
+          (raw-get-int sock level number)
+          (guile-getsockopt sock level number))
       (getsockopt sock level number))))
 
 (test-case "integers and booleans"
