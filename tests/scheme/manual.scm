@@ -93,8 +93,11 @@
 (test-case "the runner sees what an example gives"
   (test-assert "what holds" (run-example '("(+ 1 2) ⇒ 3")))
   (test-assert "what does not"
-    (not (with-error-to-port (%make-void-port "w")
-           (lambda () (run-example '("(+ 1 2) ⇒ 4")))))))
+    ;; Not a void port: for that, Guile 3.0.10 opens /dev/null and leaves it open.
+    (not (call-with-output-file "/dev/null"
+           (lambda (port)
+             (with-error-to-port port
+               (lambda () (run-example '("(+ 1 2) ⇒ 4")))))))))
 
 (for-each
  (lambda (name)
