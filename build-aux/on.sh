@@ -125,6 +125,7 @@ inside='
   system=$1 arch=$2
   shift 2
   mount --make-rprivate /
+  mount --bind "$system" "$system"
   mount -t proc proc "$system/proc"
   mount --rbind /sys "$system/sys"
   mount --rbind /dev "$system/dev"

@@ -68,7 +68,7 @@
   (begin (catch #t (lambda () expr) (const #f)) ...))
 (access? \"/marker\" R_OK)
 (try (socket -1 1 0) (socket 1.5 1 0) (socket 1 (expt 2 32) 0) (socket 1)
-     (socketpair 1 1 -1) (listen sock -1) (listen sock (expt 2 31))
+     (socketpair 1 1 -1) (listen sock -2) (listen sock (expt 2 31))
      (bind sock AF_INET 1 65536) (bind sock AF_INET (expt 2 64) 1)
      (bind sock AF_INET 1) (bind sock AF_INET 1 1 1) (bind sock 'x 1 1)
      (connect sock AF_INET 1 -1) (connect sock AF_INET6 (expt 2 128) 1)
