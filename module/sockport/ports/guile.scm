@@ -10,6 +10,7 @@
   #:use-module (ice-9 suspendable-ports)
   #:use-module (ice-9 iconv)
   #:use-module (rnrs bytevectors)
+  #:use-module (sockport ports utf-8)
   #:use-module (sockport primitive)
   #:replace (force-output)
   #:export (use-suspendable-ports!
@@ -226,6 +227,7 @@ buffer."
   (unless installed?
     (set! installed? #t)
     (install-suspendable-ports!)
+    (mend-utf-8!)
     (%hook-file-ports!)
     (let ((guile (resolve-module '(guile))))
       (set! plain-force-output (module-ref guile 'force-output))
