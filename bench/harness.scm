@@ -75,9 +75,13 @@ it is installed."
     (thunk)
     (- (total) before)))
 
+;; What takes longer does not do what it is to do.
+(define command-seconds "60")
+
 (define (command-numbers . command)
   "Run COMMAND and return the numbers that it prints, or #f."
-  (call-with-values (lambda () (pipeline (list command)))
+  (call-with-values
+      (lambda () (pipeline (list (cons* "timeout" "-k1" command-seconds command))))
     (lambda (from to pids)
       (close-port to)
       (let ((output (get-string-all from)))
@@ -96,6 +100,9 @@ it is installed."
 (define (rotate list count)
   (append (drop list count) (take list count)))
 
+(define (able? numbers)
+  (every number? numbers))
+
 (define (measure-case case rounds)
   "Return ((PEER NUMBER ...) ...) for CASE, in the order that it has."
   (match case
@@ -107,17 +114,26 @@ it is installed."
                 results)
            (loop (+ round 1)
                  (let ((numbers
-                        (map (match-lambda ((peer . thunk)
-                                            (cons peer (thunk))))
+                        (map (match-lambda
+                               ((peer . thunk)
+                                (cons peer (and (able? (assoc-ref results peer))
+                                                (thunk)))))
                              (rotate peers (modulo round (length peers))))))
                    (map (match-lambda
                           ((peer . old)
                            (cons* peer (assoc-ref numbers peer) old)))
                         results))))))))
 
-(define (able results)
-  "Return RESULTS without the peers that could not do it."
-  (filter (match-lambda ((peer . numbers) (every number? numbers))) results))
+(define (able name results)
+  "Return RESULTS without the peers that could not do it in the case NAME, having
+said who these are."
+  (filter (match-lambda
+            ((peer . numbers)
+             (or (able? numbers)
+                 (begin
+                   (format #t "~&~a: ~a could not do it and is left out~%" name peer)
+                   #f))))
+          results))
 
 ;;; What it says.
 
@@ -183,7 +199,7 @@ the names of cases."
           title unit better rounds)
   (let ((results
          (map (lambda (case)
-                (let ((results (able (measure-case case rounds))))
+                (let ((results (able (car case) (measure-case case rounds))))
                   (print-case (car case) results promises better)
                   (force-output)
                   (cons (car case) results)))
