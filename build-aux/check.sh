@@ -101,10 +101,10 @@ build_and_test 'all' build-check
 fuzz >"$steps/fuzz.tap" 2>&1 &
 # Valgrind 3.19 does not read clang's own choice of debugging information.
 CC=clang CFLAGS=-gdwarf-4 build_and_test 'the core with no guile, by clang' build-core \
-  -Dguile=false
+  -Dguile=false -Db_lto=false
 point 'the core asks for no guile' no_guile_asked
 build_and_test 'the core under address and undefined-behaviour sanitizers' \
-  build-asan -Dguile=false -Db_sanitize=address,undefined -Doptimization=1
+  build-asan -Dguile=false -Db_lto=false -Db_sanitize=address,undefined -Doptimization=1
 point 'the C example under valgrind' valgrind_example
 echo '==> fuzz'
 wait

@@ -203,7 +203,9 @@ main ()
   trap clean_up EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  exec 3<&0
+  exec 3</dev/null
+  # There may be no standard input at all.
+  if (exec 3<&0) 2>/dev/null; then exec 3<&0; fi
   prepare
   say "on $suite/$arch: ./dev $*"
   in_system sh -c 'apt-get -q update && apt-get -qy dist-upgrade' \

@@ -3,9 +3,9 @@
 
 #include "os.h"
 
+#include <linux/time_types.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CALL(...)                                                              \
@@ -107,8 +107,9 @@ skp__epoll_wait_ns (int set, struct epoll_event *events, int count,
                     int64_t timeout_ns)
 {
 #ifdef SYS_epoll_pwait2
+  /* The kernel's own structure: the C library's has 32 bits on some machines.  */
   const int64_t ns = 1000000000;
-  struct timespec timeout = { timeout_ns / ns, (long)(timeout_ns % ns) };
+  struct __kernel_timespec timeout = { timeout_ns / ns, timeout_ns % ns };
   return skp__result (
       (int)syscall (SYS_epoll_pwait2, set, events, count, &timeout, NULL, 0));
 #else
