@@ -319,13 +319,20 @@ host_family (SCM family, const char *who)
 _Noreturn static void
 refuse_host (int family, const char *text, SCM address)
 {
+  static const struct
+  {
+    int wanted, given;
+    const char *text;
+  } others[]
+      = { { AF_INET, AF_INET6, "an address of AF_INET6, not of AF_INET: ~S" },
+          { AF_INET6, AF_INET, "an address of AF_INET, not of AF_INET6: ~S" } };
   unsigned char bytes[SKP_HOST_BYTES];
-  int other = family == AF_INET ? AF_INET6 : AF_INET;
   const char *message
       = "not a numeric address (getaddrinfo looks names up): ~S";
-  if (skp_address_host_parse (other, text, bytes) > 0)
-    message = other == AF_INET ? "an address of AF_INET, not of AF_INET6: ~S"
-                               : "an address of AF_INET6, not of AF_INET: ~S";
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (others[i].wanted == family
+        && skp_address_host_parse (others[i].given, text, bytes) > 0)
+      message = others[i].text;
   scm_misc_error ("inet-pton", message, scm_list_1 (address));
 }
 

@@ -47,20 +47,35 @@ static const struct hint hints[] = {
   { NULL, ENOTSOCK, "the port is open on something that is no socket" },
 };
 
+/* What holds for sockets of one family alone: port and path have different
+   reasons.  */
+static const struct
+{
+  int family;
+  struct hint hint;
+} hints_of_family[] = {
+  { AF_UNIX, { "bind", EACCES, "the directory cannot be written to" } },
+};
+
+static int
+fits (const struct hint *hint, const char *who, int error)
+{
+  return hint->error == error && (!hint->who || strcmp (hint->who, who) == 0);
+}
+
 static const char *
 usual_meaning (const char *who, int error, int fd)
 {
   struct skp_address own;
   if (strcmp (who, "bind") == 0 && error == EINVAL)
     return "the socket is bound already";
-  /* Port and path have different reasons.  */
-  if (strcmp (who, "bind") == 0 && error == EACCES
-      && skp_socket_name (fd, &own) == 0
-      && skp_address_number (&own) == AF_UNIX)
-    return "the directory cannot be written to";
+  for (size_t i = 0; i < sizeof hints_of_family / sizeof *hints_of_family; i++)
+    if (fits (&hints_of_family[i].hint, who, error)
+        && skp_socket_name (fd, &own) == 0
+        && skp_address_number (&own) == hints_of_family[i].family)
+      return hints_of_family[i].hint.text;
   for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
-    if (hints[i].error == error
-        && (!hints[i].who || strcmp (hints[i].who, who) == 0))
+    if (fits (&hints[i], who, error))
       return hints[i].text;
   return NULL;
 }

@@ -107,7 +107,8 @@ skp__epoll_wait_ns (int set, struct epoll_event *events, int count,
                     int64_t timeout_ns)
 {
 #ifdef SYS_epoll_pwait2
-  /* The kernel's own structure: the C library's has 32 bits on some machines.  */
+  /* The kernel's own structure: the C library's has 32 bits on some machines.
+   */
   const int64_t ns = 1000000000;
   struct __kernel_timespec timeout = { timeout_ns / ns, timeout_ns % ns };
   return skp__result (
