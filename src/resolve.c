@@ -17,56 +17,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "os.h"
-#include "query.h"
+#include "resolve-job.h"
 
 /* What the C library's name services need: 16 KiB was enough for files and DNS,
    but those of others log and allocate.  */
 #define STACK_BYTES (1024 * 1024)
-
-enum state
-{
-  QUEUED,
-  TURN,
-  RUNNING,
-  DONE
-};
-
-struct job
-{
-  struct skp_resolver *resolver;
-  struct job *next; /* of the queue, or of those that are not queued */
-  struct skp_lookup *lookups; /* in the order in which they came */
-  struct skp_answer *answer;  /* never NULL; counts once the job is DONE */
-  enum state state;
-  ino_t namespace;
-  struct skp__query query;
-};
-
-/* JOB is NULL when ANSWER was known at once, which then belongs to it.  */
-struct skp_lookup
-{
-  struct job *job;
-  struct skp_lookup *next;
-  struct skp_answer *answer;
-  int fd;
-};
-
-/* QUEUE has the jobs that wait, first come first; ACTIVE those whose turn it is
-   and those that run.  REFERENCES: the opener, each job.  ENDED is told when a
-   job has run.  */
-struct skp_resolver
-{
-  pthread_mutex_t lock;
-  pthread_cond_t ended;
-  const char *helper;
-  int limit, active_count, references, forked_amid;
-  struct job *queue, *active;
-};
 
 static void
 locks_init (struct skp_resolver *r)
@@ -116,8 +75,8 @@ skp_resolver_close (struct skp_resolver *resolver)
   release (resolver);
 }
 
-static void
-unlink_job (struct job **list, struct job *job)
+void
+skp__job_unlink (struct job **list, struct job *job)
 {
   while (*list != job)
     list = &(*list)->next;
@@ -135,14 +94,14 @@ append_job (struct job **list, struct job *job)
 
 /* The descriptor is in blocking mode, because those who wait for a descriptor
    that is not are refused by some.  */
-static void
-tell (const struct skp_lookup *lookup)
+void
+skp__job_tell (const struct skp_lookup *lookup)
 {
   skp__write (lookup->fd, &(uint64_t){ 1 }, sizeof (uint64_t));
 }
 
-static void
-was_told (const struct skp_lookup *lookup)
+void
+skp__job_was_told (const struct skp_lookup *lookup)
 {
   uint64_t told;
   struct pollfd now = { .fd = lookup->fd, .events = POLLIN };
@@ -161,23 +120,23 @@ next_turn (struct skp_resolver *r)
   append_job (&r->active, job);
   r->active_count++;
   job->state = TURN;
-  tell (job->lookups);
+  skp__job_tell (job->lookups);
 }
 
 /* JOB, whose turn it was or that has run, gives its place to the next.  */
-static void
-leave_place (struct job *job)
+void
+skp__job_leave_place (struct job *job)
 {
   struct skp_resolver *r = job->resolver;
-  unlink_job (&r->active, job);
+  skp__job_unlink (&r->active, job);
   r->active_count--;
   pthread_cond_broadcast (&r->ended);
   next_turn (r);
 }
 
 /* Frees JOB, which nobody wants any more, and unlocks its resolver.  */
-static void
-free_job (struct job *job)
+void
+skp__job_free (struct job *job)
 {
   struct skp_resolver *r = job->resolver;
   free (job->answer);
@@ -196,9 +155,9 @@ finish (struct job *job, struct skp_answer *answer)
       job->answer = answer;
     }
   job->state = DONE;
-  leave_place (job);
+  skp__job_leave_place (job);
   for (struct skp_lookup *l = job->lookups; l; l = l->next)
-    tell (l);
+    skp__job_tell (l);
 }
 
 static void *
@@ -214,7 +173,7 @@ run (void *data)
   if (job->lookups)
     pthread_mutex_unlock (&r->lock);
   else
-    free_job (job);
+    skp__job_free (job);
   return NULL;
 }
 
@@ -237,8 +196,8 @@ make_thread (struct job *job)
 }
 
 /* It is the turn of JOB.  */
-static void
-begin (struct job *job)
+void
+skp__job_begin (struct job *job)
 {
   job->state = RUNNING;
   int error = make_thread (job);
@@ -247,15 +206,6 @@ begin (struct job *job)
   job->answer->code = EAI_SYSTEM;
   job->answer->error = error;
   finish (job, NULL);
-}
-
-/* Which network namespace the calling thread is in; two of them do not share a
-   look-up.  */
-static ino_t
-own_namespace (void)
-{
-  struct stat status;
-  return stat ("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : 0;
 }
 
 static struct job *
@@ -279,8 +229,9 @@ add_lookup (struct job *job, struct skp_lookup *lookup)
 }
 
 /* Give LOOKUP to JOB, which is new, or to one like it.  */
-static void
-enter (struct skp_resolver *r, struct job *job, struct skp_lookup *lookup)
+void
+skp__job_enter (struct skp_resolver *r, struct job *job,
+                struct skp_lookup *lookup)
 {
   pthread_mutex_lock (&r->lock);
   struct job *same = find_job (r->active, job);
@@ -302,136 +253,10 @@ enter (struct skp_resolver *r, struct job *job, struct skp_lookup *lookup)
           r->queue = NULL;
           append_job (&r->active, job);
           r->active_count++;
-          begin (job);
+          skp__job_begin (job);
         }
     }
   pthread_mutex_unlock (&r->lock);
-}
-
-static int
-start (struct skp_resolver *r, struct job *job, struct skp_lookup *lookup)
-{
-  lookup->answer = skp__query_run_now (&job->query);
-  if (lookup->answer)
-    {
-      free (job);
-      return 0;
-    }
-  job->answer = skp__answer_code (EAI_MEMORY, 0);
-  if (!job->answer)
-    return -ENOMEM;
-  int fd = skp__result (eventfd (0, EFD_CLOEXEC));
-  if (fd < 0)
-    {
-      free (job->answer);
-      return fd;
-    }
-  lookup->fd = fd;
-  job->namespace = own_namespace ();
-  enter (r, job, lookup);
-  return 0;
-}
-
-int
-skp_resolver_start (struct skp_resolver *resolver,
-                    const struct skp_query *query, struct skp_lookup **lookup)
-{
-  struct job *job = calloc (1, sizeof *job);
-  struct skp_lookup *made = calloc (1, sizeof *made);
-  int code,
-      err = job && made ? skp__query_copy (&job->query, query, &code) : -ENOMEM;
-  if (err == 0)
-    {
-      made->fd = -1;
-      if (code == 0)
-        err = start (resolver, job, made);
-      else if (!(made->answer = skp__answer_code (code, 0)))
-        err = -ENOMEM;
-      else
-        free (job);
-    }
-  if (err < 0)
-    {
-      free (job);
-      free (made);
-      return err;
-    }
-  *lookup = made;
-  return 0;
-}
-
-int
-skp_lookup_descriptor (const struct skp_lookup *lookup)
-{
-  return lookup->fd;
-}
-
-const struct skp_answer *
-skp_lookup_take (struct skp_lookup *lookup)
-{
-  struct job *job = lookup->job;
-  if (!job)
-    return lookup->answer;
-  pthread_mutex_lock (&job->resolver->lock);
-  if (job->state == TURN)
-    {
-      was_told (lookup);
-      begin (job);
-    }
-  const struct skp_answer *answer = job->state == DONE ? job->answer : NULL;
-  pthread_mutex_unlock (&job->resolver->lock);
-  return answer;
-}
-
-static void
-remove_lookup (struct job *job, struct skp_lookup *lookup)
-{
-  struct skp_lookup **at = &job->lookups;
-  while (*at != lookup)
-    at = &(*at)->next;
-  *at = lookup->next;
-}
-
-/* Nobody waits for JOB.  Unlocks its resolver.  */
-static void
-abandon (struct job *job)
-{
-  struct skp_resolver *r = job->resolver;
-  if (job->state == RUNNING)
-    {
-      pthread_mutex_unlock (&r->lock);
-      return;
-    }
-  if (job->state == QUEUED)
-    unlink_job (&r->queue, job);
-  else if (job->state == TURN)
-    leave_place (job);
-  free_job (job);
-}
-
-void
-skp_lookup_drop (struct skp_lookup *lookup)
-{
-  struct job *job = lookup->job;
-  if (job)
-    {
-      struct skp_resolver *r = job->resolver;
-      pthread_mutex_lock (&r->lock);
-      remove_lookup (job, lookup);
-      if (!job->lookups)
-        abandon (job);
-      else
-        {
-          /* The turn was told to this one.  */
-          if (job->state == TURN)
-            tell (job->lookups);
-          pthread_mutex_unlock (&r->lock);
-        }
-    }
-  if (lookup->fd >= 0)
-    close (lookup->fd);
-  free (lookup->answer);
-  free (lookup);
 }
 
 void
