@@ -382,11 +382,7 @@ a_name_that_is_not_ascii_is_converted (void **state)
   (void)state;
   struct skp_resolver *resolver = resolver_new (1);
   set_gate (1);
-  assert_int_equal (code_of (resolver,
-                             "b\xc3\xbc"
-                             "cher.gate",
-                             NULL),
-                    0);
+  assert_int_equal (code_of (resolver, "b\303\274cher.gate", NULL), 0);
   assert_int_equal (code_of (resolver, "b\xff.gate", NULL), EAI_IDN_ENCODE);
   skp_resolver_close (resolver);
 }
