@@ -41,9 +41,24 @@ init (void)
   pthread_atfork (take, leave, leave_in_child);
 }
 
+static void
+make_list (void)
+{
+  closing = scm_permanent_object (scm_list_1 (SCM_BOOL_F));
+}
+
+/* When first needed: a C program closes ports without loading any module.  */
+static void
+prepare (void)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once (&once, make_list);
+}
+
 int
 scm_skp__in_closing (SCM port)
 {
+  prepare ();
   int result = 0;
   SCM who = scm_skp__who_runs ();
   take ();
@@ -59,6 +74,7 @@ scm_skp__in_closing (SCM port)
 static SCM
 closing_begin (SCM port)
 {
+  prepare ();
   SCM mark = scm_cons (scm_cons (port, scm_skp__who_runs ()), SCM_EOL);
   take ();
   SCM_SETCDR (mark, SCM_CDR (closing));
@@ -113,6 +129,5 @@ scm_skp__init_closing (void)
     { "%closing-begin", 1, 0, 0, closing_begin },
     { "%closing-end", 1, 0, 0, closing_end },
   };
-  closing = scm_permanent_object (scm_list_1 (SCM_BOOL_F));
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }
