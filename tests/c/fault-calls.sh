@@ -16,7 +16,7 @@ unknown=
 # The resolver waits, in threads and processes of its own, and its tests replace
 # what it waits for (tests/c/resolve.c).
 for name in $(nm -A -u "$archive" |
-    awk '!/(query|query-apart|resolve)(\.c)?\.o:/ && $(NF - 1) == "U" { print $NF }' |
+    awk '!/(query|query-apart|resolve|resolve-lookup)(\.c)?\.o:/ && $(NF - 1) == "U" { print $NF }' |
     sort -u); do
   case " $* $flat " in
     *" $name "*) continue ;;
