@@ -39,15 +39,12 @@ their types to addresses in that order; return the family of the winner."
                   queries)
         family))))
 
-(when own-network?
-  (getaddrinfo "localhost" "http"))
+;; A thread's descriptors for waiting are made when it waits first.
+(with-deadline 0 (lambda () (sleep 1)) (const #f))
 
 (test-begin "connect-name")
 
-(test-case "IPv6 first"
-  (test-equal AF_INET6 (family-connected-to `((,AAAA 1) (,A #x7f000001)))))
-
-(test-case "without waiting for the other answer"
+(test-case "IPv6, without waiting for the other answer"
   (test-equal AF_INET6 (family-connected-to `((,AAAA 1)))))
 
 (test-case "IPv4 when IPv6 does not come"

@@ -83,6 +83,9 @@
   (let ((answer (make-bytevector 8)))
     (every (lambda (sock) (eqv? 8 (recv! sock answer MSG_WAITALL))) socks)))
 
+;; Longer than its deadline: that is what ends it on a machine that is busy.
+(case-seconds (max 80 (case-seconds)))
+
 (test-case "ten thousand connections"
   (let ((count (min 10000 (free-descriptors))))
     (call-with-peer command
