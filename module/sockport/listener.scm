@@ -12,6 +12,7 @@
   #:use-module (sockport control)
   #:use-module (sockport io argument)
   #:use-module (sockport primitive)
+  #:use-module (sockport resolve)
   #:use-module (sockport socket)
   #:use-module (sockport io unix-name)
   #:export (listen-on

@@ -6,6 +6,7 @@
 (define-module (sockport websocket)
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
+  #:use-module (sockport connect)
   #:use-module (sockport constant)
   #:use-module (sockport primitive)
   #:use-module (sockport serve websocket-receive)
@@ -168,20 +169,6 @@ when it returns.  If REQUEST is not right, the values are a response that says s
              "Not the address of a WebSocket, like ws://host:port/path: ~S"
              (list url) #f))
 
-(define (connected host port)
-  "Return a socket that is connected to HOST at PORT."
-  (let next ((infos (getaddrinfo host (number->string port) AI_NUMERICSERV
-                                 AF_UNSPEC SOCK_STREAM)))
-    (let ((sock (socket (addrinfo:fam (car infos)) SOCK_STREAM 0)))
-      (match (with-exception-handler identity
-               (lambda () (connect sock (addrinfo:addr (car infos))) #f)
-               #:unwind? #t)
-        (#f sock)
-        (exception
-         (close-port sock)
-         (if (null? (cdr infos))
-             (raise-exception exception)
-             (next (cdr infos))))))))
 
 (define (target uri)
   (string-append (if (string-null? (uri-path uri)) "/" (uri-path uri))
@@ -230,7 +217,8 @@ SOCKET, if it is given, a connected socket."
   (let ((uri (and (string? url) (false-if-exception (string->uri url)))))
     (unless (and uri (eq? 'ws (uri-scheme uri)) (uri-host uri))
       (refuse-url url))
-    (let ((sock (or socket (connected (uri-host uri) (or (uri-port uri) 80))))
+    (let ((sock (or socket
+                    (connect-to (uri-host uri) #:port (or (uri-port uri) 80))))
           (key (%websocket-key)))
       (with-exception-handler
           (lambda (exception)
