@@ -8,7 +8,7 @@ set -eu
 archive=$1
 shift
 # These report no error that could be injected.
-harmless='_GLOBAL_OFFSET_TABLE_ abs bsearch free freeifaddrs htonl htons munmap
+harmless='_GLOBAL_OFFSET_TABLE_ abs bcmp bsearch free freeifaddrs htonl htons munmap
   ntohl ntohs qsort snprintf sysconf vsnprintf'
 
 flat=$(printf "%s" "$harmless" | tr -s "[:space:]" " ")

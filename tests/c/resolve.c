@@ -321,7 +321,7 @@ no_descriptor_left (void **state)
   skp_resolver_close (resolver);
 }
 
-#ifdef __SANITIZE_THREAD__
+#ifdef TEST_THREADS
 /* ThreadSanitizer allows no threads in a child of a process that had some.  */
 #  define FORK_TESTS
 #else
