@@ -93,7 +93,7 @@
 
 (define (take-attempts! race)
   "Return the socket that is connected, or #f."
-  (find-tail-value
+  (any
    (match-lambda
      ((and attempt (sock . address))
       (catch 'system-error
@@ -104,11 +104,6 @@
           (fail! race address (system-error-errno args))
           #f))))
    (race-attempts race)))
-
-(define (find-tail-value proc list)
-  (and (pair? list)
-       (or (proc (car list))
-           (find-tail-value proc (cdr list)))))
 
 (define (next-address race)
   "The first of another family than the last one tried, or the first."
