@@ -70,7 +70,7 @@ build_and_test ()
   point "$what: build without a warning" ninja -C "$directory" || return
   echo "==> $what: test"
   meson test -C "$directory" --no-rebuild 2>&1 |
-    grep -E '^ *[0-9]+/[0-9]+ '
+    grep --line-buffered -E '^ *[0-9]+/[0-9]+ '
   count "$directory/meson-logs/testlog.txt"
 }
 

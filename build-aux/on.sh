@@ -5,14 +5,15 @@
 # machine's) installed.  The system is unpacked from the cache, gets a copy of
 # the tree, and runs in mount and process namespaces of its own, so that nothing
 # of it is left when it ends, however it ends.  With -k it stays under build-on/
-# and is used again.
+# and is used again.  Ends with 75 where no system can be made or entered, which
+# says nothing of the tree: no archive can be reached, or rights are wanting.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/sockport
 keep=
 
 say () { printf '==> %s\n' "$*" >&2; }
-die () { printf 'dev: %s\n' "$*" >&2; exit 1; }
+cannot () { printf 'dev: %s\n' "$*" >&2; exit 75; }
 
 # The archive that this machine's apt uses.
 mirror ()
@@ -31,10 +32,10 @@ foreign ()
   interpreter=$1
   formats=/proc/sys/fs/binfmt_misc
   test -e "$formats/register" || mount -t binfmt_misc binfmt_misc "$formats" \
-    || die "this kernel runs no programs of another machine (no binfmt_misc)"
+    || cannot "this kernel runs no programs of another machine (no binfmt_misc)"
   test -e "$formats/qemu-$interpreter" && return
   cat "/usr/lib/binfmt.d/qemu-$interpreter.conf" >"$formats/register" \
-    || die "this kernel does not take qemu-$interpreter for $arch"
+    || cannot "this kernel does not take qemu-$interpreter for $arch"
 }
 
 # Make the bare system, unless the cache has it.
@@ -42,8 +43,8 @@ make_base ()
 {
   test ! -f "$base" || return 0
   uri=$(mirror)
-  test -n "$uri" || { apt-get -q update >&2; uri=$(mirror); }
-  test -n "$uri" || die 'apt has no Debian archive to make a system from'
+  test -n "$uri" || { apt-get -q update >&2 || :; uri=$(mirror); }
+  test -n "$uri" || cannot 'apt has no Debian archive to make a system from'
   say "debootstrap $arch $suite"
   mkdir -p "$cache/on" "$debs/archives" "$debs/lists"
   new=$(mktemp -d "$cache/on/new.XXXXXX")
@@ -53,7 +54,7 @@ make_base ()
   case $uri in https:*) certificates=--include=ca-certificates ;; esac
   debootstrap --variant=minbase --arch="$arch" $certificates \
     --cache-dir="$debs/archives" "$suite" "$new" "$uri" >"$base.log" 2>&1 \
-    || { tail -n 20 "$base.log" >&2; die "debootstrap failed; see $base.log"; }
+    || { tail -n 20 "$base.log" >&2; cannot "debootstrap failed; see $base.log"; }
   tar -C "$new" -cf "$base.part.$$" --exclude='./var/cache/apt/archives/*.deb' .
   mv "$base.part.$$" "$base"
   rm -rf "$new"
@@ -198,6 +199,8 @@ main ()
     "$arch-$native" | amd64-i386 | arm64-armhf) ;;
     *) foreign "$arch" ;;
   esac
+  unshare --mount --pid --fork true \
+    || cannot 'no namespaces can be made here, in which the system would run'
   make_base
   system='' inside_pid=''
   trap clean_up EXIT
@@ -210,7 +213,7 @@ main ()
   say "on $suite/$arch: ./dev $*"
   in_system sh -c 'apt-get -q update && apt-get -qy dist-upgrade' \
     >"$system/root/upgrade.log" 2>&1 \
-    || { tail "$system/root/upgrade.log" >&2; die 'apt-get failed there'; }
+    || { tail "$system/root/upgrade.log" >&2; cannot 'apt-get failed there'; }
   status=0
   in_system sh -c 'cd /sockport && exec ./dev "$@"' - "$@" || status=$?
   save

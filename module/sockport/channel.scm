@@ -6,6 +6,7 @@
   #:use-module (ice-9 binary-ports)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
+  #:use-module (sockport io argument)
   #:use-module (sockport task ring)
   #:use-module (sockport task operation)
   #:use-module (sockport task waiter)
@@ -54,9 +55,7 @@
   "Return a channel that holds CAPACITY values between putting and getting; with
 0, whoever puts waits for whoever gets."
   (unless (and (exact-integer? capacity) (>= capacity 0))
-    (scm-error 'out-of-range "make-channel"
-               "Value out of range in position ~A: ~S"
-               (list 1 capacity) (list capacity)))
+    (refuse-range "make-channel" 1 "an exact integer from 0 on" capacity))
   (%make-channel (make-variable #f) capacity (make-ring) 0 (make-ring) (make-ring) #f))
 
 (define (hold! channel value)

@@ -63,7 +63,8 @@ and of how many connections are open."
     (cond ((not (real? value))
            (refuse 'wrong-type-arg (format #f "~a, a number or #f" name) value))
           ((not (< 0 value 1e9))
-           (refuse 'out-of-range (format #f "~a, more than 0" name) value)))))
+           (refuse 'out-of-range (format #f "~a, more than 0 and less than 10^9" name)
+                   value)))))
 
 (define (check-procedure name value)
   (unless (or (boolean? value) (procedure? value))

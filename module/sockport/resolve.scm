@@ -5,7 +5,9 @@
 
 (define-module (sockport resolve)
   #:use-module (sockport primitive)
+  #:use-module (sockport address)
   #:use-module (sockport io close)
+  #:use-module (sockport io lookup)
   #:use-module (sockport io wait)
   #:use-module (sockport task)
   #:export (getnameinfo)
@@ -30,13 +32,18 @@
                       (socktype 0) (protocol 0))
   "Look up the host NAME and SERVICE, strings or @code{#f}, and return a list of
 addrinfo vectors.  Raises @code{getaddrinfo-error} with an @code{EAI_} number."
-  (value-of (%resolve-addresses name service (or flags 0) (or family 0)
-                                (or socktype 0) (or protocol 0))
-            'getaddrinfo))
+  (naming-lookup 'getaddrinfo (lambda () (lookup-name name service))
+    (lambda ()
+      (value-of (%resolve-addresses name service (or flags 0) (or family 0)
+                                    (or socktype 0) (or protocol 0))
+                'getaddrinfo))))
 
 (define* (getnameinfo address #:optional (flags 0))
   "Return two values, the names of the host and of the service of ADDRESS, an
 address object; FLAGS is an inclusive or of NI_ constants.  Raises
 @code{getaddrinfo-error} with an @code{EAI_} number."
-  (let ((names (value-of (%resolve-names address flags) 'getnameinfo)))
+  (let ((names (naming-lookup 'getnameinfo
+                   (lambda () (socket-address->string address))
+                 (lambda ()
+                   (value-of (%resolve-names address flags) 'getnameinfo)))))
     (values (car names) (cdr names))))

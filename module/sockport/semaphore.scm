@@ -5,6 +5,7 @@
 (define-module (sockport semaphore)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
+  #:use-module (sockport io argument)
   #:use-module (sockport task)
   #:use-module (sockport task ring)
   #:use-module (sockport task waiter)
@@ -30,9 +31,7 @@
 (define* (make-semaphore #:optional (count 1))
   "Return a semaphore that COUNT tasks or threads can have at a time."
   (unless (and (exact-integer? count) (>= count 0))
-    (scm-error 'out-of-range "make-semaphore"
-               "Value out of range in position ~A: ~S"
-               (list 1 count) (list count)))
+    (refuse-range "make-semaphore" 1 "an exact integer from 0 on" count))
   (%make-semaphore (make-variable #f) count (make-ring)))
 
 (define (check-semaphore semaphore who)

@@ -239,15 +239,15 @@ an error."
     (scm-error 'wrong-type-arg "serve"
                "Wrong type argument in position ~A (expecting ~A): ~S"
                (list 2 "procedure" handler) (list handler)))
-  (check-count workers "number of workers")
+  (check-count workers "number of workers, from 1 on")
   (when connections
-    (check-count connections "number of connections"))
+    (check-count connections "number of connections, from 1 on, or #f"))
   (for-each (lambda (value)
               (cond ((not value) #t)
                     ((not (real? value))
-                     (refuse 'wrong-type-arg "seconds" value))
+                     (refuse 'wrong-type-arg "seconds, from 0 on, or #f" value))
                     ((not (>= value 0))
-                     (refuse 'out-of-range "seconds" value))))
+                     (refuse 'out-of-range "seconds, from 0 on, or #f" value))))
             seconds)
   (when (and (in-task?) (> workers 1))
     (error "serve: more than one worker is for callers outside of tasks")))

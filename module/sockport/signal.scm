@@ -5,6 +5,7 @@
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
+  #:use-module (sockport io argument)
   #:use-module (sockport task ring)
   #:use-module (sockport task operation)
   #:use-module (sockport task waiter)
@@ -36,9 +37,7 @@
 
 (define (check-signal signum position who)
   (unless (and (exact-integer? signum) (<= 1 signum 64))
-    (scm-error 'out-of-range who
-               "Value out of range in position ~A: ~S"
-               (list position signum) (list signum))))
+    (refuse-range who position "a signal's number, 1 to 64" signum)))
 
 (define (watch-signal! signum)
   "From now on let signal SIGNUM be waited for instead of having its effect.  One

@@ -16,6 +16,7 @@
   #:use-module (sockport task run)
   #:use-module (sockport task scope)
   #:use-module (sockport task timer)
+  #:use-module (sockport io argument)
   #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:use-module (sockport task waiter)
@@ -143,13 +144,12 @@ and is raised here.  With WORKERS, that many threads each run THUNK and its task
 the values are those of the first.  With WATCHDOG, (ON-STUCK task stack) is called
 when a task has run for so many seconds without waiting."
   (unless (and (exact-integer? workers) (<= 1 workers 4096))
-    (scm-error 'out-of-range "run-tasks" "Value out of range: ~S"
-               (list workers) (list workers)))
+    (refuse-range "run-tasks" #:workers "1 to 4096" workers))
   (let ((loop (current-loop)))
     (when (and loop (loop-ours? loop))
       (error "run-tasks: tasks run here already; use spawn-task")))
   (when watchdog
-    (seconds->ns watchdog 'watchdog "run-tasks"))
+    (seconds->ns watchdog #:watchdog "run-tasks"))
   (prepare-ports!)
   (%reserve-heap heap-reserve)
   (let ((thunk (if watchdog

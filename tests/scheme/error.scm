@@ -2,7 +2,12 @@
 ;;; The words of errors: the address that a call was about, the bounds of a
 ;;; number, and what would have been right.  Keys and errnos are elsewhere.
 
-(use-modules (harness) (harness socket) (rnrs bytevectors) (sockport))
+(use-modules (harness)
+             (harness socket)
+             (rnrs bytevectors)
+             (sockport)
+             (sockport channel)
+             (sockport netlink))
 
 (define (words thunk)
   "Return what Guile prints of the error that THUNK raises, without its tail."
@@ -89,6 +94,30 @@
     (inet-ntop AF_INET (expt 2 32)))
   (test-words "htons: Argument 1 out of range (0 to 65535): 65536"
     (htons 65536)))
+
+(test-case "bounds in tasks and servers"
+  (test-words "run-tasks: Argument #:workers out of range (1 to 4096): 0"
+    (run-tasks (const 1) #:workers 0))
+  (test-words "run-tasks: Argument #:watchdog out of range (0 seconds or more): -1"
+    (run-tasks (const 1) #:watchdog -1))
+  (test-words "with-deadline: Argument 1 out of range (0 seconds or more): -1"
+    (with-deadline -1 (const 1)))
+  (test-words "sleep: Argument 1 out of range (0 seconds or more): -1"
+    (run-tasks (lambda () (sleep -1))))
+  (test-words "make-channel: Argument 1 out of range (an exact integer from 0 on): -1"
+    (make-channel -1))
+  (test-words "make-semaphore: Argument 1 out of range (an exact integer from 0 on): 1.5"
+    (make-semaphore 1.5))
+  (test-words "watch-signal!: Argument 1 out of range (a signal's number, 1 to 64): 65"
+    (watch-signal! 65))
+  (test-words "serve: Bad argument (expecting number of workers, from 1 on): 0"
+    (serve "127.0.0.1:0" (const #t) #:workers 0))
+  (test-words "serve: Bad argument (expecting seconds, from 0 on, or #f): -1"
+    (serve "127.0.0.1:0" (const #t) #:idle-seconds -1))
+  (test-words "make-batch: Argument 1 out of range (1 to 2147483647): 0"
+    (make-batch 0 1))
+  (test-words "netlink-attributes: Argument 2 out of range (0 to 4): 5"
+    (netlink-attributes (make-bytevector 4) 5)))
 
 (define (tail-of port)
   "How PORT, a socket, prints after the number of its descriptor."

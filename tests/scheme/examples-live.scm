@@ -71,23 +71,22 @@
 
 ;;; A browser.
 
+(define browser (find in-path '("chromium" "chromium-browser")))
+
 (define (chromium . arguments)
-  (let ((program (find in-path '("chromium" "chromium-browser"))))
-    (unless program
-      (skip "needs chromium"))
-    (with-temporary-directory
-      (lambda (directory)
-        (call-with-values
-            (lambda ()
-              (apply run-program "sh" "-c" "exec \"$@\" 2>/dev/null" "sh" program
-                     "--headless" "--no-sandbox" "--disable-gpu"
-                     "--no-first-run" "--disable-background-networking"
-                     "--disable-component-update" "--disable-sync"
-                     "--force-color-profile=srgb" "--window-size=1000,600"
-                     "--virtual-time-budget=4000"
-                     (string-append "--user-data-dir=" directory)
-                     arguments))
-          (lambda (status output) (and (eqv? status 0) output)))))))
+  (with-temporary-directory
+    (lambda (directory)
+      (call-with-values
+          (lambda ()
+            (apply run-program "sh" "-c" "exec \"$@\" 2>/dev/null" "sh" browser
+                   "--headless" "--no-sandbox" "--disable-gpu"
+                   "--no-first-run" "--disable-background-networking"
+                   "--disable-component-update" "--disable-sync"
+                   "--force-color-profile=srgb" "--window-size=1000,600"
+                   "--virtual-time-budget=4000"
+                   (string-append "--user-data-dir=" directory)
+                   arguments))
+        (lambda (status output) (and (eqv? status 0) output))))))
 
 ;; How long the browser looks is counted in its own time, which runs ahead of a
 ;; machine that has much to do.
@@ -114,6 +113,8 @@
 ;; A browser takes its time to begin, three times.
 (parameterize ((case-seconds (* 5 (case-seconds))))
   (test-case "in a browser"
+    (unless browser
+      (skip "needs chromium"))
     (call-with-live
      (lambda (url)
        (let* ((ben (enter url "Ben"))

@@ -2,7 +2,7 @@
 ;;; getaddrinfo and getnameinfo against Guile's own, where no name server is
 ;;; asked.
 
-(use-modules (harness) (ice-9 match) (srfi srfi-1) (sockport))
+(use-modules (harness) (ice-9 exceptions) (ice-9 match) (srfi srfi-1) (sockport))
 
 (define core-getaddrinfo (@ (guile) getaddrinfo))
 
@@ -69,6 +69,54 @@
     (catch 'getaddrinfo-error
       (lambda () (getaddrinfo #f #f))
       (lambda (key code) code))))
+
+;; As print-exception has it for handlers that keep the exception.
+(define (printed exception)
+  (call-with-output-string
+    (lambda (port)
+      (print-exception port #f (exception-kind exception)
+                       (exception-args exception)))))
+
+(define (failure-of thunk)
+  (with-exception-handler identity thunk
+    #:unwind? #t #:unwind-for-type 'getaddrinfo-error))
+
+(define (test-names name who what code thunk)
+  "What THUNK raises says that WHO could not look up WHAT, for the reason CODE."
+  (for-each
+   (match-lambda
+     ((where . failure)
+      (test-equal (list name where "as a kind") (list 'getaddrinfo-error code)
+        (cons (exception-kind failure) (exception-args failure)))
+      (test-equal (list name where "in its parts")
+        (list #t who (list what (gai-strerror code)))
+        (list (external-error? failure) (exception-origin failure)
+              (exception-irritants failure)))
+      (test-equal (list name where "where it is printed")
+        (format #f "In procedure ~a: ~a: ~a\n" who what (gai-strerror code))
+        (printed failure))))
+   `(("in a thread" . ,(failure-of thunk))
+     ("in a task" . ,(failure-of (lambda () (run-tasks thunk))))
+     ("in a joined task"
+      . ,(failure-of
+          (lambda () (run-tasks (lambda () (join (spawn-task thunk))))))))))
+
+(test-case "an error names what was looked up"
+  (test-names "a host" 'getaddrinfo "localhost, 80" EAI_NONAME
+    (lambda () (getaddrinfo "localhost" "80" AI_NUMERICHOST)))
+  (test-names "a service" 'getaddrinfo "127.0.0.1, nosuchservice" EAI_SERVICE
+    (lambda () (getaddrinfo "127.0.0.1" "nosuchservice")))
+  (test-names "nothing" 'getaddrinfo "neither a host nor a service" EAI_NONAME
+    (lambda () (getaddrinfo #f #f)))
+  (test-names "an address" 'getnameinfo "192.0.2.1:80" EAI_NONAME
+    (lambda ()
+      (getnameinfo (make-socket-address AF_INET #xc0000201 80)
+                   (logior NI_NUMERICHOST NI_NAMEREQD))))
+  (test-names "a peer" 'connect-to "127.0.0.1, nosuchservice" EAI_SERVICE
+    (lambda () (connect-to "127.0.0.1" #:port "nosuchservice")))
+  (test-equal "another's error is printed as ever"
+    (format #f "In procedure getaddrinfo: ~a\n" (gai-strerror EAI_FAIL))
+    (printed (failure-of (lambda () (throw 'getaddrinfo-error EAI_FAIL))))))
 
 (define (name-of . args)
   (call-with-values (lambda () (apply getnameinfo args)) list))

@@ -14,6 +14,7 @@
   #:use-module (sockport primitive)
   #:use-module (sockport task)
   #:use-module (sockport io close)
+  #:use-module (sockport io lookup)
   #:use-module (sockport io wait)
   #:export (race
             closing-on-error))
@@ -21,11 +22,12 @@
 ;;; A race.  QUEUE has the addresses not tried yet, by family; LOOKUPS those that
 ;;; are asked for, pairs of a family and a lookup; ATTEMPTS pairs of a socket and
 ;;; its address; FAILURES pairs of an address and its errno, the last first, and
-;;; CODES those of the look-ups.  Times are of the monotonic clock.
+;;; CODES those of the look-ups, of NAME.  Times are of the monotonic clock.
 (define-record-type <race>
-  (make-race set open queue lookups attempts failures codes last begun
+  (make-race name set open queue lookups attempts failures codes last begun
              next-start patience-end)
   race?
+  (name race-name)
   (set race-set)
   (open race-open)
   (queue race-queue set-race-queue!)
@@ -204,7 +206,7 @@
     (()
      (when (null? (race-codes race))
        (error "connect-to: no address is of the family that is wanted"))
-     (throw 'getaddrinfo-error (worst (race-codes race))))
+     (lookup-failed (worst (race-codes race)) 'connect-to (race-name race)))
     ((and failures ((_ . errno) . _))
      (scm-error 'system-error "connect-to" "~A"
                 (list (string-join (map failure->string failures) "; "))
@@ -242,7 +244,8 @@
 HOST and SERVICE, that are of FAMILY.  (OPEN address) returns a socket for one; the
 next is tried DELAY nanoseconds after it, or with #f when it has failed.  All
 others are closed."
-  (let ((race (make-race (%port-set) open '() '() '() '() '() #f 0 0 #f))
+  (let ((race (make-race (lookup-name host service) (%port-set) open
+                         '() '() '() '() '() #f 0 0 #f))
         (winner #f))
     (call-with-cleanup
      (lambda ()

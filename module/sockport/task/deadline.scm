@@ -11,6 +11,7 @@
   #:use-module (sockport task scope)
   #:use-module (sockport task timer)
   #:use-module (sockport task waiter)
+  #:use-module (sockport io argument)
   #:use-module (sockport io wait)
   #:export (with-deadline
             deadline-left
@@ -33,13 +34,9 @@
   "Return SECONDS, a real number from 0 on, in nanoseconds, never less than were
 asked for; #f if that is more than a clock can tell."
   (cond ((not (real? seconds))
-         (scm-error 'wrong-type-arg who
-                    "Wrong type argument in position ~A (expecting ~A): ~S"
-                    (list position "real number" seconds) (list seconds)))
+         (refuse-type who position "real number" seconds))
         ((not (>= seconds 0))
-         (scm-error 'out-of-range who
-                    "Value out of range in position ~A: ~S"
-                    (list position seconds) (list seconds)))
+         (refuse-range who position "0 seconds or more" seconds))
         ((>= (* seconds ns-per-second) longest) #f)
         (else (inexact->exact (ceiling (* seconds ns-per-second))))))
 

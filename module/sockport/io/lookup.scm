@@ -1,0 +1,51 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; The error of a look-up that failed: getaddrinfo-error and the code alone, for
+;;; handlers of two parameters as with Guile's own, and who looked up what in the
+;;; exception's other parts and where it is printed.
+
+(define-module (sockport io lookup)
+  #:use-module (ice-9 exceptions)
+  #:use-module (ice-9 format)
+  #:use-module (ice-9 match)
+  #:export (lookup-failed
+            naming-lookup
+            lookup-name))
+
+;; From the arguments of an exception, the list itself, to who looked up what: the
+;; printer is given nothing else of the exception.
+(define lookups (make-weak-key-hash-table))
+
+(define (print-failure port key args default-printer)
+  (match (hashq-ref lookups args)
+    ((who . what)
+     (format port "In procedure ~a: ~a: ~a" who what (gai-strerror (car args))))
+    (#f
+     (format port "In procedure getaddrinfo: ~a" (gai-strerror (car args))))))
+
+(set-exception-printer! 'getaddrinfo-error print-failure)
+
+(define (lookup-name host service)
+  "HOST and SERVICE, each a string or #f, as text."
+  (match (filter identity (list host service))
+    (() "neither a host nor a service")
+    (names (string-join names ", "))))
+
+(define (lookup-failed code who what)
+  "Raise that WHO could not look up WHAT, for the reason CODE."
+  (let ((failure (make-exception-from-throw 'getaddrinfo-error (list code))))
+    (hashq-set! lookups (exception-args failure) (cons who what))
+    (raise-exception
+     (make-exception (make-external-error)
+                     (make-exception-with-origin who)
+                     (make-exception-with-message "~A: ~A")
+                     (make-exception-with-irritants
+                      (list what (gai-strerror code)))
+                     failure))))
+
+(define (naming-lookup who what thunk)
+  "Call THUNK.  Its getaddrinfo-error is raised as WHO's, about the text WHAT
+returns."
+  (catch 'getaddrinfo-error
+    thunk
+    (lambda (key code)
+      (lookup-failed code who (what)))))
