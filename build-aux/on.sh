@@ -29,7 +29,12 @@ mirror ()
 # A kernel that does not know what runs programs of ARCH is told.
 foreign ()
 {
-  interpreter=$1
+  case $1 in
+    arm64) interpreter=aarch64 ;;
+    armel | armhf) interpreter=arm ;;
+    ppc64el) interpreter=ppc64le ;;
+    *) interpreter=$1 ;;
+  esac
   formats=/proc/sys/fs/binfmt_misc
   test -e "$formats/register" || mount -t binfmt_misc binfmt_misc "$formats" \
     || cannot "this kernel runs no programs of another machine (no binfmt_misc)"
@@ -146,6 +151,7 @@ in_system ()
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     TERM="${TERM:-dumb}" ${CI:+CI="$CI"} \
     ${FUZZ_SECONDS:+FUZZ_SECONDS="$FUZZ_SECONDS"} \
+    ${SOCKPORT_TEST_PATIENCE:+SOCKPORT_TEST_PATIENCE="$SOCKPORT_TEST_PATIENCE"} \
     ${http_proxy:+http_proxy="$http_proxy"} "$@" <&3 &
   inside_pid=$!
   wait $inside_pid && inside_status=0 || inside_status=$?
