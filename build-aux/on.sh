@@ -87,23 +87,30 @@ copy_new ()
     done
 }
 
-# The tree as it is, what is not committed too, as a checkout of its own.
+# The files of the tree as it is, those not committed too, each ended by a NUL.
+tree_files ()
+{
+  if git -C "$root" -c safe.directory='*' rev-parse --show-cdup 2>/dev/null |
+    grep -q '^$'; then
+    git -C "$root" -c safe.directory='*' ls-files -zco --exclude-standard
+  else
+    { cat "$root/MANIFEST"; echo MANIFEST; } | tr '\n' '\0'
+  fi
+}
+
+# A copy of the tree, as a checkout of its own where this is one.
 copy_tree ()
 {
   mkdir -p "$system/sockport"
   # What went from the tree goes there as well.
   test ! -e "$system/sockport/.git" \
     || git -C "$system/sockport" ls-files -z | (cd "$system/sockport" && xargs -0 rm -f)
-  if git -C "$root" -c safe.directory='*' rev-parse --show-cdup 2>/dev/null | grep -q '^$'; then
-    (cd "$root" && git -c safe.directory='*' ls-files -zco --exclude-standard |
-       xargs -0 sh -c 'for f; do test ! -e "$f" || printf "%s\0" "$f"; done' - |
-       tar -c --null -T - -f -) | tar -C "$system/sockport" -xf - --no-same-owner
-    git -C "$system/sockport" init -q
-    git -C "$system/sockport" add -A
-  else
-    tar -C "$root" -c --exclude='./build*-*' --exclude=./build -f - . |
-      tar -C "$system/sockport" -xf - --no-same-owner
-  fi
+  (cd "$root" && tree_files |
+     xargs -0 sh -c 'for f; do test ! -e "$f" || printf "%s\0" "$f"; done' - |
+     tar -c --null -T - -f -) | tar -C "$system/sockport" -xf - --no-same-owner
+  test ! -e "$system/sockport/MANIFEST" || return 0
+  git -C "$system/sockport" init -q
+  git -C "$system/sockport" add -A
 }
 
 # Unpack or find the system; it goes when this ends, unless it is to be kept.
