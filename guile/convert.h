@@ -303,6 +303,7 @@ void scm_skp__init_print (void);
 void scm_skp__init_process (void);
 void scm_skp__init_proxy_header (void);
 void scm_skp__init_resolve (void);
+void scm_skp__init_resolve_entry (void);
 void scm_skp__init_socket (void);
 void scm_skp__init_stream (void);
 void scm_skp__init_chaos (void);

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* getaddrinfo and getnameinfo.  The primitives return the value when it can be
-   had at once, else a lookup, which the Scheme layer waits for.  */
+/* getaddrinfo and getnameinfo, and look-ups of any kind.  The primitives return
+   the value when it can be had at once, else a lookup, which the Scheme layer
+   waits for; the functions for C wait themselves.  */
 
 #include "convert.h"
 #include "helper-path.h"
+#include "resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sockport/guile.h>
 #include <sockport/poller.h>
-#include <sockport/resolve.h>
 
 /* How many look-ups run at once.  */
 #define LIMIT 32
@@ -42,20 +45,29 @@ in_child (void)
   skp_resolver_after_fork (resolver, 1);
 }
 
+static size_t
+lookup_free (SCM lookup)
+{
+  struct skp_lookup *held = (struct skp_lookup *)SCM_SMOB_DATA (lookup);
+  if (held)
+    skp_lookup_drop (held);
+  return 0;
+}
+
 static void
 open_resolver (void)
 {
   const char *helper = secure_getenv ("SOCKPORT_RESOLVE");
+  lookup_type = scm_make_smob_type ("lookup", 0);
+  scm_set_smob_free (lookup_type, lookup_free);
   if (skp_resolver_open (&resolver, LIMIT,
                          helper ? helper : scm_skp__resolve_helper)
       == 0)
     pthread_atfork (before_fork, in_parent, in_child);
 }
 
-/* NAME, a string without NUL or #f, as UTF-8 in memory of the collector; NULL
-   for #f.  */
-static const char *
-text_to (SCM name, int pos, const char *who)
+const char *
+scm_skp__resolve_text (SCM name, int pos, const char *who)
 {
   size_t length;
   if (SCM_UNBNDP (name) || scm_is_false (name))
@@ -102,10 +114,13 @@ addresses_from (const struct skp_answer *answer)
   return list;
 }
 
-/* What ANSWER means to Scheme; the errno of EAI_SYSTEM is left in errno.  */
+/* What ANSWER to a query of KIND means to Scheme; the errno of EAI_SYSTEM is
+   left in errno.  */
 static SCM
-value_from (const struct skp_answer *answer)
+value_from (const struct skp_answer *answer, int kind, SCM what)
 {
+  if (kind >= SKP_QUERY_HOST_ENTRY)
+    return scm_skp__entry_from (answer, kind, what);
   if (answer->code)
     {
       errno = answer->error;
@@ -123,23 +138,24 @@ drop (void *lookup)
   skp_lookup_drop (lookup);
 }
 
-/* The value of QUERY, or a lookup.  */
-static SCM
-begin (const struct skp_query *query, const char *who)
+SCM
+scm_skp__resolve_begin (const struct skp_query *query, SCM what,
+                        const char *who)
 {
   struct skp_lookup *lookup;
   pthread_once (&once, open_resolver);
   int err = resolver ? skp_resolver_start (resolver, query, &lookup) : -ENOMEM;
   if (err == -ENAMETOOLONG)
-    scm_throw (scm_from_utf8_symbol ("getaddrinfo-error"),
-               scm_list_1 (scm_from_int (EAI_NONAME)));
+    return value_from (&(struct skp_answer){ .code = EAI_NONAME }, query->kind,
+                       what);
   if (err < 0)
     scm_skp__error (err, who);
   if (skp_lookup_descriptor (lookup) >= 0)
-    return scm_new_smob (lookup_type, (scm_t_bits)lookup);
+    return scm_new_double_smob (lookup_type, (scm_t_bits)lookup,
+                                SCM_UNPACK (what), (scm_t_bits)query->kind);
   scm_dynwind_begin (0);
   scm_dynwind_unwind_handler (drop, lookup, SCM_F_WIND_EXPLICITLY);
-  SCM value = value_from (skp_lookup_take (lookup));
+  SCM value = value_from (skp_lookup_take (lookup), query->kind, what);
   scm_dynwind_end ();
   return value;
 }
@@ -150,14 +166,14 @@ resolve_addresses (SCM name, SCM service, SCM flags, SCM family, SCM type,
 {
   static const char who[] = "getaddrinfo";
   struct skp_query query = { .kind = SKP_QUERY_ADDRESSES };
-  query.host = text_to (name, 1, who);
-  query.service = text_to (service, 2, who);
+  query.host = scm_skp__resolve_text (name, 1, who);
+  query.service = scm_skp__resolve_text (service, 2, who);
   query.flags = (int)scm_skp__integer (flags, INT32_MIN, INT32_MAX, 3, who);
   query.family = (int)scm_skp__integer (family, INT32_MIN, INT32_MAX, 4, who);
   query.type = (int)scm_skp__integer (type, INT32_MIN, INT32_MAX, 5, who);
   query.protocol
       = (int)scm_skp__integer (protocol, INT32_MIN, INT32_MAX, 6, who);
-  return begin (&query, who);
+  return scm_skp__resolve_begin (&query, name, who);
 }
 
 static SCM
@@ -167,7 +183,7 @@ resolve_names (SCM address, SCM flags)
   struct skp_query query = { .kind = SKP_QUERY_NAMES };
   scm_skp__address_to (&query.address, address, 1, who);
   query.flags = (int)scm_skp__integer (flags, 0, INT32_MAX, 2, who);
-  return begin (&query, who);
+  return scm_skp__resolve_begin (&query, address, who);
 }
 
 static SCM
@@ -226,7 +242,9 @@ static SCM
 lookup_take (SCM lookup)
 {
   const struct skp_answer *answer = skp_lookup_take (lookup_of (lookup));
-  SCM value = answer ? value_from (answer) : SCM_BOOL_F;
+  SCM value = answer ? value_from (answer, (int)SCM_SMOB_DATA_3 (lookup),
+                                   SCM_SMOB_OBJECT_2 (lookup))
+                     : SCM_BOOL_F;
   scm_remember_upto_here_1 (lookup);
   return value;
 }
@@ -240,13 +258,56 @@ lookup_drop (SCM lookup)
   return SCM_UNSPECIFIED;
 }
 
-static size_t
-lookup_free (SCM lookup)
+static void
+forget (SCM lookup)
 {
-  struct skp_lookup *held = (struct skp_lookup *)SCM_SMOB_DATA (lookup);
-  if (held)
-    skp_lookup_drop (held);
-  return 0;
+  lookup_drop (lookup);
+}
+
+static void
+forget_port (SCM port)
+{
+  scm_skp_close_port (port);
+}
+
+SCM
+scm_skp__resolve_finish (SCM begun, const char *who)
+{
+  SCM value;
+  if (!SCM_SMOB_PREDICATE (lookup_type, begun))
+    return begun;
+  scm_dynwind_begin (0);
+  scm_dynwind_unwind_handler_with_scm (forget, begun, SCM_F_WIND_EXPLICITLY);
+  SCM port = lookup_port (begun);
+  scm_dynwind_unwind_handler_with_scm (forget_port, port,
+                                       SCM_F_WIND_EXPLICITLY);
+  while (scm_is_false (value = lookup_take (begun)))
+    scm_skp__wait (port, POLLIN, -1, who);
+  scm_dynwind_end ();
+  return value;
+}
+
+static SCM
+number_or (SCM value)
+{
+  return SCM_UNBNDP (value) || scm_is_false (value) ? SCM_INUM0 : value;
+}
+
+SCM
+scm_skp_getaddrinfo (SCM name, SCM service, SCM flags, SCM family, SCM type,
+                     SCM protocol)
+{
+  return scm_skp__resolve_finish (
+      resolve_addresses (name, service, number_or (flags), number_or (family),
+                         number_or (type), number_or (protocol)),
+      "getaddrinfo");
+}
+
+SCM
+scm_skp_getnameinfo (SCM address, SCM flags)
+{
+  return scm_skp__resolve_finish (resolve_names (address, number_or (flags)),
+                                  "getnameinfo");
 }
 
 void
@@ -262,7 +323,5 @@ scm_skp__init_resolve (void)
     { "%lookup-take", 1, 0, 0, lookup_take },
     { "%lookup-drop", 1, 0, 0, lookup_drop },
   };
-  lookup_type = scm_make_smob_type ("lookup", 0);
-  scm_set_smob_free (lookup_type, lookup_free);
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

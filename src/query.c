@@ -58,8 +58,8 @@ service_refused (const char *service)
   return strlen (service) > 5 || atoi (service) > UINT16_MAX;
 }
 
-static int
-copy_name (char *to, size_t size, const char *from)
+int
+skp__copy_text (char *to, size_t size, const char *from)
 {
   if (!from)
     return 0;
@@ -70,16 +70,23 @@ copy_name (char *to, size_t size, const char *from)
   return 0;
 }
 
+static int
+names_host (int kind)
+{
+  return kind == SKP_QUERY_ADDRESSES || kind == SKP_QUERY_HOST_ENTRY;
+}
+
 int
 skp__query_copy (struct skp__query *to, const struct skp_query *from, int *code)
 {
   /* The bytes between the fields count in comparisons.  */
   memset (to, 0, sizeof *to);
   *code = 0;
-  if (from->kind != SKP_QUERY_ADDRESSES && from->kind != SKP_QUERY_NAMES)
+  if (from->kind < SKP_QUERY_ADDRESSES || from->kind > SKP_QUERY_SERVICE_ENTRY)
     return -EINVAL;
   to->kind = from->kind;
   to->flags = from->flags;
+  to->number = from->number;
   if (from->kind == SKP_QUERY_NAMES)
     {
       to->address.length = from->address.length;
@@ -90,15 +97,17 @@ skp__query_copy (struct skp__query *to, const struct skp_query *from, int *code)
   to->family = from->family;
   to->type = from->type;
   to->protocol = from->protocol;
-  int err = copy_name (to->service, sizeof to->service, from->service);
+  int err = skp__copy_text (to->service, sizeof to->service, from->service);
   /* The C library finds nothing for an empty name; here it would be none.  */
   if (from->host && !*from->host)
     *code = EAI_NONAME;
-  else if (err == 0 && from->host && !is_ascii (from->host))
+  else if (err == 0 && from->host && names_host (from->kind)
+           && !is_ascii (from->host))
     *code = to_ascii (to->host, sizeof to->host, from->host);
   else if (err == 0)
-    err = copy_name (to->host, sizeof to->host, from->host);
-  if (err == 0 && *code == 0 && service_refused (to->service))
+    err = skp__copy_text (to->host, sizeof to->host, from->host);
+  if (err == 0 && *code == 0 && to->kind == SKP_QUERY_ADDRESSES
+      && service_refused (to->service))
     *code = EAI_SERVICE;
   return err;
 }
@@ -118,7 +127,14 @@ skp__answer_code (int code, int error)
 size_t
 skp__answer_size (const struct skp_answer *answer)
 {
-  return sizeof *answer + answer->count * sizeof answer->found[0];
+  return sizeof *answer + answer->count * sizeof answer->found[0]
+         + answer->alias_bytes;
+}
+
+const char *
+skp_answer_aliases (const struct skp_answer *answer)
+{
+  return (const char *)&answer->found[answer->count];
 }
 
 /* An answer to a failed call.  The C library says EAI_SYSTEM with no errno when
@@ -152,7 +168,7 @@ answer_from (const struct addrinfo *list, int flags)
   if (!answer)
     return NULL;
   if (list->ai_canonname)
-    copy_name (answer->host, sizeof answer->host, list->ai_canonname);
+    skp__copy_text (answer->host, sizeof answer->host, list->ai_canonname);
   for (; list; list = list->ai_next)
     found_from (&answer->found[answer->count++], list, flags);
   return answer;
@@ -197,8 +213,15 @@ run_names (const struct skp__query *query)
 struct skp_answer *
 skp__query_run (const struct skp__query *query)
 {
-  return query->kind == SKP_QUERY_NAMES ? run_names (query)
-                                        : run_addresses (query, 0);
+  switch (query->kind)
+    {
+    case SKP_QUERY_ADDRESSES:
+      return run_addresses (query, 0);
+    case SKP_QUERY_NAMES:
+      return run_names (query);
+    default:
+      return skp__query_run_entry (query);
+    }
 }
 
 struct skp_answer *
@@ -207,6 +230,9 @@ skp__query_run_now (const struct skp__query *query)
   int numeric = NI_NUMERICHOST | NI_NUMERICSERV;
   if (query->kind == SKP_QUERY_NAMES)
     return (query->flags & numeric) == numeric ? run_names (query) : NULL;
+  if (query->kind != SKP_QUERY_ADDRESSES)
+    return skp__query_is_numeric_host (query) ? skp__query_run_entry (query)
+                                              : NULL;
   if (!is_number (query->service))
     return NULL;
   struct skp_answer *answer = run_addresses (query, AI_NUMERICHOST);

@@ -12,6 +12,7 @@
 struct skp__query
 {
   int kind, flags, family, type, protocol;
+  uint32_t number;
   struct skp_address address;
   char host[SKP_QUERY_HOST], service[SKP_QUERY_SERVICE];
 };
@@ -24,11 +25,19 @@ int skp__query_copy (struct skp__query *to, const struct skp_query *from,
 /* An answer that holds nothing but CODE; NULL when there is no memory.  */
 struct skp_answer *skp__answer_code (int code, int error);
 
+/* Copy the text FROM, which may be NULL.  0, -ENAMETOOLONG.  */
+int skp__copy_text (char *to, size_t size, const char *from);
+
 /* The answer of the C library, after as long as it takes.  */
 struct skp_answer *skp__query_run (const struct skp__query *query);
 
 /* The same when no look-up is needed for it, else NULL.  */
 struct skp_answer *skp__query_run_now (const struct skp__query *query);
+
+/* The same for an entry of a database (query-entry.c), and whether that needs
+   no database.  */
+struct skp_answer *skp__query_run_entry (const struct skp__query *query);
+int skp__query_is_numeric_host (const struct skp__query *query);
 
 /* The answer by way of the program HELPER.  */
 struct skp_answer *skp__query_run_apart (const struct skp__query *query,

@@ -31,5 +31,10 @@
 #define scm_make_socket_address scm_skp_make_socket_address
 #define scm_inet_pton scm_skp_inet_pton
 #define scm_inet_ntop scm_skp_inet_ntop
+#define scm_getaddrinfo scm_skp_getaddrinfo
+#define scm_gethost scm_skp_gethost
+#define scm_getnet scm_skp_getnet
+#define scm_getproto scm_skp_getproto
+#define scm_getserv scm_skp_getserv
 
 #endif /* SKP_GUILE_NAMES_H */

@@ -75,6 +75,17 @@ SKP_API SCM scm_skp_make_socket_address (SCM family, SCM address, SCM args);
 SKP_API SCM scm_skp_inet_pton (SCM family, SCM address);
 SKP_API SCM scm_skp_inet_ntop (SCM family, SCM address);
 
+/* Look-ups, which wait as the calls above do.  getnameinfo returns a pair of
+   the names of the host and of the service.  Without their first argument, the
+   last four return the next entry of a file, as libguile's own do.  */
+SKP_API SCM scm_skp_getaddrinfo (SCM name, SCM service, SCM flags, SCM family,
+                                 SCM type, SCM protocol);
+SKP_API SCM scm_skp_getnameinfo (SCM address, SCM flags);
+SKP_API SCM scm_skp_gethost (SCM host);
+SKP_API SCM scm_skp_getnet (SCM net);
+SKP_API SCM scm_skp_getproto (SCM protocol);
+SKP_API SCM scm_skp_getserv (SCM name, SCM protocol);
+
 /* An interface's index from its name, and the reverse.  */
 SKP_API SCM scm_skp_if_nametoindex (SCM name);
 SKP_API SCM scm_skp_if_indextoname (SCM index);

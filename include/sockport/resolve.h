@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* Looking names up without waiting: getaddrinfo(3) and getnameinfo(3) of the C
-   library, each call in a detached thread of its own.
+/* Looking names up without waiting: getaddrinfo(3), getnameinfo(3) and the
+   databases of hosts, networks, protocols and services of the C library, each
+   call in a detached thread of its own.
 
    A query is started and has a descriptor that becomes readable; the answer is
    then taken.  Whoever has lost interest drops the lookup at any time; the
@@ -31,7 +32,13 @@ SKP_API void skp_resolver_close (struct skp_resolver *resolver);
 enum skp_query_kind
 {
   SKP_QUERY_ADDRESSES, /* HOST or SERVICE, or both, to addresses */
-  SKP_QUERY_NAMES      /* ADDRESS to the names of its host and service */
+  SKP_QUERY_NAMES,     /* ADDRESS to the names of its host and service */
+  /* Entries by HOST, their name, or if that is NULL by NUMBER.  */
+  SKP_QUERY_HOST_ENTRY,     /* NUMBER: an IPv4 address */
+  SKP_QUERY_NET_ENTRY,      /* NUMBER: an IPv4 network */
+  SKP_QUERY_PROTOCOL_ENTRY, /* NUMBER: the protocol's */
+  SKP_QUERY_SERVICE_ENTRY   /* NUMBER: the port; SERVICE: the protocol's name,
+                               or NULL for any */
 };
 
 /* The longest host and service, their NULs included.  */
@@ -44,6 +51,7 @@ enum skp_query_kind
 struct skp_query
 {
   int kind, flags, family, type, protocol;
+  uint32_t number;
   const char *host, *service;
   struct skp_address address;
 };
@@ -57,14 +65,23 @@ struct skp_found
 
 /* CODE is 0 or an EAI_ number; with EAI_SYSTEM, ERROR is the errno.  HOST is
    the canonical name if it was asked for, or the name of an address's host;
-   SERVICE that of its service.  Either may be empty.  */
+   SERVICE that of its service.  Either may be empty.
+
+   Of an entry, HOST is its official name, NUMBER that of the network, of the
+   protocol, or the port, SERVICE the name of a service's protocol, and FOUND
+   has the IPv4 addresses of a host.  */
 struct skp_answer
 {
   int code, error;
   char host[SKP_QUERY_HOST], service[SKP_QUERY_SERVICE];
-  size_t count;
+  uint32_t number;
+  size_t alias_bytes, count;
   struct skp_found found[];
 };
+
+/* The other names of an entry, each with its NUL, one after the other in
+   alias_bytes bytes.  */
+SKP_API const char *skp_answer_aliases (const struct skp_answer *answer);
 
 struct skp_lookup;
 

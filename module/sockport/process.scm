@@ -1,14 +1,66 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Waiting for child processes, without a thread or a signal for each.
+;;; Child processes: starting programs with the descriptors that they shall have,
+;;; and waiting for children, without a thread or a signal for each.
 
 (define-module (sockport process)
+  #:use-module (ice-9 match)
+  #:use-module (srfi srfi-1)
+  #:use-module (sockport io argument)
   #:use-module (sockport task operation)
   #:use-module (sockport primitive)
   #:use-module (sockport task)
   #:use-module (sockport io close)
   #:use-module (sockport io wait)
-  #:export (wait-process
+  #:export (start-process
+            wait-process
             process-operation))
+
+;;; Starting.
+
+(define (name-of listener)
+  (match listener
+    (((? string? name) . (? port?))
+     (when (string-any (lambda (char)
+                         (or (char=? char #\:) (char<? char #\space)))
+                       name)
+       (refuse-range "start-process" #:listeners "a name without a colon" name))
+     name)
+    (_ (refuse-type "start-process" #:listeners "pair of a name and a port"
+                    listener))))
+
+(define (listeners->variables listeners)
+  (list (format #f "LISTEN_FDS=~a" (length listeners))
+        (string-append "LISTEN_FDNAMES="
+                       (string-join (map name-of listeners) ":"))))
+
+(define (of-listeners? variable)
+  (any (lambda (name) (string-prefix? name variable))
+       '("LISTEN_FDS=" "LISTEN_PID=" "LISTEN_FDNAMES=")))
+
+(define* (start-process program #:optional (arguments '())
+                        #:key (input 0) (output 1) (error 2)
+                        (environment (environ)) (listeners '()))
+  "Start PROGRAM, a file's name that is looked for in PATH if it has no slash, with
+ARGUMENTS, a list of strings; return the number of the process, for
+`wait-process'.  INPUT, OUTPUT and ERROR are ports or descriptors; LISTENERS, an
+alist from names to sockets, is what `listen-fds' returns there."
+  (for-each (lambda (end keyword)
+              (if (port? end)
+                  (check-port end keyword "start-process")
+                  (check-integer end 0 #x7fffffff keyword "start-process")))
+            (list input output error) '(#:input #:output #:error))
+  (unless (list? listeners)
+    (refuse-type "start-process" #:listeners "alist" listeners))
+  (if (null? listeners)
+      (%process-start program arguments environment (list input output error)
+                      #f)
+      (%process-start program arguments
+                      (append (remove of-listeners? environment)
+                              (listeners->variables listeners))
+                      (cons* input output error (map cdr listeners))
+                      #t)))
+
+;;; Waiting.
 
 (define (reap pid)
   (cdr (waitpid pid)))

@@ -1,7 +1,8 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Names to addresses and back.  The look-up runs in a thread of the core; here
-;;; is how a task, a fiber or a thread waits for it, and lets go of it when a
-;;; deadline, an exception or cancel! ends the wait.
+;;; Names to addresses and back, and the entries of hosts, networks, protocols and
+;;; services.  The look-up runs in a thread of the core; here is how a task, a
+;;; fiber or a thread waits for it, and lets go of it when a deadline, an
+;;; exception or cancel! ends the wait.
 
 (define-module (sockport resolve)
   #:use-module (sockport primitive)
@@ -11,7 +12,11 @@
   #:use-module (sockport io wait)
   #:use-module (sockport task)
   #:export (getnameinfo)
-  #:replace (getaddrinfo))
+  #:replace (getaddrinfo
+             gethost gethostbyname gethostbyaddr
+             getnet getnetbyname getnetbyaddr
+             getproto getprotobyname getprotobynumber
+             getserv getservbyname getservbyport))
 
 (define (value-of begun who)
   "The value that BEGUN is, or that it will have if it is a lookup."
@@ -47,3 +52,44 @@ address object; FLAGS is an inclusive or of NI_ constants.  Raises
                  (lambda ()
                    (value-of (%resolve-names address flags) 'getnameinfo)))))
     (values (car names) (cdr names))))
+
+;;; Entries.  Without an argument, the next one of the file: that is Guile's own.
+
+(define gethost
+  (case-lambda
+    "Return the entry of HOST, a name or an IPv4 address as an integer: a vector for
+@code{hostent:name} and its siblings."
+    (() ((@ (guile) gethost)))
+    ((host) (value-of (%resolve-host host) 'gethost))))
+
+(define getnet
+  (case-lambda
+    "Return the entry of NET, the name or the number of an IPv4 network: a vector for
+@code{netent:name} and its siblings."
+    (() ((@ (guile) getnet)))
+    ((net) (value-of (%resolve-net net) 'getnet))))
+
+(define getproto
+  (case-lambda
+    "Return the entry of PROTOCOL, a name or a number: a vector for
+@code{protoent:name} and its siblings."
+    (() ((@ (guile) getproto)))
+    ((protocol) (value-of (%resolve-protocol protocol) 'getproto))))
+
+(define getserv
+  (case-lambda
+    "Return the entry of the service NAME, a name or the number of a port, for the
+transport PROTOCOL, a name, or of any protocol: a vector for @code{servent:name} and
+its siblings."
+    (() ((@ (guile) getserv)))
+    ((name) (getserv name #f))
+    ((name protocol) (value-of (%resolve-service name protocol) 'getserv))))
+
+(define (gethostbyname name) (gethost name))
+(define (gethostbyaddr address) (gethost address))
+(define (getnetbyname name) (getnet name))
+(define (getnetbyaddr number) (getnet number))
+(define (getprotobyname name) (getproto name))
+(define (getprotobynumber number) (getproto number))
+(define (getservbyname name protocol) (getserv name protocol))
+(define (getservbyport port protocol) (getserv port protocol))

@@ -14,9 +14,10 @@ harmless='_GLOBAL_OFFSET_TABLE_ abs bcmp bsearch free freeifaddrs htonl htons mu
 flat=$(printf "%s" "$harmless" | tr -s "[:space:]" " ")
 unknown=
 # The resolver waits, in threads and processes of its own, and its tests replace
-# what it waits for (tests/c/resolve.c).
+# what it waits for (tests/c/resolve.c); a program that is started goes on in
+# another process (tests/c/process.c).
 for name in $(nm -A -u "$archive" |
-    awk '!/(query|query-apart|resolve|resolve-lookup)(\.c)?\.o:/ && $(NF - 1) == "U" { print $NF }' |
+    awk '!/(process-start|query|query-apart|query-entry|resolve|resolve-lookup)(\.c)?\.o:/ && $(NF - 1) == "U" { print $NF }' |
     sort -u); do
   case " $* $flat " in
     *" $name "*) continue ;;

@@ -138,6 +138,73 @@ conversions (void)
 }
 
 static SCM
+part (SCM vector, size_t index)
+{
+  return scm_c_vector_ref (vector, index);
+}
+
+static void
+names (void)
+{
+  SCM localhost = scm_from_utf8_string ("localhost");
+  SCM http = scm_from_utf8_string ("http"), tcp = scm_from_utf8_string ("tcp");
+  SCM address = scm_make_socket_address (number (AF_INET), LOOPBACK,
+                                         scm_list_1 (number (80)));
+  SCM found = scm_getaddrinfo (localhost, http, ABSENT, number (AF_INET),
+                               number (SOCK_STREAM), ABSENT);
+  check (same (part (scm_car (found), 4), address),
+         "getaddrinfo waits for the address");
+  check (
+      same (scm_skp_getnameinfo (address, ABSENT), scm_cons (localhost, http)),
+      "getnameinfo is its reverse");
+  check (same (part (scm_gethost (localhost), 4), scm_list_1 (LOOPBACK)),
+         "gethost finds a host by its name");
+  check (same (part (scm_getserv (number (80), tcp), 0), http)
+             && same (part (scm_getserv (http, tcp), 2), number (80)),
+         "getserv finds a service by its port and by its name");
+  check (same (part (scm_getproto (tcp), 2), number (6)),
+         "getproto finds a protocol");
+  check (same (part (scm_getnet (scm_from_utf8_string ("loopback")), 3),
+               scm_from_uint32 (127u << 24)),
+         "getnet finds a network");
+  scm_setproto (SCM_BOOL_F);
+  check (scm_is_vector (scm_getproto (ABSENT)), "getproto reads the file");
+  scm_setproto (ABSENT);
+}
+
+static SCM
+unknown_service (void *name)
+{
+  return scm_getserv (*(SCM *)name, ABSENT);
+}
+
+static SCM
+unknown_flags (void *name)
+{
+  return scm_getaddrinfo (*(SCM *)name, ABSENT, number (0x40000000), ABSENT,
+                          ABSENT, ABSENT);
+}
+
+static SCM
+unknown_host (void *name)
+{
+  return scm_gethost (*(SCM *)name);
+}
+
+static void
+unknown_names (void)
+{
+  SCM name = scm_from_utf8_string ("nosuchname"),
+      empty = scm_from_utf8_string ("");
+  check (errno_of (thrown (unknown_service, &name)) == ENOENT,
+         "an unknown service is ENOENT");
+  check (threw (thrown (unknown_flags, &name), "getaddrinfo-error"),
+         "unknown flags are an error of getaddrinfo");
+  check (threw (thrown (unknown_host, &empty), "host-not-found"),
+         "an unknown host has its key");
+}
+
+static SCM
 port_too_large (void *sock)
 {
   return scm_bind (*(SCM *)sock, number (AF_INET), LOOPBACK,
@@ -224,6 +291,8 @@ run (void *data)
   datagrams ();
   options ();
   conversions ();
+  names ();
+  unknown_names ();
   errors ();
   primitives ();
   return NULL;

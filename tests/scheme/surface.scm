@@ -191,8 +191,10 @@
 ;;; Guile's own names.  Those of (sockport) that Guile has too mean what Guile's
 ;;; mean, on every release; `spawn' for one is a process since Guile 3.0.9.
 (define replaced
-  '(accept bind close close-port connect dynamic-wind getaddrinfo getpeername getsockname
-    getsockopt inet-ntop inet-pton listen make-socket-address recv! recvfrom!
+  '(accept bind close close-port connect dynamic-wind getaddrinfo gethost
+    gethostbyaddr gethostbyname getnet getnetbyaddr getnetbyname getpeername
+    getproto getprotobyname getprotobynumber getserv getservbyname getservbyport
+    getsockname getsockopt inet-ntop inet-pton listen make-socket-address recv! recvfrom!
     send sendfile sendto setsockopt shutdown sleep sockaddr:addr sockaddr:fam
     sockaddr:flowinfo sockaddr:path sockaddr:port sockaddr:scopeid socket
     socketpair))
@@ -242,7 +244,9 @@
 ;; What programs that import (sockport) call by a name of Guile's own: the same, or
 ;; more of it.  `spawn' is one since 3.0.9.
 (define replaced
-  '(accept bind close close-port connect dynamic-wind getaddrinfo getpeername
+  '(accept bind close close-port connect dynamic-wind getaddrinfo gethost
+    gethostbyaddr gethostbyname getnet getnetbyaddr getnetbyname getpeername
+    getproto getprotobyname getprotobynumber getserv getservbyname getservbyport
     getsockname getsockopt inet-ntop inet-pton listen make-socket-address recv!
     recvfrom! send sendfile sendto setsockopt shutdown sleep sockaddr:addr
     sockaddr:fam sockaddr:flowinfo sockaddr:path sockaddr:port sockaddr:scopeid

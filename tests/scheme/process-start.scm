@@ -1,0 +1,103 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Programs that are started: their ports, their listeners, what is refused.
+
+(use-modules (harness) (harness socket) (ice-9 match) (ice-9 rdelim)
+             (ice-9 textual-ports) (sockport))
+
+(define (exit-code pid) (status:exit-val (wait-process pid)))
+
+(define (sh script . rest)
+  (apply start-process "sh" (list "-c" script) rest))
+
+;; A thread's descriptors for waiting are made when it waits first.
+(with-deadline 0 (lambda () (sleep 1)) (const #f))
+
+(test-begin "process-start")
+
+(test-case "a program, its arguments and its end"
+  (test-equal "found in PATH" 0 (exit-code (start-process "true")))
+  (test-equal "by its name" 3 (exit-code (start-process "/bin/sh" '("-c" "exit 3"))))
+  (test-equal "several arguments" 2
+    (exit-code (start-process "sh" '("-c" "exit $#" "sh" "one two" "three")))))
+
+(test-case "a socket as all three"
+  (let-ports ((pair (unix-pair)))
+    (match pair
+      ((ours . theirs)
+       (let ((pid (sh "read line; echo \"got $line\"; echo error >&2"
+                      #:input theirs #:output theirs #:error theirs)))
+         (close-port theirs)
+         (send ours "words\n")
+         (test-equal "what it writes" "got words\nerror\n"
+           (get-string-all ours))
+         (test-equal "its end" 0 (exit-code pid)))))))
+
+(test-case "in tasks"
+  (test-equal '(0 1 2)
+    (run-tasks
+     (lambda ()
+       (map join
+            (map (lambda (code)
+                   (spawn-task
+                    (lambda () (exit-code (sh (format #f "exit ~a" code))))))
+                 '(0 1 2)))))))
+
+(test-case "nothing else is left open there"
+  (let-ports ((other (tcp-listener)) (pair (unix-pair)))
+    (match pair
+      ((ours . theirs)
+       (let ((pid (sh "ls /proc/self/fd" #:output theirs)))
+         (close-port theirs)
+         ;; 3 is the directory.
+         (test-equal '("0" "1" "2" "3")
+           (string-tokenize (get-string-all ours)))
+         (wait-process pid))))))
+
+(test-case "the environment"
+  (test-equal "its own" 0
+    (exit-code (sh "test \"$A\" = b && test -z \"$HOME\""
+                   #:environment '("A=b" "PATH=/usr/bin:/bin")))))
+
+(test-case "listeners are what listen-fds returns there"
+  (let-ports ((a (tcp-listener)) (b (unix-listener)) (pair (unix-pair)))
+    (match pair
+      ((ours . theirs)
+       (let ((pid (start-process
+                   "guile"
+                   (list "--no-auto-compile" "-c"
+                         "(use-modules (sockport))
+                          (write (map (lambda (one)
+                                        (cons (car one)
+                                              (getsockname (cdr one))))
+                                      (listen-fds)))")
+                   #:output theirs
+                   #:environment (cons "LISTEN_PID=1" (environ))
+                   #:listeners `(("web" . ,a) ("admin" . ,b)))))
+         (close-port theirs)
+         (test-equal (list (cons "web" (getsockname a))
+                           (cons "admin" (getsockname b)))
+           (read ours))
+         (test-equal "its end" 0 (exit-code pid)))))))
+
+(test-case "what cannot be started"
+  (test-error* "no such program" (list 'system-error ENOENT "start-process")
+    (start-process "/nonexistent/program"))
+  (test-error* "not to be run" (list 'system-error EACCES) (start-process "/"))
+  (test-error* "no name" '(wrong-type-arg 1 "start-process") (start-process 1))
+  (test-error* "a NUL" '(wrong-type-arg 1 "start-process")
+    (start-process "true\x00;"))
+  (test-error* "no list" '(wrong-type-arg 2 "start-process")
+    (start-process "true" "x"))
+  (test-error* "no string" '(wrong-type-arg 2 "start-process")
+    (start-process "true" '(1)))
+  (test-error* "a closed port" '(wrong-type-arg #:input "start-process")
+    (let ((port (socket AF_UNIX SOCK_STREAM 0)))
+      (close-port port)
+      (start-process "true" '() #:input port)))
+  (test-error* "a name with a colon" '(out-of-range #:listeners "start-process")
+    (let-ports ((a (tcp-listener)))
+      (start-process "true" '() #:listeners `(("a:b" . ,a)))))
+  (test-error* "no listener" '(wrong-type-arg #:listeners "start-process")
+    (start-process "true" '() #:listeners '("a"))))
+
+(test-end "process-start")
