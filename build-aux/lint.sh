@@ -59,7 +59,7 @@ shell ()
 
 spdx ()
 {
-  files '*.c' '*.h' '*.def' '*.scm' '*.in' '*.sh' '*.awk' '*.py' '*.go' '*.js' \
+  files '*.c' '*.h' '*.def' '*.scm' '*.in' '*.sh' '*.bash' '*.awk' '*.py' '*.go' '*.js' \
       '*.lua' '*.rkt' '*.texi' '*meson.build' meson_options.txt dev .ci/run |
     while read -r file; do
       head -n 2 "$file" | grep -q 'SPDX-License-Identifier: LGPL-3.0-or-later' \
@@ -135,13 +135,15 @@ one_place_waits ()
 }
 
 # What a folder's modules may use: io nothing that knows tasks, task nothing that
-# serves; only the adapters in ports look into Guile's own modules.
+# serves; only the adapters in ports look into Guile's own modules.  The command is
+# as any program of a user's.
 layers ()
 {
   uses () { files "$1" | xargs grep -nE "\(sockport ($2)[ )]" /dev/null; }
   uses 'module/sockport/io/*' 'task|serve|server|listener|http|channel'
   uses 'module/sockport/task/*' 'serve|server|listener|http|channel'
   uses 'module/sockport/ports/*' 'io|task|serve|server|listener|http|channel'
+  uses 'module/sockport/command/*' 'io|serve|primitive'
   files 'module/*.scm' | grep -v '/ports/' |
     xargs grep -nE '\(@@ |module-set!|variable-set!'
 }

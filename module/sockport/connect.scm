@@ -14,7 +14,8 @@
   #:use-module (sockport io argument)
   #:use-module (sockport serve race)
   #:export (connect-to
-            connect-failures))
+            connect-failures
+            where->addresses))
 
 ;;; What WHERE names: a list of addresses, or a host and a service.
 
@@ -123,23 +124,29 @@
   (when keep-alive (check-integer keep-alive 1 32767 "#:keep-alive" "connect-to"))
   (when user-timeout (check-number user-timeout 0 2147483 "#:user-timeout")))
 
-(define (connect-alone target open)
+(define (connect-alone target open on-attempt)
   "Connect to an address that is none of the Internet's, the only one."
   (let ((sock (open target)))
+    (on-attempt target #f)
     (closing-on-error sock
       (lambda ()
-        (connect sock target)
+        (catch 'system-error
+          (lambda () (connect sock target))
+          (lambda args
+            (on-attempt target (system-error-errno args))
+            (apply throw args)))
         sock))))
 
 (define* (connect-to where #:key port (family AF_UNSPEC) local local-port
                      (delay 1/4) (no-delay? #t) keep-alive user-timeout device
-                     mark set-up)
+                     mark set-up (on-attempt (const #t)))
   "Return a socket that is connected to WHERE: a text such as \"host:http\",
 \"[::1]:80\" or \"unix:/run/name\", an address object, a list of them, or with
 PORT, a number or the name of a service, a host's name.  The addresses of a host
 are tried as RFC 8305 says, each DELAY seconds after the one before it (#f: when
 that has failed), and the first that is connected is kept."
   (check-keywords family local-port delay keep-alive user-timeout)
+  (check-procedure on-attempt #:on-attempt "connect-to")
   (let* ((target (parse where port))
          (local (read-local local local-port))
          (family (if local (sockaddr:fam local) family))
@@ -148,13 +155,27 @@ that has failed), and the first that is connected is kept."
                              #:user-timeout user-timeout #:device device
                              #:mark mark #:set-up set-up))))
     (match target
-      (((? sockaddr? (? (negate internet?) alone))) (connect-alone alone open))
+      (((? sockaddr? (? (negate internet?) alone))) 
+       (connect-alone alone open on-attempt))
       (((? string? host) . service)
        (race open (and delay (seconds->ns delay)) family
-             #:host host #:service service))
+             #:host host #:service service #:on-attempt on-attempt))
       (addresses
        (race open (and delay (seconds->ns delay)) family
-             #:addresses addresses)))))
+             #:addresses addresses #:on-attempt on-attempt)))))
+
+(define* (where->addresses where #:key port (family AF_UNSPEC))
+  "Return the address objects that connect-to would try for WHERE, PORT and FAMILY, a
+list in the system's order."
+  (check-integer family 0 65535 #:family "where->addresses")
+  (match (parse where port)
+    (((? string? host) . service)
+     (delete-duplicates
+      (map addrinfo:addr (getaddrinfo host service 0 family SOCK_STREAM))))
+    (addresses
+     (filter (lambda (address)
+               (memv family (list AF_UNSPEC (sockaddr:fam address))))
+             addresses))))
 
 (define (seconds->ns seconds)
   (inexact->exact (round (* seconds 1000000000))))

@@ -156,4 +156,38 @@
       (connect-to (getsockname server)
                   #:set-up (lambda (sock) (error "no"))))))
 
+(test-case "attempts are told of as they are made"
+  (let-ports ((listener (tcp-listener)))
+    (let* ((there (getsockname listener))
+           (not-there (make-socket-address AF_INET (+ 1 INADDR_LOOPBACK)
+                                           (sockaddr:port there)))
+           (told '())
+           (tell! (lambda (address errno)
+                    (set! told (cons (cons address errno) told)))))
+      (close-port (connect-to (list not-there there) #:on-attempt tell!))
+      (test-equal "of the Internet's"
+        `((,not-there . #f) (,not-there . ,ECONNREFUSED) (,there . #f))
+        (reverse told))))
+  (let ((told '()))
+    (false-if-exception
+     (connect-to "unix:/nonexistent/socket"
+                 #:on-attempt (lambda (address errno)
+                                (set! told (cons errno told)))))
+    (test-equal "of another" (list ENOENT #f) told))
+  (test-error* "no procedure" '(wrong-type-arg #:on-attempt "connect-to")
+    (connect-to "127.0.0.1:1" #:on-attempt 1)))
+
+(test-case "what would be tried"
+  (define (texts . arguments)
+    (map socket-address->string (apply where->addresses arguments)))
+  (test-equal "an address" '("127.0.0.1:80") (texts "127.0.0.1:80"))
+  (test-equal "a host and a service" '("127.0.0.1:80")
+    (texts "localhost" #:port "http" #:family AF_INET))
+  (test-equal "of one family" '("[::1]:80")
+    (texts '("127.0.0.1:80" "[::1]:80") #:family AF_INET6))
+  (test-equal "a UNIX socket" '("unix:/run/x") (texts "unix:/run/x"))
+  (test-error* "no place" '(wrong-type-arg 1) (where->addresses 1))
+  (test-error* "no family" '(wrong-type-arg #:family "where->addresses")
+    (where->addresses "127.0.0.1:80" #:family 'inet)))
+
 (test-end "connect")

@@ -168,4 +168,39 @@
   (test-error* "no network" '(misc-error #f "forwarded-reader")
     (forwarded-reader '("example.org"))))
 
+(test-case "headers that are made are read as they were"
+  (define (there-and-back source destination version)
+    (let-ports ((pair (unix-pair)))
+      (send (car pair) (proxy-header (address source) (address destination)
+                                     version))
+      (send (car pair) "!")
+      (receive (from to) (receive-proxy-header (cdr pair))
+        (test-equal "and no byte more" 33
+          (bytevector-u8-ref (recv (cdr pair) 9) 0))
+        (list (and from (text from)) (and to (text to))))))
+  (for-each
+   (match-lambda
+     ((source destination version expected)
+      (test-equal (list source version) expected
+        (there-and-back source destination version))))
+   '(("192.0.2.1:56324" "192.0.2.2:443" 1 ("192.0.2.1:56324" "192.0.2.2:443"))
+     ("192.0.2.1:56324" "192.0.2.2:443" 2 ("192.0.2.1:56324" "192.0.2.2:443"))
+     ("[2001:db8::1]:1" "[::1]:2" 1 ("[2001:db8::1]:1" "[::1]:2"))
+     ("[2001:db8::1]:1" "[::1]:2" 2 ("[2001:db8::1]:1" "[::1]:2"))
+     ("[::ffff:192.0.2.1]:1" "[::ffff:192.0.2.2]:2" 1
+      ("192.0.2.1:1" "192.0.2.2:2"))
+     ("[::ffff:192.0.2.1]:1" "[::ffff:192.0.2.2]:2" 2
+      ("192.0.2.1:1" "192.0.2.2:2"))
+     ("unix:/run/a" "unix:/run/b" 2 ("unix:/run/a" "unix:/run/b"))
+     ("unix:/run/a" "unix:/run/b" 1 (#f #f))
+     ("192.0.2.1:1" "[::1]:2" 1 (#f #f))
+     ("192.0.2.1:1" "[::1]:2" 2 (#f #f))))
+  (let ((here (address "127.0.0.1:1")))
+    (test-error* "no source" '(wrong-type-arg 1 "proxy-header")
+      (proxy-header "x" here))
+    (test-error* "no destination" '(wrong-type-arg 2 "proxy-header")
+      (proxy-header here #f))
+    (test-error* "no version" '(out-of-range 3 "proxy-header")
+      (proxy-header here here 3))))
+
 (test-end "proxied")

@@ -24,12 +24,13 @@
 ;;; its address; FAILURES pairs of an address and its errno, the last first, and
 ;;; CODES those of the look-ups, of NAME.  Times are of the monotonic clock.
 (define-record-type <race>
-  (make-race name set open queue lookups attempts failures codes last begun
-             next-start patience-end)
+  (make-race name set open on-attempt queue lookups attempts failures codes last
+             begun next-start patience-end)
   race?
   (name race-name)
   (set race-set)
   (open race-open)
+  (on-attempt race-on-attempt)
   (queue race-queue set-race-queue!)
   (lookups race-lookups set-race-lookups!)
   (attempts race-attempts set-race-attempts!)
@@ -90,6 +91,7 @@
 ;;; Attempts.
 
 (define (fail! race address errno)
+  ((race-on-attempt race) address errno)
   (set-race-failures! race (acons address errno (race-failures race)))
   (set-race-next-start! race (+ (race-begun race) shortest-delay)))
 
@@ -121,6 +123,7 @@
     (set-race-last! race (sockaddr:fam address))
     (set-race-begun! race now)
     (set-race-next-start! race (and delay (+ now delay)))
+    ((race-on-attempt race) address #f)
     (catch 'system-error
       (lambda ()
         (let ((sock ((race-open race) address)))
@@ -239,12 +242,14 @@
                   (begin-lookup! race host service one)))
               (list AF_INET6 AF_INET))))
 
-(define* (race open delay family #:key host service (addresses '()))
+(define* (race open delay family #:key host service (addresses '())
+               (on-attempt (const #t)))
   "Return the first socket that is connected to one of ADDRESSES, or of those of
 HOST and SERVICE, that are of FAMILY.  (OPEN address) returns a socket for one; the
 next is tried DELAY nanoseconds after it, or with #f when it has failed.  All
-others are closed."
-  (let ((race (make-race (lookup-name host service) (%port-set) open
+others are closed.  (ON-ATTEMPT address errno) is called when an address is tried,
+with #f, and when that has failed."
+  (let ((race (make-race (lookup-name host service) (%port-set) open on-attempt
                          '() '() '() '() '() #f 0 0 #f))
         (winner #f))
     (call-with-cleanup

@@ -1,0 +1,175 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; ls: the sockets of this network namespace, as the kernel lists them by
+;;; sock_diag(7), with what it knows of each TCP connection.  The numbers are those
+;;; of <linux/sock_diag.h>, <linux/inet_diag.h> and <linux/unix_diag.h>.
+
+(define-module (sockport command list)
+  #:use-module (ice-9 format)
+  #:use-module (ice-9 match)
+  #:use-module (rnrs bytevectors)
+  #:use-module (srfi srfi-1)
+  #:use-module (sockport)
+  #:use-module (sockport netlink)
+  #:use-module (sockport command arguments)
+  #:use-module (sockport command json)
+  #:export (list-command))
+
+(define SOCK_DIAG_BY_FAMILY 20)
+(define NLM_F_DUMP #x300)
+(define INET_DIAG_INFO 2)
+(define UNIX_DIAG_NAME 0)
+(define UNIX_DIAG_PEER 2)
+(define UNIX_DIAG_RQLEN 4)
+(define UDIAG_SHOW (logior 1 4 16))     ; the name, the peer, the queues
+
+;;; <net/tcp_states.h>
+(define states
+  '((1 . established) (2 . syn-sent) (3 . syn-recv) (4 . fin-wait-1)
+    (5 . fin-wait-2) (6 . time-wait) (7 . closed) (8 . close-wait)
+    (9 . last-ack) (10 . listening) (11 . closing) (12 . syn-recv)))
+
+(define (state number)
+  (or (assv-ref states number) 'unknown))
+
+(define (ask sock request)
+  (map netlink-message-payload
+       (netlink-request sock SOCK_DIAG_BY_FAMILY NLM_F_DUMP request)))
+
+;;; TCP and UDP: struct inet_diag_req_v2, struct inet_diag_msg.
+
+(define (inet-request family protocol)
+  (let ((request (make-bytevector 56 0)))
+    (bytevector-u8-set! request 0 family)
+    (bytevector-u8-set! request 1 protocol)
+    (bytevector-u8-set! request 2 (ash 1 (- INET_DIAG_INFO 1)))
+    (bytevector-u32-native-set! request 4 #xffffffff)
+    request))
+
+(define (address family payload port-at host-at)
+  (let ((host (bytevector-uint-ref payload host-at (endianness big)
+                                   (if (= family AF_INET) 4 16)))
+        (port (bytevector-u16-ref payload port-at (endianness big))))
+    (socket-address->string (make-socket-address family host port))))
+
+(define (tcp-details attributes)
+  "Return what the kernel knows of a connection, as fields."
+  (match (assv-ref attributes INET_DIAG_INFO)
+    (#f '())
+    (bytes
+     (let ((info (bytevector->structure 'tcp-info bytes)))
+       `((rtt-ms . ,(/ (tcp-info-rtt info) 1000.))
+         (rtt-variance-ms . ,(/ (tcp-info-rttvar info) 1000.))
+         (congestion-window . ,(tcp-info-snd-cwnd info))
+         (segment-size . ,(tcp-info-snd-mss info))
+         (retransmitted . ,(tcp-info-total-retrans info))
+         (bytes-sent . ,(tcp-info-bytes-acked info))
+         (bytes-received . ,(tcp-info-bytes-received info)))))))
+
+(define (inet-socket protocol payload)
+  (let ((family (bytevector-u8-ref payload 0))
+        (state (state (bytevector-u8-ref payload 1))))
+    `((protocol . ,protocol)
+      (state . ,(if (and (eq? protocol 'udp) (eq? state 'closed))
+                    'bound
+                    state))
+      (receive-queue . ,(bytevector-u32-native-ref payload 56))
+      (send-queue . ,(bytevector-u32-native-ref payload 60))
+      (local . ,(address family payload 4 8))
+      (peer . ,(address family payload 6 24))
+      (uid . ,(bytevector-u32-native-ref payload 64))
+      (inode . ,(bytevector-u32-native-ref payload 68))
+      ,@(if (memq state '(listening closed time-wait))
+            '()
+            (tcp-details (netlink-attributes payload 72))))))
+
+(define (inet-lister protocol number)
+  (lambda (sock families)
+    (append-map (lambda (family)
+                  (map (lambda (payload) (inet-socket protocol payload))
+                       (ask sock (inet-request family number))))
+                families)))
+
+;;; UNIX: struct unix_diag_req, struct unix_diag_msg.
+
+(define unix-types
+  `((,SOCK_STREAM . unix) (,SOCK_DGRAM . unix-datagram)
+    (,SOCK_SEQPACKET . unix-packet)))
+
+(define (unix-name bytes)
+  (socket-address->string (make-socket-address AF_UNIX (or bytes #vu8()))))
+
+(define (unix-socket payload)
+  (let* ((attributes (netlink-attributes payload 16))
+         (queues (assv-ref attributes UNIX_DIAG_RQLEN))
+         (peer (assv-ref attributes UNIX_DIAG_PEER)))
+    (define (queue at)
+      (if queues (bytevector-u32-native-ref queues at) 0))
+    `((protocol . ,(or (assv-ref unix-types (bytevector-u8-ref payload 1))
+                       'unix))
+      (state . ,(state (bytevector-u8-ref payload 2)))
+      (receive-queue . ,(queue 0))
+      (send-queue . ,(queue 4))
+      (local . ,(unix-name (assv-ref attributes UNIX_DIAG_NAME)))
+      (peer . ,(if peer
+                   (format #f "inode ~a" (bytevector-u32-native-ref peer 0))
+                   "-"))
+      (inode . ,(bytevector-u32-native-ref payload 4)))))
+
+(define (list-unix sock families)
+  (let ((request (make-bytevector 24 0)))
+    (bytevector-u8-set! request 0 AF_UNIX)
+    (bytevector-u32-native-set! request 4 #xffffffff)
+    (bytevector-u32-native-set! request 12 UDIAG_SHOW)
+    (map unix-socket (ask sock request))))
+
+;;; The whole.
+
+(define listers
+  `(("tcp" . ,(inet-lister 'tcp IPPROTO_TCP))
+    ("udp" . ,(inet-lister 'udp IPPROTO_UDP))
+    ("unix" . ,list-unix)))
+
+(define (lister name)
+  (or (assoc-ref listers name)
+      (refuse-usage "sockets are tcp, udp or unix, not " name)))
+
+(define (show . columns)
+  (apply format #t "~13a ~12a ~8@a ~8@a  ~32a ~a~a~%" columns))
+
+(define (details one)
+  (match (assq-ref one 'rtt-ms)
+    (#f "")
+    (rtt (format #f "  rtt ~,2f ms, window ~a, ~a sent again" rtt
+                 (assq-ref one 'congestion-window)
+                 (assq-ref one 'retransmitted)))))
+
+(define (show-socket one)
+  (show (assq-ref one 'protocol) (assq-ref one 'state)
+        (assq-ref one 'receive-queue) (assq-ref one 'send-queue)
+        (assq-ref one 'local) (assq-ref one 'peer) (details one)))
+
+(define (list-command options . kinds)
+  (define families
+    (match (assq-ref options 'family)
+      (#f (list AF_INET AF_INET6))
+      (family (list family))))
+  (define wanted?
+    (if (assq-ref options 'listening)
+        (lambda (one) (memq (assq-ref one 'state) '(listening bound)))
+        (const #t)))
+  (define list-each
+    (map lister (if (null? kinds) (map car listers) kinds)))
+  (let* ((sock (open-netlink NETLINK_SOCK_DIAG))
+         (sockets (filter wanted?
+                          (append-map (lambda (list-them)
+                                        (list-them sock families))
+                                      list-each))))
+    (close-port sock)
+    (cond ((assq-ref options 'json)
+           (for-each (lambda (one)
+                       (write-json one (current-output-port))
+                       (newline))
+                     sockets))
+          (else
+           (show "protocol" "state" "received" "unsent" "local" "peer" "")
+           (for-each show-socket sockets)))))
