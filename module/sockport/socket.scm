@@ -2,7 +2,7 @@
 ;;; Making, connecting, accepting and shutting down sockets.
 
 (define-module (sockport socket)
-  #:use-module (sockport io answer)
+  #:use-module (sockport io accept)
   #:use-module (sockport primitive)
   #:use-module (sockport transfer)
   #:use-module (sockport io close)
@@ -29,8 +29,6 @@ close-on-exec."
   "Return a pair of connected socket ports."
   (%socketpair family style proto (scheduler?)))
 
-(define address-length 3)
-
 (define accept
   (case-lambda
     "Accept a connection on SOCK: a pair of a new socket port and the peer's
@@ -42,16 +40,7 @@ non-blocking mode, no scheduler is running and no connection is pending."
                            (scheduler?))
                       SOCK_NONBLOCK
                       flags)))
-       (answering address-length pair
-         (or (%accept pair sock flags)
-             (accept-later pair sock flags (make-patience))))))))
-
-(define (accept-later pair sock flags patience)
-  (and (not (plain-nonblocking? sock))
-       (begin
-         (wait-readable sock 'accept patience)
-         (or (%accept pair sock flags)
-             (accept-later pair sock flags patience)))))
+       (accept-connection sock flags)))))
 
 (define (connect sock family . args)
   "Connect SOCK to an address: an address object, or FAMILY and its parts.

@@ -9,6 +9,7 @@
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (ice-9 iconv)
+  #:use-module ((ice-9 threads) #:select (make-mutex with-mutex))
   #:use-module (rnrs bytevectors)
   #:use-module (sockport ports utf-8)
   #:use-module (sockport primitive)
@@ -220,33 +221,39 @@ buffer."
   (not (eq? (current-read-waiter) plain-read-waiter)))
 
 (define installed? #f)
+(define installing (make-mutex))
 
 (define (use-suspendable-ports! guarded?)
   "Make Guile's own port procedures wait where tasks and deadlines can see it.
 (GUARDED?) tells whether a deadline is set."
   (unless installed?
-    (set! installed? #t)
-    (install-suspendable-ports!)
-    (mend-utf-8!)
-    (%hook-file-ports!)
-    (let ((guile (resolve-module '(guile))))
-      (set! plain-force-output (module-ref guile 'force-output))
-      (module-set! guile 'force-output force-output)
-      (for-each (match-lambda
-                  ((name numbers)
-                   (module-set! guile name
-                                (forgetting numbers (module-ref guile name)))))
-                moving-descriptors))
-    (for-each
-     (match-lambda
-       ((module name when? gather)
-        (let ((module (resolve-module module)))
-          (module-set! module name
-                       (sometimes when? gather (module-ref module name))))))
-     (wrappers guarded? waiting-elsewhere?))
-    (let ((rdelim (resolve-module '(ice-9 rdelim))))
-      (module-set! rdelim 'read-string
-                   (string-reader guarded? (module-ref rdelim 'read-string)
-                                  (module-ref
-                                   (resolve-module '(ice-9 textual-ports))
-                                   'get-string-n))))))
+    (with-mutex installing
+      (unless installed?
+        (install! guarded?)
+        (set! installed? #t)))))
+
+(define (install! guarded?)
+  (install-suspendable-ports!)
+  (mend-utf-8!)
+  (%hook-file-ports!)
+  (let ((guile (resolve-module '(guile))))
+    (set! plain-force-output (module-ref guile 'force-output))
+    (module-set! guile 'force-output force-output)
+    (for-each (match-lambda
+                ((name numbers)
+                 (module-set! guile name
+                              (forgetting numbers (module-ref guile name)))))
+              moving-descriptors))
+  (for-each
+   (match-lambda
+     ((module name when? gather)
+      (let ((module (resolve-module module)))
+        (module-set! module name
+                     (sometimes when? gather (module-ref module name))))))
+   (wrappers guarded? waiting-elsewhere?))
+  (let ((rdelim (resolve-module '(ice-9 rdelim))))
+    (module-set! rdelim 'read-string
+                 (string-reader guarded? (module-ref rdelim 'read-string)
+                                (module-ref
+                                 (resolve-module '(ice-9 textual-ports))
+                                 'get-string-n)))))

@@ -1,0 +1,116 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Guile's own tests, with the core's procedures replaced and in a task, against the
+;;; same on Guile alone.  They are looked for where SOCKPORT_GUILE_SOURCE says that
+;;; Guile's source is, or where ./dev keeps what the distribution has of it.
+
+(use-modules (harness)
+             (harness process)
+             (ice-9 ftw)
+             (ice-9 match)
+             (srfi srfi-1))
+
+(define directory
+  (let ((named (getenv "SOCKPORT_GUILE_SOURCE"))
+        (kept (string-append (or (getenv "HOME") "/nonexistent")
+                             "/.cache/sockport/guile-source")))
+    (find (lambda (directory)
+            (and directory
+                 (file-exists? (string-append directory
+                                              "/test-suite/test-suite/lib.scm"))))
+          (list named kept))))
+
+(test-begin "core-guile")
+
+(unless directory
+  (test-case "everything"
+    (skip "needs Guile's source: SOCKPORT_GUILE_SOURCE, or ./dev check where \
+apt-get has it"))
+  (test-end "core-guile"))
+
+;;; One file in a Guile of its own, which prints its counts.
+
+(define driver
+  "(use-modules (test-suite lib) (ice-9 match))
+(match (command-line)
+  ((_ file mode)
+   (let ((load-it (lambda ()
+                    (save-module-excursion (lambda () (load file)))))
+         (counter (make-count-reporter)))
+     (register-reporter (car counter))
+     (unless (string=? mode \"plain\")
+       ((@ (sockport core) install-sockport!)))
+     (if (string=? mode \"task\")
+         ((@ (sockport task) run-tasks) load-it)
+         (load-it))
+     (display \"counts: \")
+     (write ((cadr counter)))
+     (newline)
+     (primitive-exit 0))))")
+
+(define patience
+  (or (string->number (or (getenv "SOCKPORT_TEST_PATIENCE") "1")) 1))
+
+(define (counts name mode)
+  "Return the counts that NAME.test has in MODE, an alist, or how it ended."
+  (with-temporary-directory
+   (lambda (place)
+     (let ((file (string-append place "/driver.scm")))
+       (call-with-output-file file (lambda (port) (display driver port)))
+       (call-with-values
+           (lambda ()
+             (run-program "env" "-C" place "timeout"
+                          (number->string (* 60 patience))
+                          "guile" "--no-auto-compile"
+                          "-L" (string-append directory "/test-suite")
+                          "-s" file
+                          (string-append directory "/test-suite/tests/" name
+                                         ".test")
+                          mode))
+         (lambda (status output)
+           (let ((found (string-contains output "counts: ")))
+             (if found
+                 (call-with-input-string (substring output (+ found 8)) read)
+                 (list status output)))))))))
+
+(define (no-worse? mode plain)
+  (and (every pair? mode)
+       (every pair? plain)
+       (>= (assq-ref mode 'pass) (assq-ref plain 'pass))
+       (<= (+ (assq-ref mode 'fail) (assq-ref mode 'error))
+           (+ (assq-ref plain 'fail) (assq-ref plain 'error)))))
+
+;;; Those that fork, and the one that puts Guile's own port procedures back, are
+;;; not for a task.
+
+(define files
+  '(("00-socket" "core")
+    ("net-db" "core" "task")
+    ("fdes-finalizers" "core" "task")
+    ("ports" "core")
+    ("rdelim" "core" "task")
+    ("suspendable-ports" "core")
+    ("web-client" "core" "task")
+    ("web-http" "core" "task")
+    ("web-server" "core" "task")
+    ("posix" "core" "task")
+    ("popen" "core" "task")
+    ("threads" "core")))
+
+(case-seconds (* 400 patience))
+
+(for-each
+ (match-lambda
+   ((name . modes)
+    (when (file-exists? (string-append directory "/test-suite/tests/" name ".test"))
+      (test-case name
+        (let ((plain (counts name "plain")))
+          (for-each
+           (lambda (mode)
+             (let ((its (counts name mode)))
+               (test-equal (string-append "as on Guile alone: " mode) #t
+                 (or (no-worse? its plain)
+                     (list its 'but 'plain plain)))))
+           modes))))))
+ files)
+
+(test-end "core-guile")
