@@ -130,7 +130,7 @@ exported ()
 one_place_waits ()
 {
   files 'module/*' |
-    grep -vE '/(io/wait|task/loop|task/deadline|task/operation).scm$' |
+    grep -vE '/(core|io/wait|task/(loop|deadline|operation|waiter)).scm$' |
     xargs grep -nE '\(%(wait|block|task-wait) |\(select |usleep'
 }
 

@@ -85,5 +85,7 @@ void scm_skp__enter_items (scm_t_dynstack *stack, const scm_t_dynstack *from,
 
 void scm_skp__init_asyncs (void);
 void scm_skp__init_lock (void);
+void scm_skp__init_claim (void);
+void scm_skp__init_channel (void);
 
 #endif /* SCM_SKP_DYNAMIC_STACK_H */

@@ -3,6 +3,7 @@
    Nothing waits, raises or runs an async while the lock is held, and fork takes
    it, so that nobody ever finds it left behind.  */
 
+#include "claim.h"
 #include "dynamic-stack.h"
 
 #include <pthread.h>
@@ -47,9 +48,11 @@ lock_leave (void)
   return SCM_UNSPECIFIED;
 }
 
-/* What a thread sleeps on.  */
+/* What a thread sleeps by.  It is rung while its thread waits, or not at all.
+ */
 struct bell
 {
+  pthread_mutex_t lock;
   pthread_cond_t cond;
   int rung;
 };
@@ -61,6 +64,7 @@ make_bell (void)
       = scm_gc_malloc_pointerless (sizeof *bell, "sockport waiter");
   pthread_condattr_t attributes;
   memset (bell, 0, sizeof *bell);
+  pthread_mutex_init (&bell->lock, NULL);
   pthread_condattr_init (&attributes);
   pthread_condattr_setclock (&attributes, CLOCK_MONOTONIC);
   pthread_cond_init (&bell->cond, &attributes);
@@ -77,14 +81,14 @@ reset_bell (SCM bell)
   return SCM_UNSPECIFIED;
 }
 
-/* The lock is held.  */
-static SCM
-ring (SCM bell)
+void
+scm_skp__ring (SCM bell)
 {
   struct bell *b = SCM_POINTER_VALUE (bell);
+  pthread_mutex_lock (&b->lock);
   b->rung = 1;
   pthread_cond_signal (&b->cond);
-  return SCM_UNSPECIFIED;
+  pthread_mutex_unlock (&b->lock);
 }
 
 struct sleep
@@ -99,9 +103,9 @@ do_sleep (void *data)
   struct sleep *s = data;
   struct timespec then = { s->deadline_ns / NS, (long)(s->deadline_ns % NS) };
   if (s->deadline_ns < 0)
-    pthread_cond_wait (&s->bell->cond, &lock);
+    pthread_cond_wait (&s->bell->cond, &s->bell->lock);
   else
-    pthread_cond_timedwait (&s->bell->cond, &lock, &then);
+    pthread_cond_timedwait (&s->bell->cond, &s->bell->lock, &then);
   return NULL;
 }
 
@@ -114,16 +118,17 @@ sleep_until_rung (SCM bell, SCM deadline_ns)
   scm_thread *thread = scm_skp__thread ();
   if (scm_is_true (deadline_ns))
     s.deadline_ns = scm_skp__integer (deadline_ns, 0, INT64_MAX, 2, "wait");
-  take ();
+  pthread_mutex_lock (&s.bell->lock);
   scm_skp__asyncs_on (thread);
-  if (!s.bell->rung && !scm_c_prepare_to_wait_on_cond (&lock, &s.bell->cond))
+  if (!s.bell->rung
+      && !scm_c_prepare_to_wait_on_cond (&s.bell->lock, &s.bell->cond))
     {
       scm_without_guile (do_sleep, &s);
       scm_c_wait_finished ();
     }
   scm_skp__asyncs_off (thread);
   int rung = s.bell->rung;
-  leave ();
+  pthread_mutex_unlock (&s.bell->lock);
   scm_remember_upto_here_1 (bell);
   return scm_from_bool (rung);
 }
@@ -136,7 +141,6 @@ scm_skp__init_lock (void)
     { "%unlock", 0, 0, 0, lock_leave },
     { "%make-bell", 0, 0, 0, make_bell },
     { "%reset-bell!", 1, 0, 0, reset_bell },
-    { "%ring", 1, 0, 0, ring },
     { "%sleep-until-rung", 2, 0, 0, sleep_until_rung },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);

@@ -42,7 +42,9 @@ scm_skp__shared_leave (void)
   pthread_mutex_unlock (&shared);
 }
 
-__attribute__ ((constructor)) static void
+/* Before the constructors of locks that this one is taken under: fork takes
+   those first that were registered last.  */
+__attribute__ ((constructor (1000))) static void
 shared_init (void)
 {
   pthread_atfork (scm_skp__shared_take, scm_skp__shared_leave,
@@ -271,10 +273,8 @@ poller_wait (SCM loop, SCM timeout_ns)
   return SCM_UNSPECIFIED;
 }
 
-/* Make ENTRY, a task of the loop or a procedure for it to call, ready there.
-   Any thread may call this, at any time; #f if the loop has ended.  */
-static SCM
-make_ready (SCM poller, SCM entry)
+SCM
+scm_skp__make_ready (SCM poller, SCM entry)
 {
   struct loop_poller *p = scm_skp__poller (poller);
   if (scm_skp__running
@@ -368,7 +368,7 @@ scm_skp__init_poller (void)
   static const struct scm_skp__primitive primitives[] = {
     { "%poller-open", 0, 0, 0, poller_open },
     { "%poller-close", 1, 0, 0, poller_close },
-    { "%make-ready", 2, 0, 0, make_ready },
+    { "%make-ready", 2, 0, 0, scm_skp__make_ready },
     { "%loop-enter", 1, 0, 0, loop_enter },
     { "%loop-leave", 1, 0, 0, loop_leave },
     { "%loop-recover", 1, 0, 0, loop_recover },

@@ -115,6 +115,10 @@ enum scm_skp__not_left
 /* Make ENTRY ready.  In the thread of the loop.  */
 void scm_skp__push (struct scm_skp__queue *q, SCM entry);
 
+/* Make ENTRY, a task of POLLER's loop or a procedure for it to call, ready
+   there. Any thread may call this, at any time; #f if the loop has ended.  */
+SCM scm_skp__make_ready (SCM poller, SCM entry);
+
 /* What waits in SLOT of LOOP goes on; if nothing does, leave LEFT there.  */
 void scm_skp__wake_slot (SCM loop, size_t slot, SCM left);
 

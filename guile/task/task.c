@@ -332,4 +332,6 @@ scm_skp__init_task (void)
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
   scm_skp__init_asyncs ();
   scm_skp__init_lock ();
+  scm_skp__init_claim ();
+  scm_skp__init_channel ();
 }

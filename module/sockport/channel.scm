@@ -7,7 +7,7 @@
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport io argument)
-  #:use-module (sockport task ring)
+  #:use-module (sockport primitive)
   #:use-module (sockport task operation)
   #:use-module (sockport task waiter)
   #:export (make-channel
@@ -32,19 +32,12 @@
 
 (define the-eof-object (eof-object))
 
-;;; Whoever waits to get finds no items, and whoever waits to put finds no room,
-;;; so only one of the rings is ever occupied.
-;;; UNIQUE makes `equal?' the same as `eq?'.
+;;; CORE has the values and who waits (guile/task/channel.c).
 (define-record-type <channel>
-  (%make-channel unique capacity items count getters putters closed?)
+  (%make-channel capacity core)
   channel?
-  (unique channel-unique)
   (capacity channel-capacity)
-  (items channel-items)
-  (count channel-count set-channel-count!)
-  (getters channel-getters)
-  (putters channel-putters)
-  (closed? channel-closed? set-channel-closed!))
+  (core channel-core))
 
 (set-record-type-printer! <channel>
   (lambda (channel port)
@@ -56,51 +49,48 @@
 0, whoever puts waits for whoever gets."
   (unless (and (exact-integer? capacity) (>= capacity 0))
     (refuse-range "make-channel" 1 "an exact integer from 0 on" capacity))
-  (%make-channel (make-variable #f) capacity (make-ring) 0 (make-ring) (make-ring) #f))
-
-(define (hold! channel value)
-  (ring-add! (channel-items channel) value)
-  (set-channel-count! channel (+ (channel-count channel) 1)))
-
-(define (release! channel)
-  (set-channel-count! channel (- (channel-count channel) 1))
-  (let ((first (ring-first (channel-items channel))))
-    (ring-remove! first)
-    (node-value first)))
-
-;;; A value that is handed over to a putter is whether the channel took it.
-
-(define (try-get channel)
-  (cond ((positive? (channel-count channel))
-         (let* ((value (release! channel))
-                (putter (ring-claim! (channel-putters channel) #t)))
-           (when putter
-             (hold! channel (entry-load putter)))
-           (list value)))
-        ((ring-claim! (channel-putters channel) #t)
-         => (lambda (putter) (list (entry-load putter))))
-        ((channel-closed? channel) (list the-eof-object))
-        (else #f)))
-
-(define (try-put channel value)
-  (cond ((channel-closed? channel) (list #f))
-        ((ring-claim! (channel-getters channel) value) (list #t))
-        ((< (channel-count channel) (channel-capacity channel))
-         (hold! channel value)
-         (list #t))
-        (else #f)))
+  (%make-channel capacity
+                 (%make-channel-core (min capacity most-positive-fixnum)
+                                     the-eof-object)))
 
 (define (check-channel channel position who)
   (unless (channel? channel)
-    (scm-error 'wrong-type-arg who
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list position "channel" channel) (list channel))))
+    (refuse-type who position "channel" channel)))
+
+(define (channel-count channel)
+  "Return how many values CHANNEL holds."
+  (check-channel channel 1 "channel-count")
+  (%channel-count (channel-core channel)))
+
+(define (channel-closed? channel)
+  "Was CHANNEL closed?"
+  (check-channel channel 1 "channel-closed?")
+  (%channel-closed? (channel-core channel)))
+
+(define-inlinable (core-get core who)
+  (let ((value (%channel-get core)))
+    (if (eq? value nothing)
+        (waiter-value
+         (wait-for (lambda (waiter) (%enter-getter core waiter #f)) #f who))
+        value)))
+
+(define-inlinable (core-put core value who)
+  (let ((taken? (%channel-put core value)))
+    (if (eq? taken? nothing)
+        (waiter-value
+         (wait-for (lambda (waiter) (%enter-putter core waiter #f value)) #f who))
+        taken?)))
 
 (define (get-operation channel)
   "An operation that gets a value from CHANNEL."
   (check-channel channel 1 "get-operation")
-  (ring-operation (lambda () (try-get channel))
-                  (channel-getters channel) #f identity))
+  (core-get-operation (channel-core channel)))
+
+(define (core-get-operation core)
+  (channel-operation (lambda () (%channel-get core))
+                     (lambda (waiter operation)
+                       (%enter-getter core waiter operation))
+                     identity))
 
 (define (check-taken channel who)
   (lambda (taken?)
@@ -113,65 +103,52 @@
 (define (put-operation channel value)
   "An operation that puts VALUE into CHANNEL."
   (check-channel channel 1 "put-operation")
-  (ring-operation (lambda () (try-put channel value))
-                  (channel-putters channel) value
-                  (check-taken channel "put-operation")))
+  (let ((core (channel-core channel)))
+    (channel-operation (lambda () (%channel-put core value))
+                       (lambda (waiter operation)
+                         (%enter-putter core waiter operation value))
+                       (check-taken channel "put-operation"))))
 
 (define (channel-get channel)
   "Return the next value of CHANNEL, waiting for one if there is none; the
 end-of-file object once CHANNEL is closed and empty."
   (check-channel channel 1 "channel-get")
-  (let ((now (with-lock (try-get channel))))
-    (if now
-        (car now)
-        (await-in-ring (lambda () (try-get channel))
-                       (channel-getters channel) #f "channel-get"))))
+  (core-get (channel-core channel) "channel-get"))
 
 (define (channel-put channel value)
   "Put VALUE into CHANNEL, waiting while it is full.  An error if it is closed."
   (check-channel channel 1 "channel-put")
-  (let ((now (with-lock (try-put channel value))))
-    (unless (if now
-                (car now)
-                (await-in-ring (lambda () (try-put channel value))
-                               (channel-putters channel) value "channel-put"))
-      (refuse-closed channel "channel-put"))))
+  (unless (core-put (channel-core channel) value "channel-put")
+    (refuse-closed channel "channel-put")))
 
 (define* (channel-try-get channel #:optional default)
   "Return the next value of CHANNEL if there is one now, DEFAULT if not; the
 end-of-file object once CHANNEL is closed and empty."
   (check-channel channel 1 "channel-try-get")
-  (let ((found (with-lock (try-get channel))))
-    (if found (car found) default)))
+  (let ((value (%channel-get (channel-core channel))))
+    (if (eq? value nothing) default value)))
 
 (define (channel-try-put channel value)
   "Put VALUE into CHANNEL if that can be done now; #f if not.  An error if it is
 closed."
   (check-channel channel 1 "channel-try-put")
-  (let ((done (with-lock (try-put channel value))))
-    (and done
-         (begin
-           ((check-taken channel "channel-try-put") (car done))
-           #t))))
+  (let ((taken? (%channel-put (channel-core channel) value)))
+    (cond ((eq? taken? nothing) #f)
+          (taken? #t)
+          (else (refuse-closed channel "channel-try-put")))))
 
 (define (channel-close! channel)
   "Let nothing more be put into CHANNEL.  What it holds can still be got; who
 waits to get gets the end-of-file object, who waits to put an error."
   (check-channel channel 1 "channel-close!")
-  (with-lock
-   (set-channel-closed! channel #t)
-   (ring-claim-all! (channel-getters channel) the-eof-object)
-   (ring-claim-all! (channel-putters channel) #f))
-  *unspecified*)
+  (%channel-close (channel-core channel)))
 
-;;; Events.
+;;; Events are channels that nothing is put into: what has happened is closed.
 
 (define-record-type <event>
-  (%make-event unique set? waiters)
+  (%make-event core)
   event?
-  (unique event-unique)
-  (set? event-set? set-event-set?!)
-  (waiters event-waiters))
+  (core event-core))
 
 (set-record-type-printer! <event>
   (lambda (event port)
@@ -179,37 +156,33 @@ waits to get gets the end-of-file object, who waits to put an error."
 
 (define (make-event)
   "Return an event, something that has not happened yet."
-  (%make-event (make-variable #f) #f (make-ring)))
+  (%make-event (%make-channel-core 0 #t)))
 
 (define (check-event event who)
   (unless (event? event)
-    (scm-error 'wrong-type-arg who
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 1 "event" event) (list event))))
+    (refuse-type who 1 "event" event)))
+
+(define (event-set? event)
+  "Has EVENT happened?"
+  (check-event event "event-set?")
+  (%channel-closed? (event-core event)))
 
 (define (event-set! event)
   "Say that EVENT has happened; all who wait for it go on."
   (check-event event "event-set!")
-  (with-lock
-   (set-event-set?! event #t)
-   (ring-claim-all! (event-waiters event) #t))
-  *unspecified*)
+  (%channel-close (event-core event)))
 
 (define (event-clear! event)
   "Say that EVENT has not happened (again)."
   (check-event event "event-clear!")
-  (with-lock (set-event-set?! event #f))
-  *unspecified*)
+  (%channel-reopen (event-core event)))
 
 (define (event-operation event)
   "An operation that waits until EVENT has happened."
   (check-event event "event-operation")
-  (ring-operation (lambda () (and (event-set? event) '(#t)))
-                  (event-waiters event) #f identity))
+  (core-get-operation (event-core event)))
 
 (define (event-wait event)
   "Wait until EVENT has happened."
   (check-event event "event-wait")
-  (or (event-set? event)
-      (await-in-ring (lambda () (and (event-set? event) '(#t)))
-                     (event-waiters event) #f "event-wait")))
+  (core-get (event-core event) "event-wait"))

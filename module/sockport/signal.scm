@@ -72,4 +72,4 @@ Signals are seen by the thread that has watched them first."
 
 (define (wait-signal signum . more)
   "Wait until one of the given signals arrives, and return its number."
-  (perform (map signal-operation (cons signum more)) "wait-signal"))
+  (perform (list->vector (map signal-operation (cons signum more))) "wait-signal"))

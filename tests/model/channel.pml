@@ -1,257 +1,327 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* How threads wait for a channel: two that put, two that get, an async that
-   makes a getter leave at any moment (an escape, cancel-thread), and one that
-   closes the channel.  CAPACITY is 0 or 1, chosen at the beginning.
+/* How channels bring those who wait together (guile/task/claim.c, channel.c): threads
+   that each wait for the first of two operations, to get or to put, in one of two
+   channels; one that only tries, one that closes a channel, and an async that makes a
+   thread give up at any moment.  Who does what is chosen at the beginning.
 
-   Claimed: whoever can go on does (or the end state is invalid); no value is
-   lost, doubled or given to who has left; who has left is in no queue.
+   Claimed: each value that a channel took is got by one, and no other is; nobody gets
+   his own; who gives up gets and gives nothing; two who could meet do not both wait;
+   everybody's wait ends (or the end state is invalid), and no flag stays at C.
 
    Mistakes that spin has to find, with -D:
-     LEAVE_IN_QUEUE    who leaves by an escape stays in the ring
-     LEAVE_CLAIMED     the async runs although a value was given already
-     LOOK_UNLOCKED     the state is looked at before the bell is put up
-     BELL_REFUSED      the bell is not rung where the waker's turn is over
-     CLOSE_FORGETS     closing does not wake who waits to put
-     RAISE_LOCKED      a bad argument raises while the lock is held */
+     CLAIM_ALONE      one's own wait is not claimed together with the other's
+     CLAIM_IN_TWO     the flag is looked at, then set
+     KEEP_CLAIM       who meets a flag at C keeps his own at C meanwhile
+     SCAN_UNLOCKED    the lock is left between the look for others and the wait
+     MEET_SELF        the other end of the same choice is taken for another's
+     VALUE_LATE       who is woken may find no value yet
+     GIVE_UP_BLIND    who gives up does not look whether he was claimed
+     LEFT_UNASKED     a wait that is over is claimed like any other
+     CLOSE_FORGETS    closing does not wake who waits to put */
 
+#define THREADS 3
+#define GET(c) (2 * c)
+#define PUT(c) (2 * c + 1)
+#define NO 4
 #define NOBODY 0
-#define EOF_VALUE 9
+#define LAST 8                          /* got from a closed channel */
+#define TAKEN 9                         /* what putting gives */
+#define REFUSED 10
 
-mtype:state = { idle, waiting, claimed, withdrawn };
+mtype:flag = { W, C, S };
+mtype:claimed = { busy, ended, its_over, mine_over };
 
-bool lock;
-byte capacity, held, held_value;
-bool closed;
-/* The rings: the numbers of the threads that wait, the first first.  */
-chan getters = [2] of { byte };
-chan putters = [2] of { byte };
-mtype:state state[5] = idle;
-byte given[5];                          /* what the waiter was claimed with */
-bool has_bell[5], rung[5];
-byte carries[5];                        /* the value that a putter brings */
-/* What became of each: a value, EOF_VALUE, or nothing for who left.  */
-byte got[5];
-bool left[5], taken[5], refused[5];
-bool async[5];
+mtype:flag flag[5] = W;
+byte given[5];                          /* what a wait gives */
+bool rung[5], gone[5], asleep[5], async[5];
+bool lock[2], closed[2];
+chan getters[2] = [6] of { byte };
+chan putters[2] = [6] of { byte };
+byte tried;                             /* what the one that only tries has got */
 byte over;
-bool with_async, with_close;
+byte does[8];                           /* the operations of each */
+byte taken[5];                          /* how often the value of each was got */
 
-inline acquire () { atomic { !lock -> lock = true } }
-inline release () { lock = false }
+inline acquire (c) { atomic { !lock[c] -> lock[c] = true } }
+inline release (c) { lock[c] = false }
 
-/* Under the lock.  */
-inline claim (who, what)
+inline note (value)
 {
-  assert (state[who] == waiting);
-  state[who] = claimed;
-  given[who] = what;
   if
-#ifdef BELL_REFUSED
-  :: has_bell[who]
-#endif
-  :: has_bell[who] -> rung[who] = true
+  :: value > 0 && value < LAST -> taken[value]++
   :: else
   fi
 }
 
-/* The first of RING, or NOBODY.  */
-inline first (ring, who)
+/* End the wait `its', and with it `mine' unless that is NOBODY.  */
+inline claim (its, mine, result)
 {
-  who = NOBODY;
+  assert (its != mine);                 /* or it goes round for ever */
+  result = busy;
   do
-  :: ring?who ->
-     assert (state[who] == waiting);
-     break
-  :: empty (ring) -> break
+  :: result == busy ->
+#ifndef CLAIM_ALONE
+     if
+     :: mine == NOBODY
+     :: atomic { mine != NOBODY && flag[mine] == W -> flag[mine] = C }
+     :: atomic { mine != NOBODY && flag[mine] == S -> result = mine_over }
+     fi;
+#endif
+     if
+     :: result == mine_over
+#ifdef CLAIM_IN_TWO
+     :: result == busy && flag[its] == W -> flag[its] = S; result = ended
+#else
+     :: atomic { result == busy && flag[its] == W -> flag[its] = S;
+                 result = ended }
+#endif
+#ifdef LEFT_UNASKED
+     :: atomic { result == busy && flag[its] == S -> result = ended }
+#else
+     :: atomic { result == busy && flag[its] == S -> result = its_over }
+#endif
+     :: result == busy && flag[its] == C
+     fi;
+     if
+#ifdef KEEP_CLAIM
+     :: result == busy -> flag[its] != C
+#endif
+     :: mine != NOBODY && result == ended -> flag[mine] = S
+     :: mine != NOBODY && result != ended && result != mine_over ->
+        flag[mine] = W
+     :: else
+     fi;
+     if
+     :: result == busy -> flag[its] != C
+     :: else
+     fi
+  :: else -> break
   od
 }
 
-/* Take WHO out of RING, wherever it is in it.  */
-inline take_out (ring, who)
+inline deliver (its, value)
 {
+#ifdef VALUE_LATE
+  rung[its] = true;
+  given[its] = value
+#else
+  given[its] = value;
+  rung[its] = true
+#endif
+}
+
+/* Claim the first in QUEUE that can be, and take it out.  */
+inline claim_first (queue, mine)
+{
+  atomic { left = len (queue); found = NOBODY; result = its_over };
+  do
+  :: left == 0 -> break
+  :: left > 0 ->
+     atomic { left--; queue?its };
+     if
+#ifndef MEET_SELF
+     :: its == mine -> queue!its
+     :: its != mine ->
+#else
+     :: true ->
+#endif
+        claim (its, mine, result);
+        if
+        :: result == ended -> found = its; left = 0
+        :: result == mine_over -> queue!its; left = 0
+        :: else                         /* dropped */
+        fi
+     fi
+  od
+}
+
+/* Have ME wait in C to get or to put, unless that can be done at once.  */
+inline enter (me, c, putting)
+{
+  acquire (c);
   if
-  :: ring??[eval (who)] -> ring??eval (who)
-  :: else
+  :: closed[c] ->
+     atomic {
+       if
+       :: flag[me] == W ->
+          flag[me] = S;
+          if :: putting -> given[me] = REFUSED :: else -> given[me] = LAST fi;
+          done = true
+       :: else
+       fi
+     };
+     release (c)
+  :: else ->
+     if
+     :: putting -> claim_first (getters[c], me)
+     :: else -> claim_first (putters[c], me)
+     fi;
+#ifdef SCAN_UNLOCKED
+     release (c);
+     acquire (c);
+#endif
+     if
+     :: found == NOBODY && result != mine_over ->
+        if
+        :: putting -> putters[c]!me
+        :: else -> getters[c]!me
+        fi
+     :: else
+     fi;
+     release (c);
+     if
+     :: found != NOBODY ->
+        atomic {
+          done = true;
+          if :: putting -> given[me] = TAKEN :: else -> given[me] = found fi
+        };
+        if
+        :: putting -> deliver (found, me)
+        :: else -> deliver (found, TAKEN)
+        fi
+     :: else
+     fi
   fi
 }
 
-/* Wait for a claim.  GONE is whether an async made WHO leave.  */
-inline await (ring, who, gone)
+proctype waiter (byte me)
 {
-  gone = false;
-#ifdef LOOK_UNLOCKED
-  asleep = (state[who] == waiting);
-  acquire ();
-  has_bell[who] = true;
-  release ();
-#else
-  acquire ();
-  has_bell[who] = true;
-  asleep = (state[who] == waiting);
-  release ();
-#endif
+  byte left, its, found, c, operations;
+  bool done, putting;
+  mtype:claimed result;
+  do
+  :: operations < 2 && !done && flag[me] != S && does[2 * me + operations] != NO ->
+     atomic {
+       c = does[2 * me + operations] / 2;
+       putting = does[2 * me + operations] % 2;
+       operations++
+     };
+     enter (me, c, putting)
+  :: else -> break
+  od;
   if
-  :: asleep ->
+  :: done
+  :: operations == 0 -> flag[me] = S; gone[me] = true
+  :: else ->
+     asleep[me] = true;
      if
-     :: rung[who]
-     :: async[who] ->
-        async[who] = false;
-#ifdef LEAVE_IN_QUEUE
-        gone = true
+     :: rung[me]
+     :: async[me] ->
+        async[me] = false;
+#ifdef GIVE_UP_BLIND
+        flag[me] = S; gone[me] = true
 #else
-        acquire ();
         if
-#ifdef LEAVE_CLAIMED
-        :: true ->
-#else
-        :: state[who] == waiting ->
-#endif
-           state[who] = withdrawn; take_out (ring, who); gone = true
-        :: else                         /* it returns what it was given */
-        fi;
-        release ()
+        :: atomic { flag[me] == W -> flag[me] = S }; gone[me] = true
+        :: flag[me] == S -> rung[me]    /* a value comes, and counts */
+        fi
 #endif
      fi
+  fi;
+  assert (gone[me] || given[me] != NOBODY);
+  assert (given[me] != me);
+  if
+  :: !gone[me] -> note (given[me])
   :: else
   fi;
-  acquire ();
-  has_bell[who] = false;
-  release ()
-}
-
-proctype getter (byte me)
-{
-  byte who;
-  bool asleep, gone;
-#ifdef RAISE_LOCKED
-  if
-  :: acquire (); goto out
-  :: true
-  fi;
-#endif
-again:
-  acquire ();
-  if
-  :: held > 0 ->
-     got[me] = held_value; held--;
-     first (putters, who);
-     if
-     :: who != NOBODY -> held++; held_value = carries[who]; claim (who, 1)
-     :: else
-     fi;
-     release ()
-  :: else ->
-     first (putters, who);
-     if
-     :: who != NOBODY -> got[me] = carries[who]; claim (who, 1); release ()
-     :: who == NOBODY && closed -> got[me] = EOF_VALUE; release ()
-     :: who == NOBODY && !closed ->
-        state[me] = waiting; getters!me;
-        release ();
-        await (getters, me, gone);
-        if
-        :: gone -> left[me] = true      /* the async has escaped */
-#ifndef LEAVE_IN_QUEUE
-        :: gone -> goto again           /* it has returned */
-#endif
-        :: else -> assert (state[me] == claimed); got[me] = given[me]
-        fi
-     fi
-  fi;
-out:
   over++
 }
 
-proctype putter (byte me)
+/* Gets if that can be done at once.  */
+proctype trier ()
 {
-  byte who;
-  bool asleep, gone;
-  acquire ();
+  byte left, its, found;
+  mtype:claimed result;
+  acquire (0);
+  claim_first (putters[0], NOBODY);
+  release (0);
   if
-  :: closed -> refused[me] = true; release ()
-  :: else ->
-     first (getters, who);
-     if
-     :: who != NOBODY -> claim (who, carries[me]); taken[me] = true; release ()
-     :: who == NOBODY && held < capacity ->
-        held++; held_value = carries[me]; taken[me] = true; release ()
-     :: who == NOBODY && held >= capacity ->
-        state[me] = waiting; putters!me;
-        release ();
-        await (putters, me, gone);
-        assert (state[me] == claimed);
-        if
-        :: given[me] == 1 -> taken[me] = true
-        :: else -> refused[me] = true
-        fi
-     fi
+  :: found != NOBODY -> tried = found; deliver (found, TAKEN); note (found)
+  :: else
   fi;
   over++
 }
 
-inline claim_all (ring, what)
+inline close_channel (c)
 {
+  acquire (c);
+  closed[c] = true;
+  release (c);
+  /* Nobody enters any more; who was claimed before is dropped.  */
   do
-  :: first (ring, who);
+  :: claim_first (getters[c], NOBODY);
      if
-     :: who != NOBODY -> claim (who, what)
+     :: found != NOBODY -> deliver (found, LAST)
+     :: else -> break
+     fi
+  od;
+#ifndef CLOSE_FORGETS
+  do
+  :: claim_first (putters[c], NOBODY);
+     if
+     :: found != NOBODY -> deliver (found, REFUSED)
      :: else -> break
      fi
   od
+#endif
 }
 
 proctype closer ()
 {
-  byte who;
-  acquire ();
-  closed = true;
-  claim_all (getters, EOF_VALUE);
-#ifndef CLOSE_FORGETS
-  claim_all (putters, 0);
-#endif
-  release ();
+  byte left, its, found;
+  mtype:claimed result;
+  close_channel (0);
   over++
 }
 
 proctype marker () { async[1] = true; over++ }
 
-/* Values 5 and 6 are put by the threads 3 and 4, got by 1 and 2.  */
-#define COUNT(v) ((got[1] == v) + (got[2] == v) + (held > 0 && held_value == v))
+#define WAITS(i) (flag[i] == W && asleep[i])
+#define COULD_MEET(i, j, c) \
+  (WAITS (i) && WAITS (j) && getters[c]??[i] && putters[c]??[j])
+#define ANY_TWO(c) \
+  (COULD_MEET (1, 2, c) || COULD_MEET (2, 1, c) || COULD_MEET (1, 3, c) \
+   || COULD_MEET (3, 1, c) || COULD_MEET (2, 3, c) || COULD_MEET (3, 2, c))
+#define RESTS(i) (WAITS (i) && !async[i])
+#define RESTING (RESTS (1) + RESTS (2) + RESTS (3))
 
 proctype judge (byte actors)
 {
+  byte left, its, found;
+  mtype:claimed result;
+  /* Nothing goes on any more but by what is done here.  */
+  over + RESTING == actors;
+  assert (!ANY_TWO (0) && !ANY_TWO (1));
+  close_channel (0);
+  close_channel (1);
   over == actors;
-  assert (!lock && empty (getters) && empty (putters));
-  assert (COUNT (5) == taken[3] && COUNT (6) == taken[4]);
-  assert (taken[3] != refused[3] && taken[4] != refused[4]);
-  assert (!left[1] || got[1] == 0);
-  assert (!left[2] && got[2] != 0);
-  assert (left[1] || got[1] != 0)
+  assert (!lock[0] && !lock[1]);
+  assert (flag[1] == S && flag[2] == S && flag[3] == S);
+  assert (taken[1] == (given[1] == TAKEN) && taken[2] == (given[2] == TAKEN)
+          && taken[3] == (given[3] == TAKEN));
+  assert (!gone[1] || given[1] == NOBODY)
 }
+
+#define ALL(a, b, c, d, e, f) \
+  does[2] = a; does[3] = b; does[4] = c; does[5] = d; does[6] = e; does[7] = f
 
 init
 {
-  byte actors = 4;
+  byte actors = THREADS;
   atomic {
-    if :: capacity = 0 :: capacity = 1 fi;
-    if :: with_close = true; actors++ :: true fi;
+    run waiter (1); run waiter (2); run waiter (3);
     if
-    :: with_async = true; actors++
-    :: true
+    :: ALL (PUT (0), GET (1), GET (0), PUT (1), GET (0), NO)
+    :: ALL (PUT (0), PUT (1), GET (1), GET (0), PUT (1), NO)
+    :: ALL (PUT (0), GET (0), GET (0), PUT (0), PUT (0), NO)
+    :: ALL (PUT (0), GET (1), PUT (1), GET (0), NO, NO)
+    :: ALL (PUT (0), GET (1), PUT (1), GET (0), NO, NO);
+       run trier (); actors++
+    :: ALL (GET (0), PUT (1), PUT (0), GET (1), NO, NO);
+       run closer (); actors++
+    :: ALL (GET (0), PUT (1), PUT (0), GET (1), NO, NO);
+       run marker (); actors++
     fi;
-    /* With one that may leave and none that closes, a value may find nobody:
-       then there has to be room for it; one that closes needs no room.  */
-    if
-    :: with_async && with_close == capacity -> goto nobody
-    :: else
-    fi;
-    carries[3] = 5; carries[4] = 6;
-    run getter (1); run getter (2);
-    run putter (3); run putter (4);
-    if :: with_close -> run closer () :: else fi;
-    if :: with_async -> run marker () :: else fi;
     run judge (actors)
-  };
-nobody:
-  skip
+  }
 }

@@ -27,7 +27,7 @@
      EDGE_ONLY          who waits before trying is taken to have tried
      EDGE_FORGOTTEN     an edge that nobody waited for is dropped
      HINT_KEPT          what a short read said is believed after a wake-up
-     CLAIM_UNLOCKED     whether the waiter waits is looked at without the lock
+     CLAIM_IN_TWO       whether the waiter waits is looked at, then it is claimed
      ABANDON_BLIND      a cancelled task leaves without asking whether it still
                         waits
      RESUME_ABANDONED   who wakes does not look whether the waiter has gone */
@@ -59,7 +59,7 @@ bool registered, edge;                  /* in the epoll set, with an event */
 bool bell;                              /* the eventfd is readable */
 
 /* What the threads share.  */
-bool lock;
+bool lock;                              /* the channel's */
 bool closing, closed;                   /* the mark; the port itself */
 bool watched;                           /* the loop knows the descriptor */
 byte held;                              /* values in the channel; one fits */
@@ -105,17 +105,18 @@ inline resume (with)
 /* Take the task out of whatever it waits in; `there' is whether it still was.  */
 inline abandon ()
 {
-  acquire ();
+  /* It stays in the channel's queue, until it is met there.  */
+  atomic {
 #ifdef ABANDON_BLIND
-  there = true;
+    there = true;
 #else
-  there = (waiter == waiting);
+    there = (waiter == waiting);
 #endif
-  if
-  :: there -> waiter = withdrawn; in_ring = false; slot_task = false
-  :: else
-  fi;
-  release ()
+    if
+    :: there -> waiter = withdrawn; slot_task = false
+    :: else
+    fi
+  }
 }
 
 inline trigger (what)
@@ -150,20 +151,21 @@ inline wake_slot ()
 {
   if
   :: slot_task ->
-     slot_task = false;
-     acquire ();
-     if
+     atomic {
+       slot_task = false;
 #ifdef RESUME_ABANDONED
-     :: true ->
+       there = true;
 #else
-     :: waiter == waiting ->
+       there = (waiter == waiting);
 #endif
-        waiter = claimed; given = retry; in_ring = false;
-        release ();
-        resume (retry)
-#ifndef RESUME_ABANDONED
-     :: else -> release ()
-#endif
+       if
+       :: there -> waiter = claimed; given = retry
+       :: else
+       fi
+     };
+     if
+     :: there -> resume (retry)
+     :: else
      fi
   :: else
   fi
@@ -347,25 +349,37 @@ out:
 /* Another thread that puts a value.  */
 proctype putter ()
 {
-#ifdef CLAIM_UNLOCKED
-  if
-  :: in_ring ->
-     acquire ();
-     in_ring = false; waiter = claimed; given = value;
-     release ();
-     post (wake_task)
-  :: else -> acquire (); held++; release ()
-  fi;
-#else
+  bool claims;
   acquire ();
   if
-  :: in_ring && waiter == waiting ->
-     in_ring = false; waiter = claimed; given = value;
-     post (wake_task)
+  :: in_ring ->
+     in_ring = false;
+#ifdef CLAIM_IN_TWO
+     claims = (waiter == waiting);
+     if
+     :: claims -> waiter = claimed
+     :: else
+     fi
+#else
+     atomic {
+       claims = (waiter == waiting);
+       if
+       :: claims -> waiter = claimed
+       :: else
+       fi
+     }
+#endif
+  :: else
+  fi;
+  if
+  :: claims -> given = value
   :: else -> held++
   fi;
   release ();
-#endif
+  if
+  :: claims -> post (wake_task)
+  :: else
+  fi;
   put_done = true;
   over++
 }

@@ -11,7 +11,7 @@
   #:use-module (sockport task record)
   #:use-module (sockport task timer)
   #:export (loop-post! loop-slot-enter! loop-slot-leave! make-task task-forget!
-            begin-wait! suspend! resume! interrupt! yield! without-asyncs
+            begin-wait! suspend! suspending! resume! interrupt! yield! without-asyncs
             sleep-until! raise-if winding check-interrupt check-can-wait
             cannot-wait can-wait? set-time-limit! known? task-tag leave-inside!
             make-sleeper)
@@ -112,6 +112,15 @@ interrupts the task, or #f."
   (set-task-place! task place)
   (leave! (task-loop task) #f #f)
   (%task-goes-on))
+
+;;; As `suspend!', but EXPR is evaluated before asyncs are on again.
+(define-syntax-rule (suspending! task abandon place expr ...)
+  (begin
+    (set-task-abandon! task abandon)
+    (set-task-place! task place)
+    (leave! (task-loop task) #f #f)
+    expr ...
+    (%task-goes-on)))
 
 (define (resume! task)
   "Let TASK, which was taken out of what it waits in, go on.  From any thread."

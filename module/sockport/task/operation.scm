@@ -2,105 +2,126 @@
 ;;; Things to wait for as values, and waiting for the first of several.
 
 (define-module (sockport task operation)
-  #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport task)
   #:use-module (sockport task deadline)
   #:use-module (sockport task exception)
   #:use-module (sockport task group)
   #:use-module (sockport task loop)
-  #:use-module (sockport task ring)
   #:use-module (sockport task timer)
   #:use-module (sockport task waiter)
   #:export (wait-first
             operation?
             operation-map
+            operation-finish
             readable-operation
             writable-operation
             sleep-operation
             join-operation
             perform
             make-operation
+            channel-operation
             ring-operation))
 
 (define POLLIN 1)
 (define POLLOUT 4)
 
-;;; (LOOK) is called before anything else and may take its time, (TRY) under the
-;;; lock; each returns a list of one value if there is nothing to wait for, else #f.
-;;; (START waiter operation) has WAITER claimed with an entry when there is, and
-;;; returns a thunk that takes it back; it is called under the lock.  (FINISH value)
-;;; makes the result.
+;;; (TRY) returns a list of one value if there is nothing to wait for, else #f.
+;;; (START waiter operation) has WAITER claimed, for OPERATION, when there is; it
+;;; returns #t if the wait is over by that and nobody wakes it, else #f or a thunk
+;;; that undoes it.  It neither raises nor waits; asyncs are off.  (FINISH value)
+;;; makes the result.  IN-LOOP? is true if it needs a loop.
 (define-record-type <operation>
-  (%make-operation look try start finish)
+  (make-operation try start finish in-loop?)
   operation?
-  (look operation-look)
   (try operation-try)
   (start operation-start)
-  (finish operation-finish))
+  (finish operation-finish)
+  (in-loop? operation-in-loop?))
 
 (set-record-type-printer! <operation>
   (lambda (operation port) (display "#<operation>" port)))
 
-(define* (make-operation #:key (look (const #f)) (try (const #f)) start
-                         (finish identity))
-  (%make-operation look try start finish))
+(define (check-operation object position who)
+  (unless (operation? object)
+    (refuse-type who position "operation" object)))
 
 (define (operation-map operation proc)
   "Return OPERATION with its values passed to PROC, whose values are returned."
+  (check-operation operation 1 "operation-map")
+  (check-procedure proc 2 "operation-map")
   (let ((finish (operation-finish operation)))
-    (%make-operation
-     (operation-look operation)
+    (make-operation
      (operation-try operation)
      (operation-start operation)
      (lambda (value)
-       (call-with-values (lambda () (finish value)) proc)))))
+       (call-with-values (lambda () (finish value)) proc))
+     (operation-in-loop? operation))))
+
+(define (channel-operation try enter finish)
+  "An operation that tries by (TRY), which may return nothing, and waits by (ENTER
+waiter operation)."
+  (make-operation (lambda ()
+                    (let ((value (try)))
+                      (and (not (eq? value nothing))
+                           (list value))))
+                  enter finish #f))
 
 (define (ring-operation try ring load finish)
-  "An operation that is done when an entry with LOAD in RING is claimed."
+  "An operation that is done when a waiter that brings LOAD in RING is claimed."
   (make-operation
-   #:try try
-   #:start (lambda (waiter operation)
-             (let ((node (ring-add! ring (make-entry waiter operation load))))
-               (lambda () (ring-remove! node))))
-   #:finish finish))
+   (lambda () (with-lock (try)))
+   (lambda (waiter operation)
+     (let ((node (enter-ring waiter operation try ring load)))
+       (if (boolean? node)
+           node
+           (lambda () (leave-ring node)))))
+   finish #f))
 
 ;;; Waiting.
 
-(define (start-all waiter operations)
-  (let ((takes-back (map (lambda (operation)
-                           ((operation-start operation) waiter operation))
-                         operations)))
-    (lambda ()
-      (for-each (lambda (take-back) (take-back)) takes-back))))
-
-(define (asked ask operation)
-  "Return a list of OPERATION and its value if that is there, else #f."
-  (match (ask)
-    ((value) (list (cons operation value)))
-    (#f #f)))
-
 (define (first-there operations)
-  "Return what the first of OPERATIONS that has something has, or #f."
-  (any (lambda (operation)
-         (or (asked (operation-look operation) operation)
-             (with-lock (asked (operation-try operation) operation))))
-       operations))
+  "Return the first of OPERATIONS, a vector, that has something, counted from one that
+is drawn, and that in a list; or #f and #f."
+  (define count (vector-length operations))
+  (let try ((left count) (i (%draw-below count)))
+    (if (zero? left)
+        (values #f #f)
+        (let* ((operation (vector-ref operations i))
+               (found ((operation-try operation))))
+          (if found
+              (values operation found)
+              (try (- left 1)
+                   (if (= (+ i 1) count) 0 (+ i 1))))))))
+
+(define (wait-for-first operations who)
+  (define undone '())
+  (define (enter waiter)
+    (let start ((i 0))
+      (and (< i (vector-length operations))
+           (let* ((operation (vector-ref operations i))
+                  (started ((operation-start operation) waiter operation)))
+             (when (procedure? started)
+               (set! undone (cons started undone)))
+             (or (eq? started #t)
+                 (and (not (waiter-over? waiter))
+                      (start (+ i 1))))))))
+  (define (leave)
+    (for-each (lambda (undo) (undo)) undone))
+  (let ((waiter (wait-for enter leave who)))
+    ((operation-finish (waiter-chosen waiter)) (waiter-value waiter))))
 
 (define (perform operations who)
-  (match (or (first-there operations)
-             (list
-              (await (lambda ()
-                       (any (lambda (operation)
-                              (asked (operation-try operation) operation))
-                            operations))
-                     (lambda (waiter) (start-all waiter operations))
-                     who)))
-    (((operation . value))
-     ((operation-finish operation) value))))
+  "Wait for the first of OPERATIONS, a vector, and return its values."
+  (call-with-values (lambda () (first-there operations))
+    (lambda (operation found)
+      (if found
+          ((operation-finish operation) (car found))
+          (wait-for-first operations who)))))
 
 (define (check-operations operations)
   (when (null? operations)
@@ -108,67 +129,65 @@
                "nothing to wait for: at least one operation is needed" '() #f))
   (let check ((left operations) (position 1))
     (unless (null? left)
-      (unless (operation? (car left))
-        (scm-error 'wrong-type-arg "wait-first"
-                   "Wrong type argument in position ~A (expecting ~A): ~S"
-                   (list position "operation" (car left)) (list (car left))))
+      (check-operation (car left) position "wait-first")
       (check (cdr left) (+ position 1)))))
+
+(define (perform-in-new-loop operations)
+  ;; The deadline is the thread's, not that of the task that waits for it.
+  (let ((left (deadline-left)) (scope (thread-limit)))
+    (shielded
+     (lambda ()
+       (run-tasks
+        (lambda ()
+          (with-deadline left
+                         (lambda () (perform operations "wait-first"))
+                         (lambda ()
+                           (raise-exception
+                            (make-deadline-exceeded scope))))))))))
 
 (define (wait-first . operations)
   "Wait until one of OPERATIONS is done, and return its values; the others are as
-if they had not been tried.  Of several that are ready, the first is done."
+if they had not been tried.  Of several that are ready, any is done."
   (check-operations operations)
-  (if (in-task?)
-      (perform operations "wait-first")
-      ;; The deadline is the thread's, not that of the task that waits for it.
-      (let ((left (deadline-left)) (scope (thread-limit)))
-        (shielded
-         (lambda ()
-           (run-tasks
-            (lambda ()
-              (with-deadline left
-                             (lambda () (perform operations "wait-first"))
-                             (lambda ()
-                               (raise-exception
-                                (make-deadline-exceeded scope)))))))))))
+  (if (and (not (in-task?))
+           (any operation-in-loop? operations))
+      (perform-in-new-loop (list->vector operations))
+      (perform (list->vector operations) "wait-first")))
 
 ;;; Operations on what the loop itself knows; they are started in a task only.
 
 (define (port-operation port events direction who)
   (unless (and (port? port) (or (port-closed? port) (file-port? port)))
-    (scm-error 'wrong-type-arg who
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 1 "file port" port) (list port)))
+    (refuse-type who 1 "file port" port))
   ;; Also where it is closed: nothing is to be waited for.
   (define (ready?)
     (catch 'system-error
       (lambda () (%wait port events 0 'wait-first))
       (const #t)))
-  (make-operation
-   #:look (lambda ()
-            (unless (port-closed? port)
-              (loop-slot-enter! (current-loop) port direction #f))
-            (and (ready?)
-                 (list port)))
-   #:start (lambda (waiter operation)
-             (define loop (current-loop))
-             (define entry (make-entry waiter operation #f))
-             (define slot #f)
-             ;; What wakes says that it may be ready: the number may have been
-             ;; another port's, say.
-             (define (enter)
-               (set! slot (loop-slot-enter! loop port direction wake))
-               (cond (slot #f)
-                     ((ready?) (entry-claim! entry port))
-                     (else (enter))))
-             (define (wake)
-               (set! slot #f)
-               (with-lock (if (ready?)
-                              (entry-claim! entry port)
-                              (enter))))
-             (enter)
-             (lambda ()
-               (when slot (loop-slot-leave! loop slot wake))))))
+  (define (start waiter operation)
+    (define loop (current-loop))
+    (define slot #f)
+    ;; What wakes says that it may be ready: the number may have been another
+    ;; port's, say.
+    (define (enter)
+      (set! slot (loop-slot-enter! loop port direction wake))
+      (cond (slot #f)
+            ((ready?) (%claim waiter port operation))
+            (else (enter))))
+    (define (wake)
+      (set! slot #f)
+      (if (ready?)
+          (%claim waiter port operation)
+          (enter)))
+    (enter)
+    (lambda ()
+      (when slot (loop-slot-leave! loop slot wake))))
+  (make-operation (lambda ()
+                    (unless (port-closed? port)
+                      (loop-slot-enter! (current-loop) port direction #f))
+                    (and (ready?)
+                         (list port)))
+                  start identity #t))
 
 (define (readable-operation port)
   "An operation that waits until PORT can be read, and returns PORT."
@@ -178,20 +197,25 @@ if they had not been tried.  Of several that are ready, the first is done."
   "An operation that waits until PORT can be written, and returns PORT."
   (port-operation port POLLOUT 1 "writable-operation"))
 
+(define (moment-operation moment)
+  "An operation that waits until the time that (MOMENT) returns, #f being never."
+  (make-operation
+   (const #f)
+   (lambda (waiter operation)
+     (let* ((timers (loop-timers (current-loop)))
+            (time (moment))
+            (timer (and time
+                        (timer-add! timers time
+                                    (lambda ()
+                                      (%claim waiter 0 operation))))))
+       (and timer
+            (lambda () (timer-cancel! timers timer)))))
+   identity #t))
+
 (define (sleep-operation seconds)
   "An operation that takes SECONDS, and returns 0."
   (let ((ns (seconds->ns seconds 1 "sleep-operation")))
-    (make-operation
-     #:start
-     (lambda (waiter operation)
-       (let* ((entry (make-entry waiter operation #f))
-              (timers (loop-timers (current-loop)))
-              (timer (and ns
-                          (timer-add! timers (+ (monotonic-ns) ns)
-                                      (lambda ()
-                                        (with-lock (entry-claim! entry 0)))))))
-         (lambda ()
-           (when timer (timer-cancel! timers timer))))))))
+    (moment-operation (lambda () (and ns (+ (monotonic-ns) ns))))))
 
 (define (join-operation task)
   "An operation that waits until TASK has ended, and returns its values or raises

@@ -1,164 +1,81 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; How tasks, and threads that run none, wait for what other threads can give: a
-;;; waiter that the first who claims it wakes with a value.  Waiters are changed
-;;; under one lock, which is held for a few steps at a time.
+;;; How tasks, and threads that run none, wait for what others give: with a waiter
+;;; that whoever claims it first wakes with a value (guile/task/claim.c).
 
 (define-module (sockport task waiter)
-  #:use-module (ice-9 match)
+  #:use-module (ice-9 atomic)
   #:use-module (srfi srfi-9)
   #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:use-module (sockport primitive)
   #:use-module (sockport task loop)
+  #:use-module ((sockport task record) #:select (loop-poller))
   #:use-module (sockport task ring)
-  #:export (with-lock
-            make-waiter
+  #:export (nothing
             waiter?
-            claim!
-            await
-            make-entry
+            waiter-flag
+            waiter-value
+            waiter-chosen
+            waiter-over?
+            wait-for
+            with-lock
             entry-load
-            entry-claim!
+            enter-ring
+            leave-ring
             ring-claim!
             ring-claim-all!
             await-in-ring
             set-thread-limit!))
 
-(define-syntax-rule (with-lock expr ...)
-  "The value of the last EXPR.  None may raise or wait; asyncs are off."
-  (begin
-    (%lock)
-    (let ((result (let () expr ...)))
-      (%unlock)
-      result)))
+;;; What is got where there is nothing, and what a waiter has before it is claimed.
+(define nothing (%nothing))
 
-;;; SLEEPER is a task, or what rings in a thread that runs none.  STATE is waiting,
-;;; done (VALUE is what it was woken with) or withdrawn.
+;;; FLAG is an atomic box: W, C or S.  CHOSEN is which of several operations VALUE
+;;; is of.  SLEEPER is a task, POLLER then being that of its loop, or what wakes
+;;; another thread.  The fields are known in guile/task/claim.h.
 (define-record-type <waiter>
-  (%make-waiter sleeper state value)
+  (%make-waiter flag value chosen sleeper poller)
   waiter?
+  (flag waiter-flag)
+  (value waiter-value set-waiter-value!)
+  (chosen waiter-chosen set-waiter-chosen!)
   (sleeper waiter-sleeper)
-  (state waiter-state set-waiter-state!)
-  (value waiter-value set-waiter-value!))
+  (poller waiter-poller))
 
-(define (make-waiter sleeper)
-  (%make-waiter sleeper 'waiting #f))
+(define-inlinable (make-waiter sleeper poller)
+  (%make-waiter (make-atomic-box 'W) nothing #f sleeper poller))
 
-(define (claim! waiter value)
-  "Wake WAITER with VALUE; #f if it was woken or withdrawn before.  The lock is
-held."
-  (and (eq? (waiter-state waiter) 'waiting)
-       (let ((sleeper (waiter-sleeper waiter)))
-         (set-waiter-state! waiter 'done)
-         (set-waiter-value! waiter value)
-         (cond ((task? sleeper) (resume! sleeper))
-               ((port? sleeper) (%send sleeper #vu8(1)))
-               (else (%ring sleeper)))
-         #t)))
+(define-inlinable (waiter-over? waiter)
+  "Was WAITER claimed or withdrawn?"
+  (eq? 'S (atomic-box-ref (waiter-flag waiter))))
 
-;;; What a waiter leaves where it waits: which of several operations it is there
-;;; for, or #f, and what it brings.
-(define-record-type <entry>
-  (make-entry waiter operation load)
-  entry?
-  (waiter entry-waiter)
-  (operation entry-operation)
-  (load entry-load))
+;;; One wait.  (ENTER waiter) has it claimed when there is something, and returns true
+;;; if its wait is over by that; (LEAVE), unless it is #f, undoes the rest.  Both are
+;;; called with asyncs off, and neither raises nor waits.
 
-(define (entry-claim! entry value)
-  "Claim the waiter of ENTRY with VALUE, for its operation; #f if it was before.
-The lock is held."
-  (let ((operation (entry-operation entry)))
-    (claim! (entry-waiter entry)
-            (if operation (cons operation value) value))))
-
-(define (ring-claim! ring value)
-  "Claim the first entry of RING that can be with VALUE, and return it; or #f.  The
-lock is held."
-  (let ((node (ring-first ring)))
-    (and node
-         (let ((entry (node-value node)))
-           (ring-remove! node)
-           (if (entry-claim! entry value)
-               entry
-               (ring-claim! ring value))))))
-
-(define (ring-claim-all! ring value)
-  "Claim all entries of RING with VALUE; #f if there are none.  The lock is held."
-  (and (ring-claim! ring value)
-       (begin
-         (ring-claim-all! ring value)
-         #t)))
-
-(define (withdraw! waiter)
-  "Have WAITER claimed by nobody from now on; #f if it was.  The lock is held."
-  (and (eq? (waiter-state waiter) 'waiting)
-       (begin
-         (set-waiter-state! waiter 'withdrawn)
-         #t)))
-
-;;; One wait: (TRY) returns a list of one value if there is nothing to wait for, else
-;;; #f.  (ENTER waiter) has it claimed when there is, and returns what takes it back: a
-;;; thunk, or the node that a claim takes out of its ring.  All are called under the
-;;; lock.
-
-(define (await try enter who)
-  "Return the value of TRY, or the one that the waiter of ENTER is claimed with."
-  (let ((now (with-lock (try))) (task (current-task)))
-    (cond (now (car now))
-          (task (await-in-task task try enter who))
+(define (wait-for enter leave who)
+  "Wait, and return the waiter when it was claimed."
+  (let ((task (current-task)))
+    (cond (task (wait-in-task task enter leave who))
           ((current-loop) (cannot-wait who))
-          ((scheduler?) (await-in-scheduler try enter))
-          (else (await-in-thread try enter)))))
-
-(define (await-in-ring try ring load who)
-  "As `await', an entry with LOAD being in RING meanwhile."
-  (await try
-         (lambda (waiter) (ring-add! ring (make-entry waiter #f load)))
-         who))
-
-(define (take-back place)
-  (if (procedure? place)
-      (place)
-      (ring-remove! place)))
+          ((scheduler?) (wait-in-scheduler enter leave))
+          (else (wait-in-thread enter leave)))))
 
 (define (abandon-waiter task)
-  (match (task-place task)
-    ((waiter . leave)
-     (with-lock (and (withdraw! waiter)
-                     (begin
-                       (take-back leave)
-                       #t))))))
+  (%withdraw (task-place task)))
 
-(define (await-in-task task try enter who)
+(define (wait-in-task task enter leave who)
   (begin-wait! task who)
-  (%lock)
-  (let ((now (try)))
-    (if now
+  (let ((waiter (make-waiter task (loop-poller (task-loop task)))))
+    (if (enter waiter)
         (begin
-          (%unlock)
-          (%asyncs-on)
-          (car now))
-        (let* ((waiter (make-waiter task))
-               (place (cons waiter (enter waiter))))
-          (%unlock)
-          (let ((interrupt (suspend! task abandon-waiter place)))
-            (if (and (eq? (waiter-state waiter) 'done)
-                     (not (procedure? (cdr place))))
-                (waiter-value waiter)
-                (finish-wait place
-                             (lambda () (raise-exception interrupt)))))))))
-
-(define (finish-wait place otherwise)
-  "Return the value that the waiter of PLACE was claimed with; if it was not, call
-OTHERWISE.  Nothing of it stays behind."
-  (match place
-    ((waiter . leave)
-     (if (with-lock (take-back leave)
-                    (withdraw! waiter)
-                    (eq? (waiter-state waiter) 'done))
-         (waiter-value waiter)
-         (otherwise)))))
+          (when leave (leave))
+          (%asyncs-on))
+        (let ((interrupt (suspending! task abandon-waiter waiter
+                           (when leave (leave)))))
+          (when (eq? nothing (waiter-value waiter))
+            (raise-exception interrupt))))
+    waiter))
 
 ;;; In a thread.  It withdraws before it runs asyncs, which may leave from here.
 
@@ -176,66 +93,126 @@ OTHERWISE.  Nothing of it stays behind."
   (set! time-limit limit)
   (set! expire expire-now))
 
-(define (await-in-thread try enter)
+(define (sleep-until-rung bell)
+  "Sleep until BELL is rung, which will be soon, whatever asyncs are due."
+  (unless (%sleep-until-rung bell #f)
+    (sleep-until-rung bell)))
+
+(define (wait-in-thread enter leave)
   (let ((bell (thread-bell)) (limit (time-limit)))
     (%asyncs-off)
-    (%lock)
-    (let ((now (try)))
-      (if now
-          (begin
-            (%unlock)
-            (%asyncs-on)
-            (car now))
-          (let* ((waiter (make-waiter bell))
-                 (place (begin
-                          (%reset-bell! bell)
-                          (cons waiter (enter waiter)))))
-            (%unlock)
-            (%sleep-until-rung bell limit)
-            (finish-wait-in-thread place limit
-                                   (lambda () (await-in-thread try enter))))))))
-
-(define (finish-wait-in-thread place limit again)
-  (match place
-    ((waiter . leave)
-     (let ((done? (with-lock (take-back leave)
-                             (withdraw! waiter)
-                             (eq? (waiter-state waiter) 'done))))
-       (%asyncs-on)
-       (cond (done? (waiter-value waiter))
-             ((and limit (>= (monotonic-ns) limit)) (expire))
-             ;; The asyncs run on the way.
-             (else (again)))))))
+    (%reset-bell! bell)
+    (let* ((waiter (make-waiter bell #f))
+           (given? (or (enter waiter)
+                       (%sleep-until-rung bell limit)
+                       (and (not (%withdraw waiter))
+                            (begin
+                              (sleep-until-rung bell)
+                              #t)))))
+      (when leave (leave))
+      (%asyncs-on)
+      (cond (given? waiter)
+            ((and limit (>= (monotonic-ns) limit)) (expire))
+            ;; The asyncs run on the way.
+            (else (wait-in-thread enter leave))))))
 
 ;;; In another scheduler's thread: a socket is something that it can wait for.
 
 (define AF_UNIX 1)
 (define SOCK_STREAM 1)
 
-(define (await-in-scheduler try enter)
+(define (wait-in-scheduler enter leave)
   (let* ((ends (%socketpair AF_UNIX SOCK_STREAM 0 #f))
-         (waiter (make-waiter (cdr ends)))
-         (place #f)
-         (now (with-lock
-               (or (try)
-                   (begin
-                     (set! place (cons waiter (enter waiter)))
-                     #f)))))
-    (define (close-ends)
+         (waiter (make-waiter (cdr ends) #f)))
+    (define (end)
+      (when leave (without-asyncs (leave)))
       (close-port (car ends))
       (close-port (cdr ends)))
-    (define (end otherwise)
-      (if now
-          (car now)
-          (finish-wait place otherwise)))
-    (unless now
-      (with-exception-handler
-          (lambda (exception)
-            (set! now (list (end (lambda ()
-                                   (close-ends)
-                                   (raise-exception exception))))))
+    (define (leave-by exception)
+      (when (%withdraw waiter)
+        (end)
+        (raise-exception exception))
+      ;; A value comes, and counts.
+      (%wait (car ends) 1 #f 'wait))
+    (unless (without-asyncs (enter waiter))
+      (with-exception-handler leave-by
         (lambda () (wait-readable (car ends) 'wait))
         #:unwind? #t))
-    (let ((value (end (lambda () #f))))
-      (close-ends)
-      value)))
+    (end)
+    waiter))
+
+;;; What changes under one lock of the process: rings in which waiters wait for what
+;;; seldom comes.
+
+(define-syntax-rule (with-lock expr ...)
+  "The value of the last EXPR.  None may raise or wait; asyncs are off."
+  (begin
+    (%lock)
+    (let ((result (let () expr ...)))
+      (%unlock)
+      result)))
+
+;;; What a waiter leaves in a ring: which of several operations it is there for, or
+;;; #f, and what it brings.
+(define-record-type <entry>
+  (make-entry waiter operation load)
+  entry?
+  (waiter entry-waiter)
+  (operation entry-operation)
+  (load entry-load))
+
+(define (enter-ring waiter operation try ring load)
+  "Have WAITER wait in RING, bringing LOAD, and return its node; #t if (TRY), which is
+called under the lock, returns a list of what is there already, #f if the wait is over."
+  (define flag (waiter-flag waiter))
+  (define (claiming?)
+    (case (atomic-box-compare-and-swap! flag 'W 'C)
+      ((W) #t)
+      ((S) #f)
+      (else (claiming?))))
+  (with-lock
+   (and (claiming?)
+        (let ((now (try)))
+          (cond (now
+                 (set-waiter-value! waiter (car now))
+                 (set-waiter-chosen! waiter operation)
+                 (atomic-box-set! flag 'S)
+                 #t)
+                (else
+                 (atomic-box-set! flag 'W)
+                 (ring-add! ring (make-entry waiter operation load))))))))
+
+(define (leave-ring node)
+  (with-lock (ring-remove! node)))
+
+(define (ring-claim! ring value)
+  "Claim the first waiter of RING that can be with VALUE, and return its entry; or #f.
+The lock is held."
+  (let ((node (ring-first ring)))
+    (and node
+         (let ((entry (node-value node)))
+           (ring-remove! node)
+           (if (%claim (entry-waiter entry) value (entry-operation entry))
+               entry
+               (ring-claim! ring value))))))
+
+(define (ring-claim-all! ring value)
+  "Claim all waiters of RING with VALUE; #f if there are none.  The lock is held."
+  (and (ring-claim! ring value)
+       (begin
+         (ring-claim-all! ring value)
+         #t)))
+
+(define (await-in-ring try ring load who)
+  "Return what (TRY) has, in a list, or what a waiter in RING is claimed with."
+  (define node #f)
+  (let ((now (with-lock (try))))
+    (if now
+        (car now)
+        (waiter-value
+         (wait-for (lambda (waiter)
+                     (set! node (enter-ring waiter #f try ring load))
+                     (eq? node #t))
+                   (lambda ()
+                     (unless (boolean? node) (leave-ring node)))
+                   who)))))

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Channels: values on their way, and who waits to get or to put.
+
+   What a channel holds, and who waits for it, changes under a lock, which one
+   depends on the channel.  Nothing waits, raises or runs an async under it, and
+   fork takes all of them, so no flag of a wait (claim.c) is ever left at C. Who
+   waits no longer is dropped from a queue when met, or when the queue is full.
+ */
+
+#include "claim.h"
+#include "dynamic-stack.h"
+
+#include <pthread.h>
+
+/* Who waits for a channel, as which of its operations, with what to put; or #f,
+   #f, and a value that is held.  */
+struct entry
+{
+  SCM waiter, operation, load;
+};
+
+struct entries
+{
+  struct entry *entry;
+  size_t size, head, count; /* SIZE is a power of two, or 0 */
+};
+
+/* LAST is what getting gives once the channel is closed.  */
+struct channel
+{
+  size_t capacity;
+  int closed;
+  SCM last;
+  struct entries held, getters, putters;
+};
+
+static inline struct entry *
+at (const struct entries *q, size_t i)
+{
+  return &q->entry[(q->head + i) & (q->size - 1)];
+}
+
+static struct entry
+take_out (struct entries *q, size_t i)
+{
+  struct entry found = *at (q, i);
+  for (; i > 0; i--)
+    *at (q, i) = *at (q, i - 1);
+  *at (q, 0) = (struct entry){ SCM_BOOL_F, SCM_BOOL_F, SCM_BOOL_F };
+  q->head = (q->head + 1) & (q->size - 1);
+  q->count--;
+  return found;
+}
+
+/* Have room for one more: where waits that are over were, if they were many. */
+static void
+make_room (struct entries *q)
+{
+  size_t kept = 0, count = q->count;
+  for (size_t i = 0; i < count; i++)
+    {
+      struct entry entry = *at (q, i);
+      if (scm_is_false (entry.waiter) || !scm_skp__is_over (entry.waiter))
+        *at (q, kept++) = entry;
+    }
+  q->count = kept;
+  for (size_t i = kept; i < count; i++)
+    *at (q, i) = (struct entry){ SCM_BOOL_F, SCM_BOOL_F, SCM_BOOL_F };
+  if (2 * kept < q->size)
+    return;
+  size_t size = q->size ? 2 * q->size : 4;
+  struct entry *larger = scm_gc_malloc (size * sizeof *larger, "channel");
+  for (size_t i = 0; i < kept; i++)
+    larger[i] = *at (q, i);
+  *q = (struct entries){ larger, size, 0, kept };
+}
+
+static void
+push (struct entries *q, SCM waiter, SCM operation, SCM load)
+{
+  if (q->count == q->size)
+    make_room (q);
+  *at (q, q->count++) = (struct entry){ waiter, operation, load };
+}
+
+/* What an attempt has come to.  */
+enum attempt
+{
+  NOTHING,
+  DONE,
+  CLAIMED_BEFORE, /* MINE is over already */
+};
+
+/* Claim the first in Q that can be, but not MINE itself, and take it out.  */
+static enum attempt
+claim_first (struct entries *q, SCM mine, struct entry *found)
+{
+  for (size_t i = 0; i < q->count;)
+    {
+      SCM its = at (q, i)->waiter;
+      if (scm_is_eq (its, mine))
+        {
+          i++;
+          continue;
+        }
+      enum scm_skp__claimed claimed = scm_skp__claim (its, mine);
+      if (claimed == MINE_OVER)
+        return CLAIMED_BEFORE;
+      *found = take_out (q, i);
+      if (claimed == CLAIMED)
+        return DONE;
+    }
+  return NOTHING;
+}
+
+/* One attempt to get or to put: what it gives, who is to be woken and with
+ * what. */
+struct step
+{
+  SCM value, woken_value;
+  struct entry woken;
+};
+
+static enum attempt
+try_get (struct channel *c, SCM mine, SCM load, struct step *step)
+{
+  (void)load;
+  step->woken_value = SCM_BOOL_T;
+  if (c->held.count == 0)
+    {
+      enum attempt attempt = claim_first (&c->putters, mine, &step->woken);
+      step->value = step->woken.load;
+      if (attempt != NOTHING || !c->closed)
+        return attempt;
+      step->value = c->last;
+      return scm_skp__end (mine) ? DONE : CLAIMED_BEFORE;
+    }
+  if (!scm_skp__end (mine))
+    return CLAIMED_BEFORE;
+  step->value = take_out (&c->held, 0).load;
+  if (claim_first (&c->putters, SCM_BOOL_F, &step->woken) == DONE)
+    push (&c->held, SCM_BOOL_F, SCM_BOOL_F, step->woken.load);
+  else
+    step->woken.waiter = SCM_BOOL_F;
+  return DONE;
+}
+
+/* What putting gives is whether the channel took it.  */
+static enum attempt
+try_put (struct channel *c, SCM mine, SCM load, struct step *step)
+{
+  step->value = scm_from_bool (!c->closed);
+  step->woken_value = load;
+  if (!c->closed)
+    {
+      enum attempt attempt = claim_first (&c->getters, mine, &step->woken);
+      if (attempt != NOTHING || c->held.count >= c->capacity)
+        return attempt;
+      step->woken.waiter = SCM_BOOL_F;
+    }
+  if (!scm_skp__end (mine))
+    return CLAIMED_BEFORE;
+  if (!c->closed)
+    push (&c->held, SCM_BOOL_F, SCM_BOOL_F, load);
+  return DONE;
+}
+
+/* Locks.  */
+
+#define LOCKS 64
+static pthread_mutex_t locks[LOCKS];
+
+static pthread_mutex_t *
+lock_of (const struct channel *c)
+{
+  return &locks[((uintptr_t)c >> 6) % LOCKS];
+}
+
+static void
+take_all (void)
+{
+  for (size_t i = 0; i < LOCKS; i++)
+    pthread_mutex_lock (&locks[i]);
+}
+
+static void
+leave_all (void)
+{
+  for (size_t i = 0; i < LOCKS; i++)
+    pthread_mutex_unlock (&locks[i]);
+}
+
+__attribute__ ((constructor)) static void
+init_locks (void)
+{
+  for (size_t i = 0; i < LOCKS; i++)
+    pthread_mutex_init (&locks[i], NULL);
+  pthread_atfork (take_all, leave_all, leave_all);
+}
+
+/* Primitives; only (sockport task channel) has what they are given.  */
+
+static inline struct channel *
+channel_of (SCM channel)
+{
+  return SCM_POINTER_VALUE (channel);
+}
+
+static SCM
+make_channel (SCM capacity, SCM last)
+{
+  struct channel *c = scm_gc_malloc (sizeof *c, "channel");
+  *c = (struct channel){ .capacity = (size_t)SCM_I_INUM (capacity),
+                         .last = last };
+  return scm_from_pointer (c, NULL);
+}
+
+typedef enum attempt try_function (struct channel *, SCM, SCM, struct step *);
+
+/* Try without waiting.  Not below: who is woken looks at the channel.  */
+static inline SCM
+attempt (SCM channel, SCM load, try_function *try)
+{
+  struct channel *c = channel_of (channel);
+  struct step step = { .woken = { .waiter = SCM_BOOL_F } };
+  pthread_mutex_t *lock = lock_of (c);
+  pthread_mutex_lock (lock);
+  enum attempt attempt = try (c, SCM_BOOL_F, load, &step);
+  pthread_mutex_unlock (lock);
+  if (attempt != DONE)
+    return scm_skp__nothing;
+  if (scm_is_true (step.woken.waiter))
+    scm_skp__deliver (step.woken.waiter, step.woken_value,
+                      step.woken.operation);
+  return step.value;
+}
+
+/* Try for WAITER, and if there is nothing have it wait, as OPERATION.  #t if
+   its wait is over by this: nobody wakes it then.  */
+static inline SCM
+enter (SCM channel, SCM waiter, SCM operation, SCM load, try_function *try,
+       struct entries *q)
+{
+  struct step step = { .woken = { .waiter = SCM_BOOL_F } };
+  pthread_mutex_t *lock = lock_of (channel_of (channel));
+  pthread_mutex_lock (lock);
+  enum attempt attempt = try (channel_of (channel), waiter, load, &step);
+  if (attempt == NOTHING)
+    push (q, waiter, operation, load);
+  pthread_mutex_unlock (lock);
+  if (attempt != DONE)
+    return SCM_BOOL_F;
+  scm_skp__set_field (waiter, WAITER_VALUE, step.value);
+  scm_skp__set_field (waiter, WAITER_CHOSEN, operation);
+  if (scm_is_true (step.woken.waiter))
+    scm_skp__deliver (step.woken.waiter, step.woken_value,
+                      step.woken.operation);
+  return SCM_BOOL_T;
+}
+
+static SCM
+channel_get (SCM channel)
+{
+  return attempt (channel, SCM_BOOL_F, try_get);
+}
+
+static SCM
+channel_put (SCM channel, SCM load)
+{
+  return attempt (channel, load, try_put);
+}
+
+static SCM
+enter_getter (SCM channel, SCM waiter, SCM operation)
+{
+  return enter (channel, waiter, operation, SCM_BOOL_F, try_get,
+                &channel_of (channel)->getters);
+}
+
+static SCM
+enter_putter (SCM channel, SCM waiter, SCM operation, SCM load)
+{
+  return enter (channel, waiter, operation, load, try_put,
+                &channel_of (channel)->putters);
+}
+
+static void
+deliver_all (struct entries *q, SCM value)
+{
+  struct entry found;
+  while (claim_first (q, SCM_BOOL_F, &found) == DONE)
+    scm_skp__deliver (found.waiter, value, found.operation);
+}
+
+static SCM
+channel_close (SCM channel)
+{
+  struct channel *c = channel_of (channel);
+  pthread_mutex_t *lock = lock_of (c);
+  pthread_mutex_lock (lock);
+  struct entries getters = c->getters, putters = c->putters;
+  c->getters = c->putters = (struct entries){ .entry = NULL };
+  c->closed = 1;
+  pthread_mutex_unlock (lock);
+  deliver_all (&getters, c->last);
+  deliver_all (&putters, SCM_BOOL_F);
+  scm_remember_upto_here_1 (channel);
+  return SCM_UNSPECIFIED;
+}
+
+static SCM
+channel_reopen (SCM channel)
+{
+  struct channel *c = channel_of (channel);
+  pthread_mutex_lock (lock_of (c));
+  c->closed = 0;
+  pthread_mutex_unlock (lock_of (c));
+  return SCM_UNSPECIFIED;
+}
+
+static SCM
+channel_closed (SCM channel)
+{
+  return scm_from_bool (
+      __atomic_load_n (&channel_of (channel)->closed, __ATOMIC_SEQ_CST));
+}
+
+static SCM
+channel_count (SCM channel)
+{
+  struct channel *c = channel_of (channel);
+  pthread_mutex_lock (lock_of (c));
+  size_t count = c->held.count;
+  pthread_mutex_unlock (lock_of (c));
+  return scm_from_size_t (count);
+}
+
+void
+scm_skp__init_channel (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%make-channel-core", 2, 0, 0, make_channel },
+    { "%channel-get", 1, 0, 0, channel_get },
+    { "%channel-put", 2, 0, 0, channel_put },
+    { "%enter-getter", 3, 0, 0, enter_getter },
+    { "%enter-putter", 4, 0, 0, enter_putter },
+    { "%channel-close", 1, 0, 0, channel_close },
+    { "%channel-reopen", 1, 0, 0, channel_reopen },
+    { "%channel-closed?", 1, 0, 0, channel_closed },
+    { "%channel-count", 1, 0, 0, channel_count },
+  };
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Waits that whoever gives something ends (claim.c).  */
+
+#ifndef SCM_SKP_CLAIM_H
+#define SCM_SKP_CLAIM_H
+
+#include "poller.h"
+
+/* The fields of the record <waiter> of (sockport task waiter).  */
+enum scm_skp__waiter_field
+{
+  WAITER_FLAG,
+  WAITER_VALUE,  /* what the wait gives */
+  WAITER_CHOSEN, /* which of several operations that is of, or #f */
+  WAITER_SLEEPER,
+  WAITER_POLLER, /* that of the sleeper's loop, or #f */
+};
+
+/* What claiming has come to.  */
+enum scm_skp__claimed
+{
+  CLAIMED,
+  ITS_OVER,
+  MINE_OVER,
+};
+
+/* End the wait ITS, and with it MINE, which is #f if nobody else knows it: both
+   or neither.  The caller has ITS woken.  */
+enum scm_skp__claimed scm_skp__claim (SCM its, SCM mine);
+
+/* End the wait MINE, which nobody else has to agree to; false if it was over.
+ */
+int scm_skp__end (SCM mine);
+
+/* Is the wait of WAITER over?  */
+int scm_skp__is_over (SCM waiter);
+
+/* Wake the sleeper of WAITER, which was claimed, with VALUE, that of OPERATION.
+   Not under a lock.  */
+void scm_skp__deliver (SCM waiter, SCM value, SCM operation);
+
+/* What is got where there is nothing.  */
+extern SCM scm_skp__nothing;
+
+/* Wake the thread that sleeps by BELL (lock.c).  */
+void scm_skp__ring (SCM bell);
+
+#endif
