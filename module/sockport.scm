@@ -14,10 +14,12 @@
   #:use-module (sockport constant)
   #:use-module (sockport control)
   #:use-module (sockport deadline)
+  #:use-module (sockport hand-over)
   #:use-module (sockport interface)
   #:use-module (sockport listener)
   #:use-module (sockport message)
   #:use-module (sockport multicast)
+  #:use-module (sockport notify)
   #:use-module (sockport option)
   #:use-module (sockport resolve)
   #:use-module (sockport semaphore)
@@ -43,10 +45,12 @@
    constant
    control
    deadline
+   hand-over
    interface
    listener
    message
    multicast
+   notify
    option
    resolve
    semaphore

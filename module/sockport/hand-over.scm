@@ -1,0 +1,105 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; A server that starts anew without losing a connection: the new process has the
+;;; same listening sockets, and the old one serves on until the new one is ready.
+
+(define-module (sockport hand-over)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 textual-ports)
+  #:use-module (rnrs bytevectors)
+  #:use-module (srfi srfi-1)
+  #:use-module (sockport address)
+  #:use-module (sockport constant)
+  #:use-module (sockport control)
+  #:use-module (sockport io argument)
+  #:use-module (sockport io close)
+  #:use-module (sockport message)
+  #:use-module (sockport notify)
+  #:use-module (sockport operation)
+  #:use-module (sockport primitive)
+  #:use-module (sockport process)
+  #:use-module (sockport socket)
+  #:use-module (sockport task)
+  #:export (hand-over))
+
+(define (own-command)
+  "Return the words that this process was started with."
+  (match (string-split (call-with-input-file "/proc/self/cmdline" get-string-all)
+                       #\nul)
+    ((words ... "") words)
+    (words words)))
+
+(define (named listener)
+  (match listener
+    ((? port? port) (cons "unknown" port))
+    (_ listener)))
+
+(define (sender message)
+  "Return the process that sent MESSAGE, as the kernel says."
+  (match (control-ref (message-control message) 'credentials)
+    (#(pid uid gid) pid)
+    (#f #f)))
+
+(define (ended pid)
+  (let ((status (wait-process pid)))
+    (scm-error 'misc-error "hand-over"
+               "The new process ended before it was ready, with status ~A"
+               (list (or (status:exit-val status) (status:term-sig status)))
+               #f)))
+
+(define (await-ready bell child pid)
+  "Wait until PID, whose end makes CHILD readable, has said on BELL that it is ready."
+  (if (eq? child (wait-first (readable-operation bell)
+                             (readable-operation child)))
+      (ended pid)
+      (let ((message (recvmsg! bell (make-bytevector 64))))
+        (unless (eqv? pid (sender message))
+          (await-ready bell child pid)))))
+
+(define (environment bell)
+  (match (socket-address->string (getsockname bell))
+    ((= (lambda (text) (substring text 5)) name) ; after "unix:"
+     (cons (string-append "SOCKPORT_HAND_OVER=" name) (environ)))))
+
+(define (end-process pid)
+  (catch 'system-error
+    (lambda ()
+      (kill pid SIGTERM)
+      (wait-process pid))
+    (const #t)))
+
+(define (begin-process command listeners bell)
+  "Start COMMAND, and return the number of its process once that is ready."
+  (let ((pid (start-process (car command) (cdr command) #:listeners listeners
+                            #:environment (environment bell)))
+        (ready? #f))
+    (call-with-cleanup
+     (lambda ()
+       (let ((child (%process-port pid #f)))
+         (call-with-cleanup
+          (lambda () (await-ready bell child pid))
+          (lambda () (close-port child))))
+       (set! ready? #t)
+       pid)
+     (lambda ()
+       (unless ready? (end-process pid))))))
+
+(define* (hand-over listeners #:optional command)
+  "Start COMMAND, a list of strings, or this program anew, with LISTENERS, sockets or
+an alist from names to sockets, for its listen-fds; wait until it says with
+notify-manager that it is ready, tell the service manager that it is the main
+process, and return its number.  If it ends, or what is around this does, this process
+is what it was."
+  (unless (list? listeners)
+    (refuse-type "hand-over" 1 "list of sockets" listeners))
+  (unless (or (not command) (and (list? command) (pair? command)))
+    (refuse-type "hand-over" 2 "list of strings" command))
+  (let ((bell (socket AF_UNIX SOCK_DGRAM 0)))
+    (call-with-cleanup
+     (lambda ()
+       (bind bell AF_UNIX "")           ; the kernel chooses a name
+       (setsockopt bell SOL_SOCKET SO_PASSCRED 1)
+       (let ((pid (begin-process (or command (own-command))
+                                 (map named listeners) bell)))
+         (notify-manager #:main-pid pid)
+         pid))
+     (lambda () (close-port bell)))))
