@@ -140,10 +140,10 @@ one_place_waits ()
 layers ()
 {
   uses () { files "$1" | xargs grep -nE "\(sockport ($2)[ )]" /dev/null; }
-  uses 'module/sockport/io/*' 'task|serve|server|listener|http|channel'
-  uses 'module/sockport/task/*' 'serve|server|listener|http|channel'
-  uses 'module/sockport/ports/*' 'io|task|serve|server|listener|http|channel'
-  uses 'module/sockport/command/*' 'io|serve|primitive'
+  uses 'module/sockport/io/*' 'task|serve|server|listener|http|channel|client'
+  uses 'module/sockport/task/*' 'serve|server|listener|http|channel|client'
+  uses 'module/sockport/ports/*' 'io|task|serve|server|listener|http|channel|client'
+  uses 'module/sockport/command/*' 'io|serve|primitive|client'
   files 'module/*.scm' | grep -v '/ports/' |
     xargs grep -nE '\(@@ |module-set!|variable-set!'
 }

@@ -24,7 +24,8 @@ check_span (const uint8_t *data, struct skp_http_span span, size_t end)
 }
 
 static void
-check_head (const struct skp_http_head *head, const uint8_t *data, size_t end)
+check_head (const struct skp_http_head *head, const uint8_t *data, size_t end,
+            int kind)
 {
   unsigned both = SKP_HTTP_LENGTH | SKP_HTTP_CHUNKED;
   require (head->count <= SKP_HTTP_FIELDS);
@@ -35,26 +36,35 @@ check_head (const struct skp_http_head *head, const uint8_t *data, size_t end)
       check_span (data, head->field[i].value, end);
       require (head->field[i].name.size > 0);
     }
-  if (head->trailers)
+  if (kind == 1)
     return;
+  require ((head->flags & both) != both);
+  require (head->minor > 0 || !(head->flags & SKP_HTTP_CHUNKED));
+  if (kind == 2)
+    {
+      check_span (data, head->reason, end);
+      require (head->status >= 100 && head->status <= 999);
+      return;
+    }
   check_span (data, head->method, end);
   check_span (data, head->target, end);
   require (head->method.size > 0 && head->target.size > 0);
-  require ((head->flags & both) != both);
   require (head->minor == 0 || head->flags & SKP_HTTP_HOST);
-  require (head->minor > 0 || !(head->flags & SKP_HTTP_CHUNKED));
 }
 
 static void
-start (struct skp_http_head *head, int trailers)
+start (struct skp_http_head *head, int kind)
 {
-  if (trailers)
+  if (kind == 1)
     skp_http_head_init_trailers (head, 1024);
+  else if (kind == 2)
+    skp_http_head_init_response (head, 1024);
   else
     skp_http_head_init (head, 1024, 256);
 }
 
-/* The first byte says which, the second where to part it.  */
+/* The first byte says which: a request, trailers, a response; the second where
+ * to part it.  */
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 int
@@ -63,14 +73,14 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   struct skp_http_head whole, parted;
   if (size < 2)
     return 0;
-  int trailers = data[0] & 1;
+  int kind = data[0] & 1 ? 1 : data[0] & 2;
   size_t part = data[1];
   data += 2;
   size -= 2;
   if (part > size)
     part = size;
-  start (&whole, trailers);
-  start (&parted, trailers);
+  start (&whole, kind);
+  start (&parted, kind);
   ssize_t n = skp_http_head_parse (&whole, data, size);
   uint8_t *first = malloc (part + 1);
   memcpy (first, data, part);
@@ -82,7 +92,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   require (n <= (ssize_t)size && n != 0);
   if (n > 0)
     {
-      check_head (&whole, data, (size_t)n);
+      check_head (&whole, data, (size_t)n, kind);
+      require (parted.status == whole.status);
       require (parted.count == whole.count && parted.flags == whole.flags);
       require (
           memcmp (parted.field, whole.field, whole.count * sizeof *whole.field)

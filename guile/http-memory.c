@@ -225,7 +225,7 @@ scm_skp__http_writer (struct scm_skp__http_memory *m, SCM symbol)
     return entry;
   SCM pair = scm_call_1 (m->kind, symbol);
   struct scm_skp__text text;
-  scm_skp__text_begin (&text);
+  scm_skp__text_begin (&text, "http-header");
   scm_skp__text_string (&text, SCM_CDR (pair));
   scm_skp__text_put (&text, ": ", 2);
   int64_t kind = scm_skp__integer (SCM_CAR (pair), 0, SCM_SKP__HTTP_KINDS - 1,

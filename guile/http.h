@@ -54,15 +54,16 @@ SCM scm_skp__http_headers (struct scm_skp__http_memory *memory,
 /* The date of now in 29 bytes.  */
 const char *scm_skp__http_date (struct scm_skp__http_memory *memory);
 
-/* A text that grows.  */
+/* A text that grows; what is refused on the way is refused by WHO.  */
 struct scm_skp__text
 {
+  const char *who;
   char *bytes;
   size_t size, room;
   char local[1024];
 };
 
-void scm_skp__text_begin (struct scm_skp__text *text);
+void scm_skp__text_begin (struct scm_skp__text *text, const char *who);
 
 /* Room for SIZE bytes more, at the end.  */
 char *scm_skp__text_room (struct scm_skp__text *text, size_t size);
@@ -73,6 +74,34 @@ void scm_skp__text_number (struct scm_skp__text *text, uint64_t number);
 
 /* The bytes of STRING, characters 0 to 255.  */
 void scm_skp__text_string (struct scm_skp__text *text, SCM string);
+
+/* TEXT with SIZE bytes of BODY behind it, a bytevector.  */
+SCM scm_skp__text_whole (const struct scm_skp__text *text, const void *body,
+                         size_t size);
+
+/* Is it a name, of a field or a method?  */
+int scm_skp__http_token (const char *bytes, size_t size);
+
+/* STRING, which the header NAME with VALUE is written as.  A line that ended
+   inside of it would begin another header: that is refused.  */
+void scm_skp__http_put_value (struct scm_skp__text *text, SCM name, SCM value,
+                              SCM string);
+
+/* The fields of the alist HEADERS but for those that are written otherwise;
+   whether there is a date among them.  */
+int scm_skp__http_put_headers (struct scm_skp__text *text,
+                               struct scm_skp__http_memory *m, SCM headers);
+
+/* How a body ends: nothing is said of it, by its length, by its last chunk.  */
+enum scm_skp__http_framing
+{
+  SCM_SKP__HTTP_NONE,
+  SCM_SKP__HTTP_BY_LENGTH,
+  SCM_SKP__HTTP_BY_CHUNKS,
+};
+
+void scm_skp__http_put_framing (struct scm_skp__text *text, SCM framing,
+                                SCM length);
 
 /* End what reads a request, with an answer: throws refused-request.  */
 _Noreturn void scm_skp__http_refuse (int status);

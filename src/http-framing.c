@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* The fields that decide where a request ends, whom it is for and what becomes
+/* The fields that decide where a message ends, whom it is for and what becomes
    of the connection (RFC 9112, 3.2, 6 and 9).  Each of them may be met once,
    unless it is a list; what two readers could understand in two ways is
    refused.  */
@@ -189,21 +189,22 @@ static const struct
 {
   const char *name;
   int (*note) (struct skp_http_head *head, struct text value);
-} names[] = { { "host", note_host },
-              { "expect", note_expect },
-              { "connection", note_words },
-              { "content-length", note_length },
-              { "transfer-encoding", note_coding } };
+  int requests; /* only there it means something */
+} names[] = { { "host", note_host, 1 },
+              { "expect", note_expect, 1 },
+              { "connection", note_words, 0 },
+              { "content-length", note_length, 0 },
+              { "transfer-encoding", note_coding, 0 } };
 
 int
 skp__http_note (struct skp_http_head *head, const unsigned char *bytes,
-                const struct skp_http_field *field)
+                const struct skp_http_field *field, int response)
 {
   struct text name = { bytes + field->name.at, field->name.size };
   struct text value = { bytes + field->value.at, field->value.size };
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (is (name, names[i].name))
-      return names[i].note (head, value);
+      return response && names[i].requests ? 0 : names[i].note (head, value);
   return 0;
 }
 
@@ -244,14 +245,18 @@ valid_target (struct text method, struct text target)
 }
 
 int
-skp__http_check (struct skp_http_head *head, const unsigned char *bytes)
+skp__http_check (struct skp_http_head *head, const unsigned char *bytes,
+                 int response)
 {
-  struct text method = { bytes + head->method.at, head->method.size };
-  struct text target = { bytes + head->target.at, head->target.size };
   unsigned both = SKP_HTTP_LENGTH | SKP_HTTP_CHUNKED;
   if ((head->flags & both) == both
-      || (head->minor == 0 && head->flags & SKP_HTTP_CHUNKED)
-      || (head->minor > 0 && !(head->flags & SKP_HTTP_HOST))
+      || (head->minor == 0 && head->flags & SKP_HTTP_CHUNKED))
+    return -EBADMSG;
+  if (response)
+    return 0;
+  struct text method = { bytes + head->method.at, head->method.size };
+  struct text target = { bytes + head->target.at, head->target.size };
+  if ((head->minor > 0 && !(head->flags & SKP_HTTP_HOST))
       || !valid_target (method, target))
     return -EBADMSG;
   return 0;

@@ -57,7 +57,16 @@ enum state
   NAME,
   BEFORE_VALUE,
   IN_VALUE,
+  STATUS, /* behind the version of a response */
+  REASON,
   DONE,
+};
+
+enum kind
+{
+  REQUEST,
+  RESPONSE,
+  TRAILERS,
 };
 
 /* A step: 0 to go on with the state that is set, or a negative errno.  */
@@ -112,7 +121,7 @@ blank (struct skp_http_head *head, const unsigned char *bytes, uint32_t size)
     case '\n':
       return pass (head, BLANK);
     default:
-      return begin (head, METHOD);
+      return begin (head, head->kind == RESPONSE ? VERSION : METHOD);
     }
 }
 
@@ -172,6 +181,40 @@ version (struct skp_http_head *head, const unsigned char *bytes, uint32_t size)
     return 0;
   head->major = bytes[head->mark + 5] - '0';
   head->minor = bytes[head->mark + 7] - '0';
+  if (head->kind == RESPONSE)
+    return begin (head, STATUS);
+  return become (head, LINE_END);
+}
+
+/* A blank, three digits, and a reason behind another blank, which some servers
+   leave out with it.  */
+static int
+status (struct skp_http_head *head, const unsigned char *bytes, uint32_t size)
+{
+  for (; head->at < size && head->at - head->mark < 4; head->at++)
+    {
+      unsigned char byte = bytes[head->at];
+      uint32_t at = head->at - head->mark;
+      if (at == 0 ? byte != ' ' : !digit (byte) || (at == 1 && byte == '0'))
+        return -EBADMSG;
+      if (at > 0)
+        head->status = head->status * 10 + (byte - '0');
+    }
+  if (head->at == size)
+    return 0;
+  if (bytes[head->at] != ' ')
+    return become (head, LINE_END);
+  head->at++;
+  return begin (head, REASON);
+}
+
+static int
+reason (struct skp_http_head *head, const unsigned char *bytes, uint32_t size)
+{
+  head->at = run (bytes, head->at, size, VALUE);
+  if (head->at == size)
+    return 0;
+  head->reason = part (head);
   return become (head, LINE_END);
 }
 
@@ -194,7 +237,7 @@ static int
 line_lf (struct skp_http_head *head, const unsigned char *bytes, uint32_t size)
 {
   (void)size;
-  if (!head->trailers && head->major != 1)
+  if (head->kind != TRAILERS && head->major != 1)
     return -EPROTONOSUPPORT;
   return bytes[head->at] == '\n' ? pass (head, FIELD) : -EBADMSG;
 }
@@ -203,7 +246,7 @@ static int
 field (struct skp_http_head *head, const unsigned char *bytes, uint32_t size)
 {
   (void)size;
-  if (!head->trailers && head->major != 1)
+  if (head->kind != TRAILERS && head->major != 1)
     return -EPROTONOSUPPORT;
   switch (bytes[head->at])
     {
@@ -258,9 +301,9 @@ value (struct skp_http_head *head, const unsigned char *bytes, uint32_t size)
          && skp__http_blank (bytes[field->value.at + field->value.size - 1]))
     field->value.size--;
   head->count++;
-  if (!head->trailers)
+  if (head->kind != TRAILERS)
     {
-      int err = skp__http_note (head, bytes, field);
+      int err = skp__http_note (head, bytes, field, head->kind == RESPONSE);
       if (err < 0)
         return err;
     }
@@ -272,11 +315,12 @@ static step *const steps[] = {
   [IN_TARGET] = target, [VERSION] = version,   [LINE_END] = line_end,
   [LINE_LF] = line_lf,  [FIELD] = field,       [LAST_LF] = last_lf,
   [NAME] = name,        [IN_VALUE] = value,    [BEFORE_VALUE] = before_value,
+  [STATUS] = status,    [REASON] = reason,
 };
 
 static void
 init (struct skp_http_head *head, size_t size_limit, size_t target_limit,
-      int trailers)
+      enum kind kind)
 {
   /* What a head has of fields is set as they come.  */
   memset (head, 0, offsetof (struct skp_http_head, field));
@@ -284,21 +328,27 @@ init (struct skp_http_head *head, size_t size_limit, size_t target_limit,
       = (uint32_t)(size_limit < UINT32_MAX ? size_limit : UINT32_MAX - 1);
   head->target_limit
       = (uint32_t)(target_limit < UINT32_MAX ? target_limit : UINT32_MAX - 1);
-  head->trailers = trailers != 0;
-  head->state = trailers ? FIELD : BLANK;
+  head->kind = (unsigned char)kind;
+  head->state = kind == TRAILERS ? FIELD : BLANK;
 }
 
 void
 skp_http_head_init (struct skp_http_head *head, size_t size_limit,
                     size_t target_limit)
 {
-  init (head, size_limit, target_limit, 0);
+  init (head, size_limit, target_limit, REQUEST);
+}
+
+void
+skp_http_head_init_response (struct skp_http_head *head, size_t size_limit)
+{
+  init (head, size_limit, 0, RESPONSE);
 }
 
 void
 skp_http_head_init_trailers (struct skp_http_head *head, size_t size_limit)
 {
-  init (head, size_limit, 0, 1);
+  init (head, size_limit, 0, TRAILERS);
 }
 
 ssize_t
@@ -318,6 +368,8 @@ skp_http_head_parse (struct skp_http_head *head, const void *bytes, size_t size)
     return -E2BIG;
   if (head->state != DONE)
     return -EAGAIN;
-  int err = head->trailers ? 0 : skp__http_check (head, bytes);
+  int err = head->kind == TRAILERS
+                ? 0
+                : skp__http_check (head, bytes, head->kind == RESPONSE);
   return err < 0 ? err : (ssize_t)head->at;
 }

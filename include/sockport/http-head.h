@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* The head of an HTTP/1 request, or the trailers behind a body, found and
-   checked in bytes that arrive piece by piece (RFC 9110, RFC 9112).
+/* The head of an HTTP/1 request or response, or the trailers behind a body,
+   found and checked in bytes that arrive piece by piece (RFC 9110, RFC 9112).
 
    What does not follow the grammar, and what leaves room for two opinions on
-   where a request ends, is refused.  Lines end in CRLF or in LF (RFC 9112,
+   where a message ends, is refused.  Lines end in CRLF or in LF (RFC 9112,
    2.2).  Nothing is allocated or copied: the results are spans of the caller's
    bytes.  */
 
@@ -45,20 +45,25 @@ enum skp_http_flags
 /* Fields up to COUNT are results; those after it are the parser's own.  */
 struct skp_http_head
 {
-  struct skp_http_span method, target;
-  unsigned minor; /* of the version, HTTP/1.minor */
+  struct skp_http_span method, target; /* of a request */
+  struct skp_http_span reason;         /* of a response, may be empty */
+  unsigned status;                     /* of a response, 100 to 999 */
+  unsigned minor;                      /* of the version, HTTP/1.minor */
   unsigned flags;
   uint64_t length;
   uint32_t count;
   uint32_t at, mark, size_limit, target_limit;
-  unsigned char state, major, trailers;
+  unsigned char state, major, kind;
   struct skp_http_field field[SKP_HTTP_FIELDS];
 };
 
 /* Prepare HEAD for a request of at most SIZE_LIMIT bytes, blank lines before it
-   included, with a target of at most TARGET_LIMIT; or for trailers.  */
+   included, with a target of at most TARGET_LIMIT; for a response; or for
+   trailers.  */
 SKP_API void skp_http_head_init (struct skp_http_head *head, size_t size_limit,
                                  size_t target_limit);
+SKP_API void skp_http_head_init_response (struct skp_http_head *head,
+                                          size_t size_limit);
 SKP_API void skp_http_head_init_trailers (struct skp_http_head *head,
                                           size_t size_limit);
 
@@ -67,7 +72,7 @@ SKP_API void skp_http_head_init_trailers (struct skp_http_head *head,
    head with the empty line that ends it, or
 
      -EAGAIN           more is needed
-     -EBADMSG          this is no request, or ambiguous        (400)
+     -EBADMSG          this is no HTTP, or ambiguous           (400)
      -ENAMETOOLONG     the target is too long                  (414)
      -E2BIG            the head or its number of fields is     (431)
      -EOPNOTSUPP       a transfer coding besides chunked       (501)

@@ -137,14 +137,59 @@
             (apply throw args)))
         sock))))
 
+(define (connect-directly target open delay family on-attempt)
+  (match target
+    (((? sockaddr? (? (negate internet?) alone)))
+     (connect-alone alone open on-attempt))
+    (((? string? host) . service)
+     (race open delay family #:host host #:service service
+           #:on-attempt on-attempt))
+    (addresses
+     (race open delay family #:addresses addresses #:on-attempt on-attempt))))
+
+;;; Through a proxy.
+
+(define (service->port service)
+  (or (string->number service 10)
+      (sockaddr:port
+       (addrinfo:addr (car (getaddrinfo #f service 0 AF_INET SOCK_STREAM))))))
+
+(define (host-and-port target)
+  "Return a pair of the host and the port that TARGET, as `parse' returns it, is."
+  (match target
+    (((? string? host) . service) (cons host (service->port service)))
+    (((? internet? address))
+     (cons (inet-ntop (sockaddr:fam address) (sockaddr:addr address))
+           (sockaddr:port address)))
+    (_ (refuse-type "connect-to" 1 "host or one address of the Internet, for a \
+proxy" target))))
+
+(define (without-target options)
+  (match options
+    (() '())
+    (((or #:port #:proxy) _ . rest) (without-target rest))
+    ((key value . rest) (cons* key value (without-target rest)))))
+
+(define (connect-through proxy target options)
+  ;; Loaded when it is needed: it knows HTTP.
+  (let ((connect-by (module-ref (resolve-interface '(sockport client proxy))
+                                'connect-by-proxy))
+        (place (host-and-port target)))
+    (connect-by proxy (car place) (cdr place)
+                (lambda (host port)
+                  (apply connect-to host #:port port #:proxy #f options)))))
+
 (define* (connect-to where #:key port (family AF_UNSPEC) local local-port
                      (delay 1/4) (no-delay? #t) keep-alive user-timeout device
-                     mark set-up (on-attempt (const #t)))
+                     mark set-up (on-attempt (const #t)) proxy
+                     #:rest options)
   "Return a socket that is connected to WHERE: a text such as \"host:http\",
 \"[::1]:80\" or \"unix:/run/name\", an address object, a list of them, or with
 PORT, a number or the name of a service, a host's name.  The addresses of a host
 are tried as RFC 8305 says, each DELAY seconds after the one before it (#f: when
-that has failed), and the first that is connected is kept."
+that has failed), and the first that is connected is kept.  PROXY, a text such as
+\"socks5://host:port\" or \"http://host:port\", is connected to instead, and asked
+for a connection to WHERE."
   (check-keywords family local-port delay keep-alive user-timeout)
   (check-procedure on-attempt #:on-attempt "connect-to")
   (let* ((target (parse where port))
@@ -154,15 +199,10 @@ that has failed), and the first that is connected is kept."
                              #:no-delay? no-delay? #:keep-alive keep-alive
                              #:user-timeout user-timeout #:device device
                              #:mark mark #:set-up set-up))))
-    (match target
-      (((? sockaddr? (? (negate internet?) alone))) 
-       (connect-alone alone open on-attempt))
-      (((? string? host) . service)
-       (race open (and delay (seconds->ns delay)) family
-             #:host host #:service service #:on-attempt on-attempt))
-      (addresses
-       (race open (and delay (seconds->ns delay)) family
-             #:addresses addresses #:on-attempt on-attempt)))))
+    (if proxy
+        (connect-through proxy target (without-target options))
+        (connect-directly target open (and delay (seconds->ns delay)) family
+                          on-attempt))))
 
 (define* (where->addresses where #:key port (family AF_UNSPEC))
   "Return the address objects that connect-to would try for WHERE, PORT and FAMILY, a

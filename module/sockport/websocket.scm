@@ -6,12 +6,14 @@
 (define-module (sockport websocket)
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
-  #:use-module (sockport connect)
-  #:use-module (sockport constant)
+  #:use-module (sockport client connection)
+  #:use-module (sockport client open)
+  #:use-module (sockport client request)
+  #:use-module (sockport client response)
+  #:use-module (sockport client upload)
   #:use-module (sockport primitive)
   #:use-module (sockport serve websocket-receive)
   #:use-module (sockport serve websocket-send)
-  #:use-module (sockport socket)
   #:use-module (sockport task)
   #:use-module (web request)
   #:use-module (web response)
@@ -169,30 +171,18 @@ when it returns.  If REQUEST is not right, the values are a response that says s
              "Not the address of a WebSocket, like ws://host:port/path: ~S"
              (list url) #f))
 
-
-(define (target uri)
-  (string-append (if (string-null? (uri-path uri)) "/" (uri-path uri))
-                 (if (uri-query uri) (string-append "?" (uri-query uri)) "")))
-
-(define (ask sock uri key protocols headers)
-  (let ((uri (build-uri 'http #:host (uri-host uri) #:port (uri-port uri)
-                        #:path (uri-path uri) #:query (uri-query uri)
-                        #:validate? #f)))
-    (write-request
-     (build-request uri
-                    #:headers
-                    `((host . (,(uri-host uri) . ,(uri-port uri)))
-                      (upgrade . ("websocket"))
-                      (connection . (upgrade))
-                      (sec-websocket-key . ,key)
-                      (sec-websocket-version . "13")
-                      ,@(if (null? protocols)
-                            '()
-                            `((sec-websocket-protocol
-                               . ,(string-join protocols ", "))))
-                      ,@headers))
-     sock)
-    (force-output sock)))
+(define (opening-request uri key protocols headers)
+  (build-request uri
+                 #:headers
+                 `((upgrade . ("websocket"))
+                   (connection . (upgrade))
+                   (sec-websocket-key . ,key)
+                   (sec-websocket-version . "13")
+                   ,@(if (null? protocols)
+                         '()
+                         `((sec-websocket-protocol
+                            . ,(string-join protocols ", "))))
+                   ,@headers)))
 
 (define (check-response response key protocols)
   (let* ((headers (response-headers response))
@@ -210,25 +200,38 @@ when it returns.  If REQUEST is not right, the values are a response that says s
       (refuse "What the server says is not WebSocket: ~S" headers))
     protocol))
 
+(define head-limit 65536)
+
+(define (connected uri socket context verify-certificate? proxy)
+  (if socket
+      (make-connection socket)
+      (call-with-values
+          (lambda () (uri-route uri proxy context verify-certificate?))
+        open-connection)))
+
 (define* (open-websocket url #:key (protocols '()) (headers '())
-                         (message-limit 1048576) (ping-seconds 30) socket)
-  "Return a WebSocket that is connected to URL, like ws://host:port/path; over
-SOCKET, if it is given, a connected socket."
+                         (message-limit 1048576) (ping-seconds 30) socket
+                         context (verify-certificate? #t) (proxy 'environment))
+  "Return a WebSocket that is connected to URL, like ws://host:port/path or
+wss://host/path; over SOCKET, if it is given, a connected socket."
   (let ((uri (and (string? url) (false-if-exception (string->uri url)))))
-    (unless (and uri (eq? 'ws (uri-scheme uri)) (uri-host uri))
+    (unless (and uri (memq (uri-scheme uri) '(ws wss)) (uri-host uri))
       (refuse-url url))
-    (let ((sock (or socket
-                    (connect-to (uri-host uri) #:port (or (uri-port uri) 80))))
-          (key (%websocket-key)))
-      (with-exception-handler
-          (lambda (exception)
-            (close-port sock)
-            (raise-exception exception))
-        (lambda ()
-          (setvbuf sock 'block 4096)
-          (ask sock uri key protocols headers)
-          (let ((protocol (check-response (read-response sock) key protocols)))
-            (make-websocket sock #:client? #t #:protocol protocol
-                            #:message-limit message-limit
-                            #:ping-seconds ping-seconds)))
-        #:unwind? #t))))
+    (let* ((key (%websocket-key))
+           (message (prepare (opening-request uri key protocols headers) #f
+                             #:keep? #t))
+           (connection (connected uri socket context verify-certificate?
+                                  proxy))
+           (done? #f))
+      (call-with-cleanup
+       (lambda ()
+         (send-head connection message)
+         (let ((protocol (check-response
+                          (next-response connection head-limit)
+                          key protocols)))
+           (set! done? #t)
+           (make-websocket (connection-port connection) #:client? #t
+                           #:protocol protocol #:message-limit message-limit
+                           #:ping-seconds ping-seconds)))
+       (lambda ()
+         (unless done? (close-quietly connection)))))))

@@ -159,7 +159,7 @@
   (for-each (lambda (url)
               (test-error* (list url) '(misc-error #f "open-websocket")
                 (open-websocket url)))
-            '("http://a/" "wss://a/" "/path" "" #f))
+            '("http://a/" "wss:///a" "/path" "" #f))
   (call-with-websockets (lambda (request)
                           (values (build-response #:code 404) "no"))
     (lambda (new server)

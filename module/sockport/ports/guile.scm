@@ -15,6 +15,7 @@
   #:use-module (sockport primitive)
   #:replace (force-output)
   #:export (use-suspendable-ports!
+            read-bytes
             plain-read-waiter
             plain-write-waiter))
 

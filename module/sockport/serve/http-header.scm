@@ -72,6 +72,9 @@ makes of TEXT; #f if it makes none."
     (content-type . 3)
     (age . 2)))
 
+;;; A client writes Host by itself too.
+(define own (assq-ref kinds 'connection))
+
 (define (kind symbol)
   "Return a pair of how values of the header SYMBOL are written, and its name."
   (cons (cond ((assq-ref kinds symbol))
@@ -105,9 +108,17 @@ makes of TEXT; #f if it makes none."
                    (two (date-hour date)) ":" (two (date-minute date)) ":"
                    (two (date-second date)) " GMT")))
 
-(define (make-header-memory)
-  "Return what a worker remembers of headers."
-  (%make-http-memory describe parse kind write))
+(define (request-kind symbol)
+  (if (eq? symbol 'host)
+      (cons own "Host")
+      (kind symbol)))
+
+(define* (make-header-memory #:optional (written 'response))
+  "Return what a worker remembers of headers, those that it writes being those of
+a WRITTEN, `response' or `request'."
+  (%make-http-memory describe parse
+                     (if (eq? written 'request) request-kind kind)
+                     write))
 
 ;;; Targets.
 

@@ -27,11 +27,15 @@
         (or (ready?)
             (begin (sleep 1/1000) (again)))))))
 
+(define (in-tasks thunk)
+  "Call THUNK in a task: this one, or a new loop's."
+  (if (current-task) (thunk) (run-tasks thunk)))
+
 (define (call-with-server handler proc . options)
   "Call PROC with a server in tasks, and return what the server logged."
   (define lines '())
   (define (log line) (set! lines (cons line lines)))
-  (run-tasks
+  (in-tasks
    (lambda ()
      (let* ((server #f)
             (task (spawn-task

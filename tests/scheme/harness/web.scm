@@ -13,7 +13,7 @@
 (define (call-with-http handler proc . options)
   "Call PROC with a procedure that connects to a server; return the lines logged."
   (define lines '())
-  (run-tasks
+  ((if (current-task) (lambda (thunk) (thunk)) run-tasks)
    (lambda ()
      (let* ((server #f)
             (task (spawn-task

@@ -1,0 +1,145 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Connections for URIs: which way they go, through a proxy or not, and the one
+;;; place where a client makes a TLS port, for which libgnutls is loaded then.
+
+(define-module (sockport client open)
+  #:use-module (ice-9 ftw)
+  #:use-module (ice-9 match)
+  #:use-module (srfi srfi-9)
+  #:use-module ((web client)
+                #:select (current-http-proxy current-https-proxy
+                          x509-certificate-directory))
+  #:use-module (sockport client connection)
+  #:use-module (sockport client error)
+  #:use-module (sockport client no-proxy)
+  #:use-module (sockport client proxy)
+  #:use-module (sockport client redirect)
+  #:use-module (sockport connect)
+  #:use-module (web uri)
+  #:re-export (current-http-proxy
+               current-https-proxy
+               x509-certificate-directory)
+  #:export (current-no-proxy
+            uri-route
+            route-asks-proxy
+            open-connection))
+
+(define (environment . names)
+  "Return the first of the variables NAMES that has a value, or #f."
+  (or-map (lambda (name)
+            (match (getenv name)
+              ((or #f "") #f)
+              (value value)))
+          names))
+
+(define current-no-proxy
+  (make-parameter (environment "no_proxy" "NO_PROXY")))
+
+(define all-proxy (environment "all_proxy" "ALL_PROXY"))
+
+;;; How a URI's host is reached.  PROXY is #f, or what `read-proxy' returns of
+;;; TEXT; ASKS? tells that requests themselves go to it.
+(define-record-type <route>
+  (make-route scheme host port text proxy context verify?)
+  route?
+  (scheme route-scheme)
+  (host route-host)
+  (port route-port)
+  (text route-text)
+  (proxy route-proxy)
+  (context route-context)
+  (verify? route-verify?))
+
+(define (secure? scheme)
+  (and (memq scheme '(https wss)) #t))
+
+(define (proxy-for scheme host port told)
+  "Return the proxy, as a text, that TOLD or the parameters name for a host."
+  (if (eq? told 'environment)
+      (let ((proxy (or (if (secure? scheme)
+                           (current-https-proxy)
+                           (current-http-proxy))
+                       all-proxy)))
+        (and proxy
+             (not (without-proxy? host port (current-no-proxy)))
+             proxy))
+      told))
+
+(define (uri-route uri proxy context verify?)
+  "Return two values: how the host of URI is reached, and a key that is `equal?' for
+those that are reached in the same way."
+  (let* ((scheme (uri-scheme uri)) (host (uri-host uri))
+         (port (or (uri-port uri) (default-port scheme)))
+         (text (proxy-for scheme host port proxy))
+         (context (and (secure? scheme)
+                       (or context (make-context verify?)))))
+    (values
+     (make-route scheme host port text
+                 (and text (read-proxy "http-request" text)) context verify?)
+     (list host port scheme text context))))
+
+(define (route-asks-proxy route)
+  "Return the proxy of ROUTE if requests are made to it and not to their host."
+  (let ((proxy (route-proxy route)))
+    (and proxy
+         (eq? 'http (proxy-kind proxy))
+         (eq? 'http (route-scheme route))
+         proxy)))
+
+;;; TLS.
+
+(define (tls name)
+  (module-ref
+   (or (false-if-exception (resolve-interface '(sockport tls)))
+       (raise-http-error 'no-tls #f #f
+                         "https needs (sockport tls), which is made where \
+libgnutls and its headers are installed"))
+   name))
+
+;;; Contexts are made once for each directory of certificates.
+(define contexts '())
+
+(define system-directory "/etc/ssl/certs")
+
+(define (make-context verify?)
+  (let* ((directory (x509-certificate-directory)) (key (cons verify? directory)))
+    (or (assoc-ref contexts key)
+        (let ((context
+               ((tls 'tls-context)
+                #:alpn '("http/1.1")
+                #:verify? verify?
+                #:trust (if (or (not verify?)
+                                (string=? directory system-directory))
+                            'system
+                            (certificate-files directory)))))
+          (set! contexts (acons key context contexts))
+          context))))
+
+(define (certificate-files directory)
+  "Return the files of DIRECTORY that hold certificates, as (web client) does."
+  (define (ending suffix)
+    (map (lambda (name) (string-append directory "/" name))
+         (or (scandir directory (lambda (name) (string-suffix? suffix name)))
+             '())))
+  (filter file-exists?
+          (match (ending ".pem")
+            (() (ending ".crt"))
+            (files files))))
+
+;;; Opening.
+
+(define (open-socket route)
+  (let ((asked (route-asks-proxy route)))
+    (if asked
+        (connect-to (proxy-host asked) #:port (proxy-port asked))
+        (connect-to (route-host route) #:port (route-port route)
+                    #:proxy (route-text route)))))
+
+(define (open-connection route key)
+  "Return a connection to where ROUTE leads."
+  (let ((sock (open-socket route)))
+    (make-connection
+     (if (secure? (route-scheme route))
+         ((tls 'tls-connect) sock (route-host route) (route-context route))
+         sock)
+     #:key key #:socket? #t)))
