@@ -24,6 +24,15 @@ descriptor (SCM port, int pos, const char *who)
              : scm_skp__fd (port, pos, who);
 }
 
+/* As much of SIZE bytes as one call may move: a number that is a fixnum where
+   those have 30 bits, and a size_t.  */
+static size_t
+at_once (int64_t size)
+{
+  return (size_t)(size < SCM_MOST_POSITIVE_FIXNUM ? size
+                                                  : SCM_MOST_POSITIVE_FIXNUM);
+}
+
 /* MOVED of COUNT bytes have gone already.  */
 static SCM
 send_file (SCM moved, SCM out, SCM in, SCM count, SCM offset)
@@ -34,15 +43,16 @@ send_file (SCM moved, SCM out, SCM in, SCM count, SCM offset)
   int64_t at = scm_is_false (offset)
                    ? 0
                    : scm_skp__integer (offset, 0, FILE_MOST, 4, who);
-  at += SCM_I_INUM (moved);
-  size -= SCM_I_INUM (moved);
+  int64_t gone = scm_skp__integer (moved, 0, size, 3, who);
+  at += gone;
+  size -= gone;
   if (size == 0)
     return SCM_INUM0;
   if (scm_skp__turn_over ())
     return SCM_BOOL_F;
   scm_skp__mode_lock ();
   ssize_t n = skp_bulk_send_file (to, from, scm_is_false (offset) ? NULL : &at,
-                                  (size_t)size);
+                                  at_once (size));
   scm_skp__mode_unlock ();
   if (n == -ESPIPE && scm_is_false (offset))
     return SCM_I_MAKINUM (-1);
@@ -68,7 +78,7 @@ splice_some (SCM out, SCM in, SCM count, SCM file)
   if (scm_skp__turn_over ())
     return SCM_BOOL_F;
   scm_skp__mode_lock ();
-  ssize_t n = skp_bulk_splice (to, from, (size_t)size);
+  ssize_t n = skp_bulk_splice (to, from, at_once (size));
   scm_skp__mode_unlock ();
   if (n == -EAGAIN)
     return scm_from_bool (skp_bulk_full (to));

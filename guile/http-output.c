@@ -215,7 +215,7 @@ make_output (SCM sock, SCM make_head, SCM length, SCM encoding)
   *out = (struct output){ .sock = sock,
                           .make_head = make_head,
                           .chunked = scm_is_false (length),
-                          .limited = SCM_I_INUMP (length) };
+                          .limited = scm_is_exact_integer (length) };
   if (out->limited)
     out->left = scm_to_uint64 (length);
   return scm_c_make_port_with_encoding (

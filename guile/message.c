@@ -169,7 +169,9 @@ begin (struct call *call, const char *who, SCM sock, SCM buffers, SCM flags,
   call->buffers = buffers;
   scm_skp__fd (sock, 1, who);
   call->flags = scm_skp__flags (flags, 0, flags_pos, who);
-  call->skip = SCM_UNBNDP (skip) ? 0 : (size_t)SCM_I_INUM (skip);
+  call->skip = SCM_UNBNDP (skip)
+                   ? 0
+                   : (size_t)scm_skp__integer (skip, 0, PTRDIFF_MAX, 2, who);
   scm_skp__slices (&call->slices, buffers, call->skip, slicer, 2, who);
   call->message = (struct skp_message){ .slices = call->slices.slices,
                                         .count = call->slices.count };

@@ -276,8 +276,10 @@ sendto_try (SCM moved, SCM sock, SCM message, SCM fam, SCM address, SCM args)
   struct transfer t;
   struct skp_address to;
   sendto_begin (&t, &to, sock, message, fam, address, args);
-  t.slice.bytes += SCM_I_INUM (moved);
-  t.slice.size -= (size_t)SCM_I_INUM (moved);
+  size_t gone
+      = (size_t)scm_skp__integer (moved, 0, (int64_t)t.slice.size, 2, "sendto");
+  t.slice.bytes += gone;
+  t.slice.size -= gone;
   return send_try (&t);
 }
 

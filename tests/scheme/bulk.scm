@@ -3,6 +3,7 @@
              (harness socket)
              (ice-9 binary-ports)
              (ice-9 control)
+             (ice-9 match)
              (ice-9 rdelim)
              (ice-9 textual-ports)
              (ice-9 threads)
@@ -61,6 +62,26 @@
          (sendfile (car pair) (fileno file) 9 (- size 2)))
        (test-equal "nothing" 0 (sendfile (car pair) file 0))
        (close-all (car pair) (cdr pair))))))
+
+;; On machines of 32 bits 2^29 is no fixnum.
+(define (count-all sock)
+  "Receive to the end without looking at it; return how much it was."
+  (let ((buffer (make-bytevector 1048576)))
+    (let next ((total 0))
+      (match (recv! sock buffer MSG_TRUNC)
+        (0 total)
+        (n (next (+ total n)))))))
+
+(test-case "more than half a gibibyte"
+  (let ((file (mkstemp "/tmp/sockport-bulk-XXXXXX")) (much (+ (expt 2 29) 7)))
+    (delete-file (port-filename file))
+    (truncate-file file much)
+    (let-ports ((pair (tcp-pair)))
+      (let ((thread (in-thread (lambda () (count-all (cdr pair))))))
+        (test-equal "sent" much (sendfile (car pair) file much 0))
+        (shutdown (car pair) 1)
+        (test-equal "arrived" much (join-thread thread))))
+    (close-port file)))
 
 (test-case "one socket is spliced to another until it ends"
   (let* ((one (stream-pair)) (two (stream-pair)) (thread (reader (cdr two)))
