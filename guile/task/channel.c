@@ -292,6 +292,7 @@ deliver_all (struct entries *q, SCM value)
     scm_skp__deliver (found.waiter, value, found.operation);
 }
 
+/* #f if it was closed already.  */
 static SCM
 channel_close (SCM channel)
 {
@@ -300,12 +301,13 @@ channel_close (SCM channel)
   pthread_mutex_lock (lock);
   struct entries getters = c->getters, putters = c->putters;
   c->getters = c->putters = (struct entries){ .entry = NULL };
+  int open = !c->closed;
   c->closed = 1;
   pthread_mutex_unlock (lock);
   deliver_all (&getters, c->last);
   deliver_all (&putters, SCM_BOOL_F);
   scm_remember_upto_here_1 (channel);
-  return SCM_UNSPECIFIED;
+  return scm_from_bool (open);
 }
 
 static SCM

@@ -141,7 +141,8 @@ closed."
   "Let nothing more be put into CHANNEL.  What it holds can still be got; who
 waits to get gets the end-of-file object, who waits to put an error."
   (check-channel channel 1 "channel-close!")
-  (%channel-close (channel-core channel)))
+  (%channel-close (channel-core channel))
+  *unspecified*)
 
 ;;; Events are channels that nothing is put into: what has happened is closed.
 
@@ -168,7 +169,7 @@ waits to get gets the end-of-file object, who waits to put an error."
   (%channel-closed? (event-core event)))
 
 (define (event-set! event)
-  "Say that EVENT has happened; all who wait for it go on."
+  "Say that EVENT has happened; all who wait for it go on.  #f if it had already."
   (check-event event "event-set!")
   (%channel-close (event-core event)))
 

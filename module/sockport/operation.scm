@@ -10,9 +10,9 @@
   #:use-module ((sockport task operation) #:hide (make-operation))
   #:use-module ((sockport task operation)
                 #:select ((make-operation . %make-operation)))
-  #:use-module ((sockport task record)
-                #:select (current-loop loop-inside? set-loop-inside!))
-  #:use-module ((sockport task waiter) #:prefix task:)
+  #:use-module ((sockport task waiter) #:select (call-before-suspending))
+  #:use-module ((sockport task waiter)
+                #:select ((waiter-over? . task:waiter-over?)))
   #:export (make-operation
             waiter?
             waiter-claim!
@@ -67,14 +67,6 @@ values; or neither, if one of them was over or both are one, and return #f."
                (waiter-waiter other) (values-thunk other-results)
                (waiter-operation other)))
 
-;;; A task that is about to wait cannot wait for something else.
-(define (outside-of-tasks thunk)
-  (let* ((loop (current-loop)) (inside? (and loop (loop-inside? loop))))
-    (when loop (set-loop-inside! loop #f))
-    (let ((result (thunk)))
-      (when loop (set-loop-inside! loop inside?))
-      result)))
-
 (define (make-operation try start)
   "An operation that waits for what the program knows.  (TRY) returns a list of values
 if they are there, else #f.  (START waiter) arranges that `waiter-claim!' is called when
@@ -86,15 +78,12 @@ they are, and looks once more; it returns a thunk that undoes this, or #f."
      (let ((results (try)))
        (and results (list (values-thunk results)))))
    (lambda (waiter operation)
-     (outside-of-tasks
+     (call-before-suspending
       (lambda ()
-        (with-exception-handler
-            (lambda (exception)
-              (%claim waiter (lambda () (raise-exception exception)) operation)
-              #f)
-          (lambda ()
-            (let ((undo (start (make-waiter waiter operation))))
-              (and (procedure? undo) undo)))
-          #:unwind? #t))))
+        (let ((undo (start (make-waiter waiter operation))))
+          (and (procedure? undo) undo)))
+      (lambda (exception)
+        (%claim waiter (lambda () (raise-exception exception)) operation)
+        #f)))
    (lambda (thunk) (thunk))
    #f))

@@ -12,7 +12,7 @@
 (define directory
   (let ((named (getenv "SOCKPORT_GUILE_SOURCE"))
         (kept (string-append (or (getenv "HOME") "/nonexistent")
-                             "/.cache/sockport/guile-source")))
+                             "/.cache/sockport/guile-3.0-source")))
     (find (lambda (directory)
             (and directory
                  (file-exists? (string-append directory

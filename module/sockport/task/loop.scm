@@ -11,7 +11,7 @@
   #:use-module (sockport task record)
   #:use-module (sockport task timer)
   #:export (loop-post! loop-slot-enter! loop-slot-leave! make-task task-forget!
-            begin-wait! suspend! suspending! resume! interrupt! yield! without-asyncs
+            begin-wait! suspend! suspending! resume! interrupt! yield! yield-on! without-asyncs
             sleep-until! raise-if winding check-interrupt check-can-wait
             cannot-wait can-wait? set-time-limit! known? task-tag leave-inside!
             make-sleeper)
@@ -179,7 +179,7 @@ interrupts the task, or #f."
         (else #t)))
 
 (define (yield-on! task)
-  "As yield!, though TASK is interrupted."
+  "As yield!, though TASK is interrupted, and in an async."
   (%asyncs-off)
   (resume! task)
   (suspend! task #f #f))

@@ -22,7 +22,10 @@
             writable-operation
             sleep-operation
             join-operation
+            descriptor-operation
+            moment-operation
             perform
+            perform-any
             make-operation
             channel-operation
             ring-operation))
@@ -115,13 +118,23 @@ is drawn, and that in a list; or #f and #f."
   (let ((waiter (wait-for enter leave who)))
     ((operation-finish (waiter-chosen waiter)) (waiter-value waiter))))
 
+(define (wait-for-one operation who)
+  (define undo #f)
+  (define (enter waiter)
+    (set! undo ((operation-start operation) waiter operation))
+    (eq? undo #t))
+  (define (leave)
+    (when (procedure? undo) (undo)))
+  ((operation-finish operation) (waiter-value (wait-for enter leave who))))
+
 (define (perform operations who)
   "Wait for the first of OPERATIONS, a vector, and return its values."
   (call-with-values (lambda () (first-there operations))
     (lambda (operation found)
-      (if found
-          ((operation-finish operation) (car found))
-          (wait-for-first operations who)))))
+      (cond (found ((operation-finish operation) (car found)))
+            ((= 1 (vector-length operations))
+             (wait-for-one (vector-ref operations 0) who))
+            (else (wait-for-first operations who))))))
 
 (define (check-operations operations)
   (when (null? operations)
@@ -132,7 +145,7 @@ is drawn, and that in a list; or #f and #f."
       (check-operation (car left) position "wait-first")
       (check (cdr left) (+ position 1)))))
 
-(define (perform-in-new-loop operations)
+(define (perform-in-new-loop operations who)
   ;; The deadline is the thread's, not that of the task that waits for it.
   (let ((left (deadline-left)) (scope (thread-limit)))
     (shielded
@@ -140,21 +153,48 @@ is drawn, and that in a list; or #f and #f."
        (run-tasks
         (lambda ()
           (with-deadline left
-                         (lambda () (perform operations "wait-first"))
+                         (lambda () (perform operations who))
                          (lambda ()
                            (raise-exception
                             (make-deadline-exceeded scope))))))))))
+
+(define (perform-any operations who)
+  "As `perform', in a thread without a loop as well."
+  (if (and (not (current-task))
+           (any operation-in-loop? (vector->list operations)))
+      (perform-in-new-loop operations who)
+      (perform operations who)))
 
 (define (wait-first . operations)
   "Wait until one of OPERATIONS is done, and return its values; the others are as
 if they had not been tried.  Of several that are ready, any is done."
   (check-operations operations)
-  (if (and (not (in-task?))
-           (any operation-in-loop? operations))
-      (perform-in-new-loop (list->vector operations))
-      (perform (list->vector operations) "wait-first")))
+  (perform-any (list->vector operations) "wait-first"))
 
 ;;; Operations on what the loop itself knows; they are started in a task only.
+
+(define (descriptor-operation place direction ready? try finish)
+  "An operation that waits until (READY?) after PLACE, a file port or a descriptor, may
+be read (DIRECTION 0) or written (1)."
+  (define (start waiter operation)
+    (define loop (current-loop))
+    (define slot #f)
+    ;; What wakes says that it may be ready: the number may have been another
+    ;; port's, say.
+    (define (enter)
+      (set! slot (loop-slot-enter! loop place direction wake))
+      (cond (slot #f)
+            ((ready?) (%claim waiter place operation))
+            (else (enter))))
+    (define (wake)
+      (set! slot #f)
+      (if (ready?)
+          (%claim waiter place operation)
+          (enter)))
+    (enter)
+    (lambda ()
+      (when slot (loop-slot-leave! loop slot wake))))
+  (make-operation try start finish #t))
 
 (define (port-operation port events direction who)
   (unless (and (port? port) (or (port-closed? port) (file-port? port)))
@@ -164,30 +204,12 @@ if they had not been tried.  Of several that are ready, any is done."
     (catch 'system-error
       (lambda () (%wait port events 0 'wait-first))
       (const #t)))
-  (define (start waiter operation)
-    (define loop (current-loop))
-    (define slot #f)
-    ;; What wakes says that it may be ready: the number may have been another
-    ;; port's, say.
-    (define (enter)
-      (set! slot (loop-slot-enter! loop port direction wake))
-      (cond (slot #f)
-            ((ready?) (%claim waiter port operation))
-            (else (enter))))
-    (define (wake)
-      (set! slot #f)
-      (if (ready?)
-          (%claim waiter port operation)
-          (enter)))
-    (enter)
-    (lambda ()
-      (when slot (loop-slot-leave! loop slot wake))))
-  (make-operation (lambda ()
-                    (unless (port-closed? port)
-                      (loop-slot-enter! (current-loop) port direction #f))
-                    (and (ready?)
-                         (list port)))
-                  start identity #t))
+  (define (try)
+    (unless (port-closed? port)
+      (loop-slot-enter! (current-loop) port direction #f))
+    (and (ready?)
+         (list port)))
+  (descriptor-operation port direction ready? try identity))
 
 (define (readable-operation port)
   "An operation that waits until PORT can be read, and returns PORT."
@@ -197,10 +219,11 @@ if they had not been tried.  Of several that are ready, any is done."
   "An operation that waits until PORT can be written, and returns PORT."
   (port-operation port POLLOUT 1 "writable-operation"))
 
-(define (moment-operation moment)
-  "An operation that waits until the time that (MOMENT) returns, #f being never."
+(define* (moment-operation moment #:optional (past? (const #f)))
+  "An operation that waits until the time that (MOMENT) returns, #f being never, unless
+it is (PAST?)."
   (make-operation
-   (const #f)
+   (lambda () (and (past?) '(0)))
    (lambda (waiter operation)
      (let* ((timers (loop-timers (current-loop)))
             (time (moment))

@@ -65,13 +65,14 @@
 ;;; While tasks keep each other busy, the kernel is asked seldom.
 (define most-unasked 64)
 
-(define (turns! loop)
+(define (turns! loop over?)
   (let turn ((unasked 0))
     (when (loop-root loop)
       (let* ((run (+ unasked (run-ready! loop)))
              (ready (%ready-begin! (loop-poller loop))))
         (cond ((not (loop-root loop)) #f)
               ((and (positive? ready) (< run most-unasked)) (turn run))
+              ((and over? (over? loop)) (set-loop-root! loop #f))
               (else
                (%poller-wait loop (timeout-ns loop ready))
                (when (timers-next (loop-timers loop))
@@ -88,11 +89,11 @@
 ;;; What is raised in a task's own code leaves it by its prompt.  What a winder of
 ;;; Guile's own raises while the task is being left or taken up ends the task too;
 ;;; what else is raised here, by a signal's handler say, ends the loop.
-(define (turns-until-over! loop)
+(define (turns-until-over! loop over?)
   (let again ()
     (call-with-prompt loop-tag
       (lambda ()
-        (with-loop-handler loop (lambda () (turns! loop))))
+        (with-loop-handler loop (lambda () (turns! loop over?))))
       (lambda (k exception)
         (cond ((loop-current loop)
                (task-failed! loop exception)
@@ -104,15 +105,16 @@
   "Close LOOP, which does not run."
   (%poller-close (loop-poller loop)))
 
-(define (loop-run! loop)
-  "Run LOOP until its root is set to #f."
+(define* (loop-run! loop #:optional over?)
+  "Run LOOP until its root is set to #f, or until (OVER? loop) returns true, which is
+asked before the kernel is."
   (with-fluids ((loop-fluid loop)
                 (sleeper (make-sleeper loop known?)))
     (with-task-waiters
      (lambda ()
        (dynamic-wind
          (lambda () (%loop-enter loop))
-         (lambda () (turns-until-over! loop))
+         (lambda () (turns-until-over! loop over?))
          (lambda ()
            (set-loop-root! loop #f)
            (%poller-close (loop-poller loop))

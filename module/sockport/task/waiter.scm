@@ -9,7 +9,8 @@
   #:use-module (sockport io wait)
   #:use-module (sockport primitive)
   #:use-module (sockport task loop)
-  #:use-module ((sockport task record) #:select (loop-poller))
+  #:use-module ((sockport task record)
+                #:select (loop-inside? loop-poller set-loop-inside!))
   #:use-module (sockport task ring)
   #:export (nothing
             waiter?
@@ -18,6 +19,7 @@
             waiter-chosen
             waiter-over?
             wait-for
+            call-before-suspending
             with-lock
             entry-load
             enter-ring
@@ -60,6 +62,16 @@
           ((current-loop) (cannot-wait who))
           ((scheduler?) (wait-in-scheduler enter leave))
           (else (wait-in-thread enter leave)))))
+
+;;; What a program does when it is about to wait: it cannot wait for something else.
+
+(define (call-before-suspending thunk failed)
+  "Return the value of THUNK; if it raises an exception, that of (FAILED exception)."
+  (let* ((loop (current-loop)) (inside? (and loop (loop-inside? loop))))
+    (when loop (set-loop-inside! loop #f))
+    (let ((result (with-exception-handler failed thunk #:unwind? #t)))
+      (when loop (set-loop-inside! loop inside?))
+      result)))
 
 (define (abandon-waiter task)
   (%withdraw (task-place task)))

@@ -1,0 +1,160 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Fibers' interface on Sockport's tasks.
+
+(define-module (fibers)
+  #:use-module ((ice-9 control) #:select (suspendable-continuation?))
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 threads)
+  #:use-module (fibers repl)
+  #:use-module (fibers scheduler)
+  #:use-module (fibers timers)
+  #:use-module ((sockport io wait) #:select (with-task-waiters))
+  #:use-module ((sockport task) #:select (current-task call-in-thread))
+  #:use-module (sockport task inherit)
+  #:use-module (sockport task loop)
+  #:use-module ((sockport task record) #:select (loop-inside?))
+  #:use-module (sockport task run)
+  #:export (run-fibers
+            spawn-fiber
+            %fibers-version)
+  #:re-export (dynamic-wind*)
+  #:re-export-and-replace (sleep))
+
+(define %fibers-version "1.4.3")
+
+;;; Interrupting what computes: HZ times a second, if the task is still the one that
+;;; it was.
+
+(define (interrupt loop)
+  (lambda ()
+    (let ((task (loop-current loop)))
+      (when (and task (loop-inside? loop) (suspendable-continuation? task-tag))
+        (yield-on! task)))))
+
+(define (call-with-interrupts hz loop thunk)
+  (if (zero? hz)
+      (thunk)
+      (let ((lock (make-mutex)) (wake (make-condition-variable))
+            (us (inexact->exact (ceiling (/ 1000000 hz)))) (over? #f))
+        (define (pause)
+          (match (gettimeofday)
+            ((seconds . microseconds)
+             (let ((then (+ us microseconds)))
+               (wait-condition-variable
+                wake lock (cons (+ seconds (quotient then 1000000))
+                                (remainder then 1000000)))))))
+        (define (watch turns)
+          (unless over?
+            (pause)
+            (let ((now (loop-turns loop)))
+              (when (and (not over?) (eqv? now turns) (loop-current loop))
+                (system-async-mark (interrupt loop) (loop-thread loop)))
+              (watch now))))
+        (define thread #f)
+        (dynamic-wind
+          (lambda ()
+            (set! thread (call-with-new-thread
+                          (lambda () (with-mutex lock (watch -1))))))
+          thunk
+          (lambda ()
+            (with-mutex lock
+              (set! over? #t)
+              (signal-condition-variable wake))
+            (join-thread thread))))))
+
+(define (run scheduler hz cpus finished?)
+  (define (run-loop)
+    (with-scheduler-loop scheduler
+      (lambda (loop)
+        (call-with-interrupts hz loop
+          (lambda () (loop-run! loop (lambda (loop) (finished?))))))))
+  (if cpus
+      (let ((before (getaffinity 0)))
+        (dynamic-wind
+          (lambda () (setaffinity 0 cpus))
+          run-loop
+          (lambda () (setaffinity 0 before))))
+      (run-loop)))
+
+(define (start-peers scheduler hz cpus)
+  "Run the peers of SCHEDULER in threads; return a thunk that stops them."
+  (let* ((over? #f)
+         (peers (scheduler-remote-peers scheduler))
+         (threads (map (lambda (peer)
+                         (call-with-new-thread
+                          (lambda () (run peer hz cpus (lambda () over?)))))
+                       peers)))
+    (lambda ()
+      (set! over? #t)
+      (for-each stop-scheduler peers)
+      (for-each join-thread threads))))
+
+(define (run-to-end init hz parallelism cpus drain?)
+  (define scheduler (make-scheduler #:parallelism parallelism))
+  (define end #f)                       ; a thunk
+  (define (finished?)
+    (and end
+         (not (and drain? (scheduler-work-pending? scheduler)))))
+  (define (ended exception)
+    (when exception
+      (set! end (lambda () (raise-exception exception))))
+    #t)
+  (define stop-peers #f)
+  (start-fiber scheduler
+               (lambda ()
+                 (call-with-values init
+                   (lambda results
+                     (set! end (lambda () (apply values results))))))
+               ended)
+  (dynamic-wind
+    (lambda () (set! stop-peers (start-peers scheduler hz cpus)))
+    (lambda () (run scheduler hz cpus finished?))
+    (lambda () (stop-peers)))
+  (end))
+
+(define* (run-fibers #:optional init
+                     #:key (hz 100) scheduler
+                     (parallelism (current-processor-count)) cpus
+                     (install-suspendable-ports? #t) drain?)
+  "Call INIT in a fiber, and return its values when it has returned; with DRAIN?, when
+nothing is ready any more and no timer runs.  PARALLELISM is how many threads run
+fibers, HZ how often one that computes is interrupted in a second, CPUS where they may
+run.  With SCHEDULER, run that, for ever."
+  (cond ((current-task)
+         (call-in-thread
+          (lambda ()
+            (run-fibers init #:hz hz #:scheduler scheduler
+                        #:parallelism parallelism #:cpus cpus #:drain? drain?))))
+        (scheduler
+         (when init (spawn-fiber init scheduler))
+         (run scheduler hz cpus (const #f)))
+        (init (run-to-end init hz parallelism cpus drain?))
+        (else (error "run-fibers: a thunk for the first fiber is needed, or\
+ #:scheduler"))))
+
+(define (with-state-of-thread thunk)
+  "Return what calls THUNK, in a task, with the parameters that hold here."
+  (let ((state (current-dynamic-state)))
+    (lambda ()
+      (with-dynamic-state state
+        (lambda ()
+          (with-task-waiters
+           (lambda ()
+             (with-loop-handler (current-loop) thunk))))))))
+
+(define* (spawn-fiber thunk #:optional scheduler #:key parallel?)
+  "Call THUNK in a new fiber, of SCHEDULER if there is one, else of the one that runs
+here; with PARALLEL?, of that or one of its peers.  It has the parameters that hold here,
+and what it sets is its own."
+  (let ((scheduler (or scheduler
+                       (match (current-scheduler)
+                         (#f (error "spawn-fiber: no scheduler runs here; use\
+ run-fibers"))
+                         (here (if parallel?
+                                   (choose-parallel-scheduler here)
+                                   here)))))
+        (task (current-task)))
+    (start-fiber scheduler
+                 (cond ((not task) (with-state-of-thread thunk))
+                       ((eq? scheduler (current-scheduler)) thunk)
+                       (else (inheriting task thunk))))))

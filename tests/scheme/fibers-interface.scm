@@ -1,0 +1,384 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Fibers' interface on Sockport's tasks: the modules of fibers/, which are first on
+;;; the load path here.
+
+(use-modules (harness)
+             (fibers)
+             (fibers channels)
+             (fibers conditions)
+             (fibers io-wakeup)
+             (fibers operations)
+             (fibers repl)
+             (fibers scheduler)
+             ((fibers timers) #:select (sleep-operation timer-operation))
+             (ice-9 atomic)
+             (ice-9 match)
+             (ice-9 textual-ports)
+             (ice-9 threads)
+             (rnrs bytevectors)
+             ((sockport deadline) #:select (with-deadline))
+             ((sockport task)
+              #:select (run-tasks spawn-task join cancel! task-cancelled?))
+             (srfi srfi-1))
+
+;; The pipe that a thread sleeps by stays.
+(with-deadline 0 (lambda () ((@ (sockport task) sleep) 1)) (const #f))
+
+(test-begin "fibers-interface")
+
+(define-syntax-rule (fibers body ...)
+  (run-fibers (lambda () body ...) #:parallelism 1 #:hz 0))
+
+(define (values-of thunk)
+  (call-with-values thunk list))
+
+(define (printed thunk)
+  "Return what THUNK writes on the current error port."
+  (call-with-output-string
+    (lambda (port)
+      (parameterize ((current-error-port port)) (thunk)))))
+
+(test-case "run-fibers"
+  (test-equal "has the values of the first" '(1 2)
+    (values-of (lambda () (fibers (values 1 2)))))
+  (test-eq "does not wait for the others" 'done
+    (fibers
+     (spawn-fiber (lambda () (get-message (make-channel))))
+     (spawn-fiber (lambda () (sleep 1000)))
+     'done))
+  (test-equal "with drain?, it does for those that are ready or sleep" '(3 2 1)
+    (let ((seen '()))
+      (run-fibers (lambda ()
+                    (spawn-fiber (lambda ()
+                                   (set! seen (cons 1 seen))
+                                   (sleep 0.001)
+                                   (set! seen (cons 2 seen))
+                                   (spawn-fiber
+                                    (lambda () (set! seen (cons 3 seen)))))))
+                  #:drain? #t #:parallelism 1)
+      seen))
+  (test-error* "needs a thunk" '(misc-error) (run-fibers))
+  (test-error* "raises what its first fiber does" '(mine) (fibers (throw 'mine)))
+  (test-eqv "inside another" 3 (fibers (+ 1 (fibers 2))))
+  (test-error* "without it no fiber is spawned" '(misc-error)
+    (spawn-fiber (const #t))))
+
+(test-case "an error of a fiber is printed, and the others go on"
+  (let ((text (printed
+               (lambda ()
+                 (test-eq "go on" 'well
+                   (fibers
+                    (spawn-fiber (lambda () (throw 'mine "what happened")))
+                    (spawn-fiber (lambda () (exit 3)))
+                    (sleep 0.001)
+                    'well))))))
+    (test-assert "is printed" (string-contains text "what happened"))
+    (test-assert "as uncaught" (string-contains text "Uncaught exception in task"))))
+
+(test-case "who waits for a port that is closed is not heard of"
+  (test-equal "nothing" ""
+    (printed
+     (lambda ()
+       (fibers
+        (let ((sock (socket AF_INET SOCK_STREAM 0)))
+          (bind sock AF_INET INADDR_LOOPBACK 0)
+          (listen sock 1)
+          (fcntl sock F_SETFL (logior O_NONBLOCK (fcntl sock F_GETFL)))
+          (spawn-fiber (lambda () (accept sock)))
+          (sleep 0.001)
+          ((@ (sockport socket) close-port) sock)
+          (sleep 0.001)))))))
+
+(test-case "channels"
+  (test-equal "carry values" (iota 10)
+    (fibers
+     (let ((channel (make-channel)))
+       (spawn-fiber (lambda ()
+                      (for-each (lambda (i) (put-message channel i)) (iota 10))))
+       (map (lambda (_) (get-message channel)) (iota 10)))))
+  (test-equal "putting has no values" '()
+    (fibers
+     (let ((channel (make-channel)))
+       (spawn-fiber (lambda () (get-message channel)))
+       (values-of (lambda () (put-message channel 1))))))
+  (test-equal "with threads" '(1 (2))
+    (let* ((channel (make-channel))
+           (thread (call-with-new-thread
+                    (lambda ()
+                      (put-message channel 1)
+                      (list (perform-operation (get-operation channel)))))))
+      (fibers
+       (let ((first (get-message channel)))
+         (perform-operation (put-operation channel 2))
+         (list first (join-thread thread))))))
+  (test-eqv "between threads of one run-fibers" 45
+    (run-fibers
+     (lambda ()
+       (let ((channel (make-channel)))
+         (for-each (lambda (i)
+                     (spawn-fiber (lambda () (put-message channel i)) #:parallel? #t))
+                   (iota 10))
+         (apply + (map (lambda (_) (get-message channel)) (iota 10)))))
+     #:parallelism 3)))
+
+(test-case "conditions"
+  (test-equal "are signalled once" '(#t #f ())
+    (let* ((condition (make-condition))
+           (first (signal-condition! condition)))
+      (list first (signal-condition! condition)
+            (values-of (lambda () (wait condition))))))
+  (test-eqv "for all who wait" 5
+    (fibers
+     (let ((condition (make-condition)) (count 0) (done (make-channel)))
+       (for-each (lambda (_)
+                   (spawn-fiber (lambda ()
+                                  (perform-operation (wait-operation condition))
+                                  (set! count (+ count 1))
+                                  (put-message done #t))))
+                 (iota 5))
+       (sleep 0)
+       (signal-condition! condition)
+       (for-each (lambda (_) (get-message done)) (iota 5))
+       count))))
+
+(test-case "choices"
+  (test-assert "are fair"
+    (fibers
+     (let ((condition (make-condition)))
+       (define (ready value)
+         (wrap-operation (wait-operation condition) (lambda () value)))
+       (signal-condition! condition)
+       (let ((firsts (count (lambda (_)
+                              (eqv? 1 (perform-operation
+                                       (choice-operation (ready 1) (ready 2)))))
+                            (iota 200))))
+         (< 50 firsts 150)))))
+  (test-equal "of choices, wrapped" '(late 7)
+    (fibers
+     (values-of
+      (lambda ()
+        (perform-operation
+         (wrap-operation
+          (choice-operation
+           (get-operation (make-channel))
+           (choice-operation (get-operation (make-channel))
+                             (wrap-operation (sleep-operation 0.001)
+                                             (lambda () 'late))))
+          (lambda (value) (values value 7))))))))
+  (test-eq "in a thread" 'late
+    (perform-operation
+     (choice-operation (get-operation (make-channel))
+                       (wrap-operation (timer-operation (get-internal-real-time))
+                                       (const 'late))))))
+
+;;; An operation as programs write them for Fibers: a promise.
+(define (promise-operation cell)
+  (make-base-operation
+   #f
+   (lambda ()
+     (match (atomic-box-ref cell)
+       (('value . value) (lambda () value))
+       (_ #f)))
+   (lambda (flag scheduler resume)
+     (let add ((before (atomic-box-ref cell)))
+       (match before
+         (('value . value)
+          (when (eq? 'W (atomic-box-compare-and-swap! flag 'W 'S))
+            (resume (lambda () value))))
+         (_ (let ((now (atomic-box-compare-and-swap!
+                        cell before (acons flag resume before))))
+              (unless (eq? now before) (add now))))))
+     (values))))
+
+(define (fulfil! cell value)
+  (for-each (match-lambda
+              ((flag . resume)
+               (when (eq? 'W (atomic-box-compare-and-swap! flag 'W 'S))
+                 (resume (lambda () value)))))
+            (atomic-box-swap! cell (cons 'value value))))
+
+(test-case "operations that programs define"
+  (define (choose cell)
+    (perform-operation
+     (choice-operation (sleep-operation 60) (promise-operation cell))))
+  (test-equal "in fibers, and in a thread" '(kept kept kept)
+    (let* ((cell (make-atomic-box '()))
+           (thread (call-with-new-thread (lambda () (perform-operation (promise-operation cell))))))
+      (fibers
+       (let ((got (make-channel)))
+         (for-each (lambda (_)
+                     (spawn-fiber (lambda () (put-message got (choose cell)))))
+                   '(1 2))
+         (wait-until (lambda () (= 3 (length (begin (sleep 0) (atomic-box-ref cell))))))
+         (fulfil! cell 'kept)
+         (list (get-message got) (get-message got) (join-thread thread))))))
+  (test-eq "at once" 'kept
+    (fibers (choose (make-atomic-box '(value . kept)))))
+  (test-equal "what was not chosen is told" '(told)
+    (fibers
+     (let ((seen '()))
+       (perform-operation
+        (choice-operation
+         (make-base-operation/internal #f (const #f) (const #f)
+                                       (lambda () (set! seen (cons 'told seen))))
+         (sleep-operation 0.001)))
+       seen)))
+  (test-error* "an error in one" '(mine)
+    (fibers
+     (perform-operation
+      (make-base-operation #f (const #f) (lambda _ (throw 'mine)))))))
+
+(test-case "deadlines and cancel! end what is performed"
+  (test-eq "a deadline" 'late
+    (fibers
+     (with-deadline 0.001
+       (lambda () (perform-operation (promise-operation (make-atomic-box '()))))
+       (const 'late))))
+  (test-eq "cancel!" 'cancelled
+    (run-tasks
+     (lambda ()
+       (let ((task (spawn-task
+                    (lambda () (get-message (make-channel))))))
+         (cancel! task)
+         (catch 'task-cancelled
+           (lambda () (join task))
+           (const 'cancelled)))))))
+
+(define (spin n)
+  (when (positive? n) (spin (- n 1))))
+
+(test-case "fibers that compute are interrupted"
+  (test-equal "all of them, again and again" '(#t #t #t)
+    (let ((stop? #f) (counts (vector 0 0 0)))
+      (run-fibers
+       (lambda ()
+         (for-each (lambda (i)
+                     (spawn-fiber
+                      (lambda ()
+                        (let loop ()
+                          (unless stop?
+                            (spin 1000)
+                            (vector-set! counts i (+ 1 (vector-ref counts i)))
+                            (loop))))))
+                   '(0 1 2))
+         (let loop ()
+           (unless (every (lambda (count) (> count 100)) (vector->list counts))
+             (spin 1000)
+             (loop)))
+         (set! stop? #t))
+       #:parallelism 1 #:hz 1000)
+      (map positive? (vector->list counts)))))
+
+(test-case "schedulers"
+  (test-equal "each has its peers" '(2 2 2)
+    (let ((scheduler (make-scheduler #:parallelism 3)))
+      (map (lambda (scheduler) (length (scheduler-remote-peers scheduler)))
+           (cons scheduler (scheduler-remote-peers scheduler)))))
+  (test-assert "no other thing than itself is chosen without them"
+    (let ((scheduler (make-scheduler)))
+      (eq? scheduler (choose-parallel-scheduler scheduler))))
+  (test-equal "can be given work before it runs, and from threads" '(before from-thread)
+    (let ((scheduler (make-scheduler)) (seen '()))
+      (define (note what) (lambda () (set! seen (cons what seen))))
+      (schedule-task scheduler (note 'before))
+      (spawn-fiber (lambda ()
+                     (join-thread
+                      (call-with-new-thread
+                       (lambda () (spawn-fiber (note 'from-thread) scheduler)))))
+                   scheduler)
+      (test-assert "has work" (scheduler-work-pending? scheduler))
+      (run-scheduler scheduler (lambda () (= 2 (length seen))))
+      (test-eq "and no thread afterwards" #f (scheduler-kernel-thread scheduler))
+      (reverse seen)))
+  (fibers
+   (let ((scheduler (current-scheduler)))
+     (test-eq "runs here" (current-thread) (scheduler-kernel-thread scheduler))
+     (test-assert "counts" (positive? (scheduler-runcount scheduler)))
+     (test-equal "suspends and goes on with values" '(1 2)
+       (values-of
+        (lambda ()
+          (suspend-current-task
+           (lambda (scheduler k)
+             (schedule-task scheduler (lambda () (k 1 2))))))))
+     (test-equal "yields" #t (yield-current-task))
+     (let ((seen '()))
+       (schedule-task-at-time scheduler
+                              (+ (get-internal-real-time)
+                                 (quotient internal-time-units-per-second 1000))
+                              (lambda () (set! seen (cons 'time seen))))
+       (cancel-timer scheduler
+                     (schedule-task-at-time scheduler (get-internal-real-time)
+                                            (lambda () (set! seen '(cancelled)))))
+       (sleep 0.003)
+       (test-equal "at a time" '(time) seen))
+     (let* ((ends (socketpair AF_UNIX SOCK_STREAM 0)) (seen '())
+            (note (lambda () (set! seen (cons 'readable seen))))
+            (other (lambda () (set! seen (cons 'forgotten seen)))))
+       (schedule-task-when-fd-readable scheduler (fileno (car ends)) other)
+       (cancel-fd-waiter scheduler (fileno (car ends)) other)
+       (schedule-task-when-fd-readable scheduler (fileno (car ends)) note)
+       (send (cdr ends) #vu8(1))
+       (sleep 0.001)
+       (test-equal "when a descriptor can be read" '(readable) seen)
+       (schedule-task-when-fd-writable scheduler (fileno (car ends)) note)
+       (sleep 0.001)
+       (test-equal "or written" '(readable readable) seen)
+       (close-port (car ends))
+       (close-port (cdr ends))))))
+
+(test-case "winders"
+  (test-equal "are not called when a fiber waits" '(in out)
+    (fibers
+     (let ((seen '()))
+       (dynamic-wind* (lambda () (set! seen (cons 'in seen)))
+                      (lambda ()
+                        (test-eq "not rewinding" #f (rewinding-for-scheduling?))
+                        (sleep 0)
+                        (yield-current-task))
+                      (lambda () (set! seen (cons 'out seen))))
+       (reverse seen)))))
+
+(test-case "ports"
+  (fibers
+   (let ((ends (socketpair AF_UNIX SOCK_STREAM 0)))
+     (define (readable?)
+       (perform-operation
+        (choice-operation
+         (wrap-operation (wait-until-port-readable-operation (car ends)) (const #t))
+         (wrap-operation (sleep-operation 0.001) (const #f)))))
+     (test-eq "not yet" #f (readable?))
+     (spawn-fiber (lambda () (send (cdr ends) #vu8(1))))
+     (test-equal "readable" '()
+       (values-of (lambda ()
+                    (perform-operation
+                     (wait-until-port-readable-operation (car ends))))))
+     (test-equal "writable" '()
+       (values-of (lambda ()
+                    (perform-operation
+                     (wait-until-port-writable-operation (car ends))))))
+     (for-each close-port (list (car ends) (cdr ends)))))
+  (test-assert "a connection"
+    (fibers
+     (let ((sock (socket AF_INET (logior SOCK_STREAM SOCK_NONBLOCK) 0))
+           (client (socket AF_INET SOCK_STREAM 0)))
+       (bind sock AF_INET INADDR_LOOPBACK 0)
+       (listen sock 1)
+       (spawn-fiber (lambda ()
+                      (sleep 0.001)
+                      (connect client (getsockname sock))))
+       (match (perform-operation (accept-operation sock))
+         ((accepted . address)
+          (for-each close-port (list sock client accepted))
+          #t)))))
+  (call-with-input-file "/dev/null"
+    (lambda (port)
+      (test-error* "not what cannot be written" '(misc-error)
+        (wait-until-port-writable-operation port)))))
+
+(test-case "the web servers"
+  (test-assert "are there"
+    (and (procedure? (module-ref (resolve-interface '(fibers web server))
+                                 'run-server))
+         ((@ (web server) lookup-server-impl) 'fibers))))
+
+(test-end "fibers-interface")
