@@ -8,6 +8,7 @@
 (use-modules (gnu packages check)
              (gnu packages guile)
              (gnu packages pkg-config)
+             (gnu packages tls)
              (gnu packages texinfo)
              (guix build-system meson)
              (guix gexp)
@@ -28,7 +29,7 @@
   ;; The tests of the libraries; ./dev check runs the others.
   (arguments (list #:test-options #~(list "--suite" "c")))
   (native-inputs (list cmocka guile-3.0 pkg-config texinfo))
-  (inputs (list guile-3.0))
+  (inputs (list gnutls guile-3.0))
   (home-page #f)
   (synopsis "Sockets, tasks and servers for GNU Guile")
   (description

@@ -7,6 +7,9 @@ cd "$(dirname "$0")/.." || exit 1
 number=0
 core=$build/src/libsockport.so
 binding=$build/guile/libguile-sockport.so
+# There without GnuTLS are neither of these.
+tls=$build/tls/libsockport-tls.so
+tls_binding=$build/guile/tls/libguile-sockport-tls.so
 
 # What RULE's check prints are the offenders.
 rule ()
@@ -70,7 +73,7 @@ spdx ()
 # Lines of each C function, from its brace to the one that ends it.
 long_c_functions ()
 {
-  files 'src/*.c' 'guile/*.c' 'tests/*.c' 'examples/*.c' 'bench/*.c' |
+  files 'src/*.c' 'tls/*.c' 'guile/*.c' 'tests/*.c' 'examples/*.c' 'bench/*.c' |
     xargs awk '
       /^{/ { start = FNR; head = last }
       /^}/ && start {
@@ -104,9 +107,11 @@ core_is_pure ()
 {
   files 'src/*' 'include/*' | grep -v '/guile' |
     xargs grep -nE 'libguile|\bSCM\b|\b(printf|exit|abort) *\('
+  files 'tls/*' | xargs grep -nE 'libguile|\bSCM\b|\b(printf|exit|abort) *\('
   nm -D "$core" | grep -E 'scm_|libguile'
+  test ! -e "$tls" || nm -D "$tls" | grep -E 'scm_|libguile'
   # No mutable state: a static library holds no data of its own.
-  size -A "$build/src/libsockport-private.a" |
+  size -A "$build"/*/libsockport-*private.a |
     awk '/^[^ ]+\.o/ { object = $1 }
          ($1 ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $1 !~ /\.rel\.ro/ && $2 > 0) {
            print object, $1, $2
@@ -123,8 +128,18 @@ binding_calls_the_core ()
 
 exported ()
 {
+  test -e "$1" || return
   nm -D --defined-only "$1" |
     awk -v prefix="$2" '$2 != "A" && $3 !~ "^" prefix { print $3 }'
+}
+
+gnutls_alone ()
+{
+  for library in "$core" "$binding"; do
+    readelf -d "$library" | grep gnutls
+  done
+  files 'module/*.scm' | grep -vE 'sockport/tls(/|\.scm)' |
+    xargs grep -nE '#:use-module \(sockport tls[ )-]'
 }
 
 one_place_waits ()
@@ -161,6 +176,9 @@ rule 'the core is pure C with no state' core_is_pure
 rule 'the binding leaves the system calls to the core' binding_calls_the_core
 rule 'only skp_ names leave the core' exported "$core" skp_
 rule 'only scm_skp_ names leave the binding' exported "$binding" scm_skp_
+rule 'only skp_tls_ names leave the library of TLS' exported "$tls" skp_tls_
+rule 'only scm_skp_ names leave its binding' exported "$tls_binding" scm_skp_
+rule 'only what is for TLS loads GnuTLS' gnutls_alone
 rule 'nothing waits but what is there for it' one_place_waits
 rule 'each layer uses those below it' layers
 echo "1..$number"

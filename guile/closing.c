@@ -3,6 +3,7 @@
    can begin to wait from before they are until the port is closed.  */
 
 #include "convert.h"
+#include "layer.h"
 
 #include <pthread.h>
 #include <sockport/guile.h>
@@ -74,6 +75,8 @@ scm_skp__in_closing (SCM port)
 static SCM
 closing_begin (SCM port)
 {
+  if (scm_skp__layered (port))
+    closing_begin (scm_skp__bottom (port, NULL));
   prepare ();
   SCM mark = scm_cons (scm_cons (port, scm_skp__who_runs ()), SCM_EOL);
   take ();
@@ -89,6 +92,8 @@ closing_begin (SCM port)
 static SCM
 closing_end (SCM port)
 {
+  if (scm_skp__layered (port))
+    closing_end (scm_skp__bottom (port, NULL));
   take ();
   for (SCM at = closing; scm_is_pair (SCM_CDR (at)); at = SCM_CDR (at))
     if (scm_is_eq (SCM_CAADR (at), port))

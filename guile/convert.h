@@ -297,6 +297,7 @@ void scm_skp__init_http_client (void);
 void scm_skp__init_scheme_port (void);
 void scm_skp__init_interface (void);
 void scm_skp__init_control (void);
+void scm_skp__init_layer (void);
 void scm_skp__init_descriptor (void);
 void scm_skp__init_message (void);
 void scm_skp__init_option (void);

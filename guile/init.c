@@ -22,7 +22,7 @@ static void (*const inits[]) (void) = {
   scm_skp__init_http_memory,   scm_skp__init_http_output,
   scm_skp__init_http_request,  scm_skp__init_http_response,
   scm_skp__init_resolve_entry, scm_skp__init_http_client,
-  scm_skp__init_scheme_port,
+  scm_skp__init_scheme_port,   scm_skp__init_layer,
 };
 
 void

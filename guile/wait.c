@@ -4,6 +4,7 @@
  */
 
 #include "convert.h"
+#include "layer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,7 +96,8 @@ waiters_add (struct waiter *waiter)
   waiters = waiter;
   atomic_fetch_add (&waiters_count, 1);
   /* A close that came before could not see this waiter.  */
-  if (!SCM_OPPORTP (waiter->port) || scm_skp__closing (waiter->port))
+  if (SCM_NIMP (waiter->port)
+      && (!SCM_OPPORTP (waiter->port) || scm_skp__closing (waiter->port)))
     waiter->closed = 1;
   pthread_mutex_unlock (&waiters_lock);
 }
@@ -222,16 +224,40 @@ remaining (int64_t deadline_ns, int64_t most_ns)
   return most_ns >= 0 && most_ns < left ? most_ns : left;
 }
 
+/* The descriptor of PORT, which may be one.  */
+static int
+descriptor (SCM port, const char *who)
+{
+  if (SCM_I_INUMP (port))
+    return (int)SCM_I_INUM (port);
+  if (!SCM_PORTP (port) || !SCM_FPORTP (port))
+    scm_wrong_type_arg_msg (who, 1, port, "port that can be waited for");
+  if (!SCM_OPFPORTP (port) || scm_skp__closing (port))
+    scm_skp__error_closed (who);
+  return SCM_FPORT_FDES (port);
+}
+
+/* What is to be waited for in place of PORT, and for which *EVENTS.  */
+static SCM
+waited (SCM port, int *events)
+{
+  size_t direction = *events == POLLOUT;
+  SCM bottom = scm_skp__bottom (port, &direction);
+  if (*events && !scm_is_eq (bottom, port))
+    *events = direction ? POLLOUT : POLLIN;
+  return bottom;
+}
+
 int
 scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who)
 {
+  port = waited (port, &events);
   for (;;)
     {
-      if (!SCM_OPFPORTP (port) || scm_skp__closing (port))
-        scm_skp__error_closed (who);
+      int fd = descriptor (port, who);
       struct wake_pipe *pipe = wake_pipe_get ();
       struct poll_call call
-          = { .fds = { { .fd = SCM_FPORT_FDES (port), .events = (short)events },
+          = { .fds = { { .fd = fd, .events = (short)events },
                        { .fd = pipe ? pipe->ends[0] : -1, .events = POLLIN } },
               .count = 2,
               .timeout_ns = remaining (deadline_ns, pipe ? -1 : BLIND_NS) };
@@ -256,9 +282,7 @@ int64_t
 scm_skp__block_deadline (SCM port, int events, const char *who)
 {
   /* It was open when the call that has to wait began.  */
-  if (!SCM_OPFPORTP (port))
-    scm_skp__error_closed (who);
-  int fd = SCM_FPORT_FDES (port);
+  int fd = descriptor (waited (port, &events), who);
   int nonblocking = scm_skp__nonblocking (fd);
   if (nonblocking != 0)
     scm_skp__error (nonblocking < 0 ? nonblocking : -EAGAIN, who);

@@ -3,6 +3,7 @@
    end the wait; and the inbox, by which other threads reach the loop.  */
 
 #include "poller.h"
+#include "../layer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -210,6 +211,7 @@ take_inbox (struct loop_poller *p)
 static SCM
 poller_doubt (SCM port)
 {
+  port = scm_skp__bottom (port, NULL);
   if (!SCM_OPFPORTP (port) || !scm_skp__drained (SCM_FPORT_FDES (port)))
     return SCM_BOOL_F;
   scm_skp__hints.hint[SCM_FPORT_FDES (port)] = SCM_SKP__HINT_UNREAD;

@@ -6,6 +6,7 @@
 #include "chaos.h"
 #include "dynamic-stack.h"
 #include "poller.h"
+#include "../layer.h"
 
 static SCM task_type, abandon_slot;
 
@@ -166,6 +167,7 @@ park (SCM loop, SCM port, size_t direction, struct scm_skp__leaving *leaving)
     return NOT_LEFT_INTERRUPTED;
   if (scm_skp__chaos () && !scm_skp__chaos_below (4))
     return NOT_LEFT_READY;
+  port = scm_skp__bottom (port, &direction);
   ptrdiff_t slot = slot_of (loop, port, direction);
   if (slot < 0)
     return (int)(-1 - slot);
@@ -269,7 +271,9 @@ task_goes_on (void)
 static SCM
 slot_enter (SCM loop, SCM port, SCM direction, SCM entry)
 {
-  ptrdiff_t slot = slot_of (loop, port, (size_t)SCM_I_INUM (direction));
+  size_t awaited = (size_t)SCM_I_INUM (direction);
+  port = scm_skp__bottom (port, &awaited);
+  ptrdiff_t slot = slot_of (loop, port, awaited);
   if (slot < 0 || scm_is_false (wait_in_slot (loop, (size_t)slot, entry)))
     return SCM_BOOL_F;
   return SCM_I_MAKINUM (slot);

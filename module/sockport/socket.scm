@@ -6,6 +6,7 @@
   #:use-module (sockport primitive)
   #:use-module (sockport transfer)
   #:use-module (sockport io close)
+  #:use-module (sockport io layer)
   #:use-module (sockport io wait)
   #:re-export (adopt-socket nonblocking? set-nonblocking!)
   #:replace (socket socketpair accept connect shutdown)
@@ -73,9 +74,19 @@ connection is still being made."
 (define (shutdown sock how)
   "Shut down reception (HOW 0), transmission (1) or both (2) on SOCK.  Output
 that SOCK has buffered is sent first."
+  (if (layered? sock)
+      (shutdown-layer sock how)
+      (begin
+        (when (memv how (list SHUT_WR SHUT_RDWR))
+          (flush sock))
+        (%shutdown sock how))))
+
+;;; TLS tells the end of transmission by itself, and the socket goes on.
+(define (shutdown-layer port how)
   (when (memv how (list SHUT_WR SHUT_RDWR))
-    (flush sock))
-  (%shutdown sock how))
+    (end-layer port))
+  (unless (eqv? how SHUT_WR)
+    (%shutdown (bottom-port port) how)))
 
 (define (flush sock)
   (catch 'system-error

@@ -14,7 +14,10 @@
 (define build (getenv "SOCKPORT_BUILD"))
 
 ;; Modules that are there for the others, besides those in folders.
-(define internal '("log" "primitive"))
+(define tls?
+  (file-exists? (string-append build "/module/sockport/tls-primitive.scm")))
+(define internal
+  (append '("log" "primitive") (if tls? '() '("tls"))))
 
 (define (files-under directory suffixes)
   (let ((found '()))
@@ -187,6 +190,7 @@
                                        '(".h")))))))
 
 (define (guile-name? name) (string-prefix? "scm_" name))
+(define (tls-name? name) (string-prefix? "skp_tls_" name))
 
 ;;; Guile's own names.  Those of (sockport) that Guile has too mean what Guile's
 ;;; mean, on every release; `spawn' for one is a process since Guile 3.0.9.
@@ -269,7 +273,10 @@
 
 (test-case "libraries"
   (require-program "nm")
-  (check-library "/src/libsockport.so" (negate guile-name?))
+  (check-library "/src/libsockport.so"
+                 (lambda (name) (not (or (guile-name? name) (tls-name? name)))))
+  (when tls?
+    (check-library "/tls/libsockport-tls.so" tls-name?))
   (check-library "/guile/libguile-sockport.so" guile-name?))
 
 (test-case "macros"

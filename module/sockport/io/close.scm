@@ -4,6 +4,7 @@
 
 (define-module (sockport io close)
   #:use-module (ice-9 ports internal)
+  #:use-module (sockport io layer)
   #:use-module (sockport io wait)
   #:use-module (sockport ports fibers)
   #:use-module (sockport primitive)
@@ -39,22 +40,25 @@ buffer, so that the port can be closed."
           (wait-writable port who))
       (send-buffered port who))))
 
+;;; What a port over a socket has taken may not have gone yet.
 (define (buffered-output? port)
   (and (output-port? port)
        (not (port-closed? port))
-       (let ((buffer (port-write-buffer port)))
-         (< (port-buffer-cur buffer) (port-buffer-end buffer)))))
+       (or (layer-unsent? port)
+           (let ((buffer (port-write-buffer port)))
+             (< (port-buffer-cur buffer) (port-buffer-end buffer))))))
 
 (define (flush port)
   "Write what PORT has buffered, in the way of sockets if it is one."
-  (if (file-port? port)
-      (catch 'system-error
-        (lambda () (send-buffered port 'close-port))
-        (lambda error
-          (if (memv (system-error-errno error) (list EAGAIN ENOTSOCK))
-              (force-output port)
-              (apply throw error))))
-      (force-output port)))
+  (cond ((layered? port) (flush-layer port))
+        ((file-port? port)
+         (catch 'system-error
+           (lambda () (send-buffered port 'close-port))
+           (lambda error
+             (if (memv (system-error-errno error) (list EAGAIN ENOTSOCK))
+                 (force-output port)
+                 (apply throw error)))))
+        (else (force-output port))))
 
 (define (flush-and-close port)
   "Close PORT once its output is written, which may have to wait."
@@ -64,8 +68,10 @@ buffer, so that the port can be closed."
     (lambda (key . args)
       (%closing-end port)
       ;; No later call can mend what is not just EAGAIN, nor a deadline.
-      (when (and (eq? key 'system-error)
-                 (not (eqv? EAGAIN (system-error-errno (cons key args)))))
+      (when (or (eq? key 'tls-error)
+                (and (eq? key 'system-error)
+                     (not (eqv? EAGAIN
+                                (system-error-errno (cons key args))))))
         (close-unsent port))
       (apply throw key args)))
   (%closing-end port)
@@ -77,7 +83,7 @@ gets a system-error with EBADF."
   (let ((closed? (if (and (port? port) (buffered-output? port))
                      (flush-and-close port)
                      (%close-port port))))
-    (fibers-wake port)
+    (fibers-wake (bottom-port port))
     closed?))
 
 (define guile-close (@ (guile) close))

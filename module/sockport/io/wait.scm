@@ -27,6 +27,8 @@
             fiber?
             plain-nonblocking?
             thread-waiter
+            below-c?
+            set-can-wait!
             check-open
             raise-errno)
   #:re-export (monotonic-ns))
@@ -59,12 +61,24 @@
     (when interrupt
       (raise-exception interrupt))))
 
+;;; (CAN-WAIT?) is about the task that runs here, if one does (task/loop).
+(define can-wait? (const #t))
+(define (set-can-wait! proc)
+  (set! can-wait? proc))
+
+(define (below-c?)
+  "Is this a task that cannot be left here, because of a procedure in C?"
+  (not (can-wait?)))
+
 ;;; Guile's own port procedures have tried before they come here, and others may
 ;;; not have; a wait of theirs has the kernel look whether PORT is ready now.
 (define (task-waiter direction wait-fd plain)
   (lambda (port)
     (let ((sleep (fluid-ref sleeper)))
       (cond ((not sleep) (plain port))
+            ((layered? port)
+             (sleep port direction)
+             (goes-on!))
             ((file-port? port)
              (unless (%tried? port direction)
                (%renew port))
@@ -96,6 +110,8 @@
          ((fluid-ref sleeper) port (if (eqv? events POLLIN) 0 1))
          (goes-on!)
          (check-open port who))
+        ((layered? port)
+         (wait-below waiter port events who))
         ((and (not (eq? waiter known-waiter))
               (fibers-waiter? waiter))
          (wait-in-fiber port events who))
@@ -105,6 +121,15 @@
            (check-open port who)
            ;; What %wait answers, if the waiter is made of it.
            (not (eq? ready 'errors))))))
+
+;;; What a port over a socket waits for need not be what it was asked to do.
+(define (wait-below waiter port events who)
+  (let ((below (bottom-port port))
+        (write? (%awaits-writing? port (if (eqv? events POLLIN) 0 1))))
+    (if (fibers-waiter? waiter)
+        (wait-in-fiber below (if write? POLLOUT POLLIN) who)
+        ((if write? (fluid-ref write-waiter) (fluid-ref read-waiter)) below))
+    (check-open port who)))
 
 (define (wait-in-fiber port events who)
   (cond ((fibers-running?)
@@ -240,4 +265,4 @@ has passed."
   (and (waits-alone?)
        ;; One that was closed meanwhile is refused by what would wait.
        (not (port-closed? port))
-       (nonblocking? port)))
+       (nonblocking? (bottom-port port))))

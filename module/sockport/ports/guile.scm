@@ -16,6 +16,7 @@
   #:replace (force-output)
   #:export (use-suspendable-ports!
             read-bytes
+            set-layer-flusher!
             plain-read-waiter
             plain-write-waiter))
 
@@ -182,10 +183,14 @@ buffer."
 (define* (force-output #:optional (port (current-output-port)))
   (unless (and (output-port? port) (not (port-closed? port)))
     (error "not an open output port" port))
-  (if (file-port? port)
-      (flush-keeping port)
-      (plain-force-output port)))
+  (cond ((file-port? port) (flush-keeping port))
+        ((layered? port) (flush-layer port))
+        (else (plain-force-output port))))
 (define plain-force-output #f)
+
+;;; (FLUSH port) is for ports over sockets (io/layer).
+(define flush-layer #f)
+(define (set-layer-flusher! flush) (set! flush-layer flush))
 
 ;;; What puts another file under a number has to be known to the loops.
 (define (forgetting numbers proc)

@@ -3,6 +3,7 @@
 ;;; here is called until something has to wait.
 
 (define-module (sockport task deadline)
+  #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
@@ -106,20 +107,20 @@ asked for; #f if that is more than a clock can tell."
 (define (expired scope)
   (raise-exception (make-deadline-exceeded scope)))
 
-(define (make-thread-waiter plain events)
+(define (make-thread-waiter wait-fd events)
   (thread-waiter
    (lambda (port)
-     (let ((scope (fluid-ref thread-scope)))
-       (cond ((not (file-port? port)) (plain port))
-             ((%wait port events (and scope (scope-deadline scope)) 'wait))
-             (else (expired scope)))))))
+     (let ((scope (fluid-ref thread-scope))
+           (what (if (or (file-port? port) (layered? port))
+                     port
+                     (wait-fd port))))
+       (unless (%wait what events (and scope (scope-deadline scope)) 'wait)
+         (expired scope))))))
 
 (define thread-read-waiter
-  (make-thread-waiter plain-read-waiter
-                      POLLIN))
+  (make-thread-waiter port-read-wait-fd POLLIN))
 (define thread-write-waiter
-  (make-thread-waiter plain-write-waiter
-                      POLLOUT))
+  (make-thread-waiter port-write-wait-fd POLLOUT))
 
 (define (thread-limit)
   "Return the scope of the deadline that holds for this thread, or #f."

@@ -261,6 +261,8 @@ suspended and resumed in THUNK."
              (suspendable-continuation? task-tag)
              (not (%in-async?))))))
 
+(set-can-wait! can-wait?)
+
 (define (check-can-wait who)
   (unless (can-wait?)
     (cannot-wait who)))

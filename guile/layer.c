@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* See layer.h.  The primitives are what (sockport io layer) makes the
+   procedures of such ports of.  */
+
+#include "convert.h"
+#include "layer.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <sockport/message.h>
+#include <sockport/transfer.h>
+
+const struct scm_skp__layer *scm_skp__layer;
+
+int
+scm_skp__port_fd (SCM port, int pos, const char *who)
+{
+  return scm_skp__fd (scm_skp__bottom (port, NULL), pos, who);
+}
+
+ssize_t
+scm_skp__port_recv (SCM port, void *bytes, size_t size)
+{
+  if (scm_skp__layered (port))
+    return scm_skp__layer->recv (port, bytes, size);
+  return skp_transfer_recv (SCM_FPORT_FDES (port), bytes, size, 0);
+}
+
+/* What a layer is to send together is copied together, so that it goes in one
+   record.  */
+#define TOGETHER 16384
+
+static ssize_t
+send_together (SCM port, const struct iovec *slices, int count)
+{
+  char bytes[TOGETHER];
+  size_t size = 0;
+  for (int i = 0; i < count && size < TOGETHER; i++)
+    {
+      size_t room = TOGETHER - size;
+      size_t part = slices[i].iov_len < room ? slices[i].iov_len : room;
+      if (part > 0)
+        memcpy (bytes + size, slices[i].iov_base, part);
+      size += part;
+    }
+  return scm_skp__layer->send (port, bytes, size);
+}
+
+ssize_t
+scm_skp__port_send (SCM port, const struct iovec *slices, int count)
+{
+  if (scm_skp__layered (port))
+    return send_together (port, slices, count);
+  struct skp_message message = { .slices = slices, .count = (size_t)count };
+  return skp_message_send (SCM_FPORT_FDES (port), &message, 0);
+}
+
+void
+scm_skp__port_fail (SCM port, ssize_t n, const char *who)
+{
+  if (scm_skp__layered (port))
+    scm_skp__layer->fail (port, n, who);
+  scm_skp__error (n, who);
+}
+
+/* LAYER, a pointer to a struct scm_skp__layer that stays.  */
+static SCM
+set_layer (SCM layer)
+{
+  scm_skp__layer = scm_to_pointer (layer);
+  return SCM_UNSPECIFIED;
+}
+
+static SCM
+is_layered (SCM port)
+{
+  return scm_from_bool (scm_skp__layered (port));
+}
+
+/* The socket below PORT, or PORT.  */
+static SCM
+bottom (SCM port)
+{
+  return scm_skp__bottom (port, NULL);
+}
+
+/* Does PORT wait to write, for what it was to do in DIRECTION?  */
+static SCM
+awaits_writing (SCM port, SCM direction)
+{
+  size_t awaited = (size_t)SCM_I_INUM (direction);
+  scm_skp__bottom (port, &awaited);
+  return scm_from_bool (awaited);
+}
+
+static SCM
+answer (SCM port, ssize_t n, const char *who)
+{
+  if (n == -EAGAIN)
+    return SCM_BOOL_F;
+  if (n < 0)
+    scm_skp__port_fail (port, n, who);
+  return SCM_I_MAKINUM (n);
+}
+
+/* The arguments are those that libguile gives a port type's procedures.  */
+
+static SCM
+layer_read (SCM port, SCM buffer, SCM start, SCM count)
+{
+  if (scm_skp__turn_over ())
+    return SCM_BOOL_F;
+  ssize_t n = scm_skp__layer->recv (
+      port, SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start),
+      (size_t)SCM_I_INUM (count));
+  scm_remember_upto_here_1 (buffer);
+  return answer (port, n, "read");
+}
+
+static SCM
+layer_write (SCM port, SCM buffer, SCM start, SCM count)
+{
+  if (scm_skp__turn_over ())
+    return SCM_BOOL_F;
+  ssize_t n = scm_skp__layer->send (
+      port, SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start),
+      (size_t)SCM_I_INUM (count));
+  scm_remember_upto_here_1 (buffer);
+  return answer (port, n, "write");
+}
+
+static SCM
+layer_queue (SCM port, SCM buffer, SCM start, SCM count)
+{
+  ssize_t n = scm_skp__layer->queue (
+      port, SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start),
+      (size_t)SCM_I_INUM (count));
+  scm_remember_upto_here_1 (buffer);
+  return answer (port, n, "write");
+}
+
+/* #f if there is more to go.  */
+static SCM
+layer_flush (SCM port)
+{
+  return answer (port, scm_skp__layer->flush (port), "write");
+}
+
+/* Somebody waits for what is to go, or (BEGINS #f) no longer.  */
+static SCM
+layer_flushing (SCM port, SCM begins)
+{
+  scm_skp__layer->flushing (port, scm_is_true (begins));
+  return SCM_UNSPECIFIED;
+}
+
+static SCM
+layer_end (SCM port)
+{
+  return answer (port, scm_skp__layer->end (port), "shutdown");
+}
+
+void
+scm_skp__init_layer (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%set-layer!", 1, 0, 0, set_layer },
+    { "layered?", 1, 0, 0, is_layered },
+    { "bottom-port", 1, 0, 0, bottom },
+    { "%awaits-writing?", 2, 0, 0, awaits_writing },
+    { "%layer-read", 4, 0, 0, layer_read },
+    { "%layer-write", 4, 0, 0, layer_write },
+    { "%layer-queue", 4, 0, 0, layer_queue },
+    { "%layer-flush", 1, 0, 0, layer_flush },
+    { "%layer-flushing!", 2, 0, 0, layer_flushing },
+    { "%layer-end", 1, 0, 0, layer_end },
+  };
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}

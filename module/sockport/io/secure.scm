@@ -1,0 +1,54 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; What connect-to and serve need to know of TLS, so that they work with its contexts
+;;; and nothing loads it but who makes one.
+
+(define-module (sockport io secure)
+  #:use-module (srfi srfi-9)
+  #:use-module (sockport io argument)
+  #:use-module (sockport io wait)
+  #:use-module (sockport primitive)
+  #:export (make-security
+            security?
+            security-state
+            check-security
+            begin-client
+            begin-server
+            handshake-step
+            finish-handshake))
+
+;;; (CLIENT sock host lenient-eof?) and (SERVER sock) return a port over the socket
+;;; SOCK, of which (STEP port) is #t once its handshake is done, and #f as long as it
+;;; has to wait for what `%awaits-writing?' says of reading.
+(define-record-type <security>
+  (make-security state client server step)
+  security?
+  (state security-state)
+  (client security-client)
+  (server security-server)
+  (step security-step))
+
+(define (check-security object position who)
+  (unless (security? object)
+    (refuse-type who position "TLS context" object)))
+
+(define* (begin-client security sock host #:optional lenient-eof?)
+  ((security-client security) sock host lenient-eof?))
+
+(define (begin-server security sock)
+  ((security-server security) sock))
+
+(define (handshake-step security port)
+  ((security-step security) port))
+
+(define (finish-handshake security port who)
+  "Wait for the handshake of PORT; on every other way out PORT is closed."
+  (catch #t
+    (lambda ()
+      (let again ()
+        (unless (handshake-step security port)
+          (wait-readable port who)
+          (again))))
+    (lambda args
+      (%close-port port)
+      (apply throw args)))
+  port)

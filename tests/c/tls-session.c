@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Sessions that are resumed, renegotiated or given new keys.  */
+
+#include "internal.h"
+#include "tls-fixture.h"
+
+#include <errno.h>
+
+/* The second of two sessions with one context, each with HOST.  */
+static int
+resumes (struct skp_tls_context *client, struct skp_tls_context *server,
+         const char *host)
+{
+  struct link link;
+  link_open (&link, client, server, host);
+  link_shake (&link);
+  assert_int_equal (link.client_result, 0);
+  assert_int_equal (link.server_result, 0);
+  int resumed = skp_tls_resumed (link.client);
+  assert_int_equal (skp_tls_resumed (link.server), resumed);
+  passes (link.server, link.client, "with a ticket before it");
+  link_close (&link);
+  return resumed;
+}
+
+static void
+sessions_are_resumed (void **state)
+{
+  (void)state;
+  for (int version = 12; version <= 13; version++)
+    {
+      struct skp_tls_context *client = client_context (), *other, *server,
+                             *later;
+      server = server_context (&localhost);
+      other = client_context ();
+      later = server_context (&localhost);
+      if (version == 12)
+        assert_int_equal (
+            skp_tls_context_priorities (client, "NORMAL:-VERS-TLS1.3"), 0);
+      assert_int_equal (resumes (client, server, "localhost"), 0);
+      assert_int_equal (resumes (client, server, "localhost"), 1);
+      assert_int_equal (resumes (other, server, "localhost"), 0);
+      assert_int_equal (skp_tls_context_inherit (later, server), 0);
+      assert_int_equal (resumes (client, later, "localhost"), 1);
+      skp_tls_context_unref (client);
+      skp_tls_context_unref (other);
+      skp_tls_context_unref (server);
+      skp_tls_context_unref (later);
+    }
+}
+
+/* A server begins anew, which a client refuses: what follows goes on, unless it
+   is asked without end.  */
+static void
+renegotiation_is_refused (void **state)
+{
+  (void)state;
+  struct link link;
+  char buffer[8];
+  int events;
+  struct skp_tls_context *client = client_context (),
+                         *server = server_context (&localhost);
+  assert_int_equal (skp_tls_context_priorities (client, "NORMAL:-VERS-TLS1.3"),
+                    0);
+  link_open (&link, client, server, "localhost");
+  link_shake (&link);
+  assert_int_equal (link.client_result, 0);
+  assert_int_equal (skp_tls_version (link.client), 12);
+  assert_int_equal (gnutls_rehandshake (link.server->session), 0);
+  assert_int_equal (skp_tls_read (link.client, buffer, 8, &events), -EAGAIN);
+  assert_int_equal (skp_tls_read (link.server, buffer, 8, &events), -EAGAIN);
+  passes (link.server, link.client, "goes on");
+  passes (link.client, link.server, "both ways");
+  ssize_t n = -EAGAIN;
+  for (int i = 0; i < 30 && n == -EAGAIN; i++)
+    {
+      gnutls_rehandshake (link.server->session);
+      n = skp_tls_read (link.client, buffer, 8, &events);
+    }
+  assert_int_equal (n, -SKP_TLS_RENEGOTIATION);
+  link_close (&link);
+  skp_tls_context_unref (client);
+  skp_tls_context_unref (server);
+}
+
+/* Keys are changed by whichever side, while the other writes.  */
+static void
+keys_change_underneath (void **state)
+{
+  (void)state;
+  struct link link;
+  link_ready (&link, "localhost");
+  for (int i = 0; i < 3; i++)
+    {
+      assert_int_equal (
+          gnutls_session_key_update (link.server->session, GNUTLS_KU_PEER), 0);
+      passes (link.server, link.client, "after");
+      passes (link.client, link.server, "and back");
+    }
+  link_close (&link);
+}
+
+TESTS (TEST (sessions_are_resumed), TEST (renegotiation_is_refused),
+       TEST (keys_change_underneath));

@@ -1,0 +1,192 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; The other implementations of TLS as peers: OpenSSL's and GnuTLS's programs, curl
+;;; and Python.
+
+(use-modules (harness) (harness process) (harness socket) (harness task)
+             (harness tls) (ice-9 match) (ice-9 rdelim) (ice-9 textual-ports)
+             (srfi srfi-1) (sockport) (sockport tls))
+
+(with-deadline 0 (lambda () (sleep 1)) (const #f))
+
+(define directory #f)
+(define (file name) (in-directory directory name))
+
+(define (say port line)
+  (put-string port line)
+  (newline port)
+  (force-output port))
+
+(define (connected port)
+  (let ((sock (socket AF_INET SOCK_STREAM 0)))
+    (connect sock AF_INET INADDR_LOOPBACK port)
+    sock))
+
+(define* (with-openssl-server options proc)
+  "Call PROC with the peer and the port of openssl's server."
+  (require-program "openssl")
+  (call-with-peer
+   (append (list "openssl" "s_server" "-accept" "127.0.0.1:0"
+                 "-cert" (file "localhost.pem") "-key" (file "leaf.key"))
+           options)
+   (lambda (peer)
+     (proc peer (listening-port peer)))))
+
+(define (meets-openssl options proc)
+  (with-openssl-server options
+    (lambda (peer port)
+      (in-tasks
+       (let* ((tls (tls-connect (connected port) "localhost"
+                                (trusting directory)))
+              (value (proc tls)))
+         (close-port tls)
+         value)))))
+
+(define (answers-backwards tls)
+  (say tls "abc")
+  (read-line tls))
+
+(define (with-our-server options serve proc)
+  "Call PROC with the port of a server that hands its connections to SERVE."
+  (let ((listener (socket AF_INET SOCK_STREAM 0))
+        (context (apply server-context directory "localhost" options)))
+    (bind listener AF_INET INADDR_LOOPBACK 0)
+    (listen listener 10)
+    (let ((result
+           (in-tasks
+            (let* ((results '())
+                   (accepting
+                    (spawn-task
+                     (lambda ()
+                       (let again ()
+                         (let ((sock (car (accept listener))))
+                           (set! results
+                                 (cons (reason-of
+                                        (lambda ()
+                                          (let ((tls (tls-accept sock context)))
+                                            (call-with-cleanup
+                                             (lambda () (serve tls))
+                                             (lambda () (close-port tls))))))
+                                       results))
+                           (again))))))
+                   (value (call-in-thread
+                           (lambda ()
+                             (proc (sockaddr:port (getsockname listener)))))))
+              (cancel! accepting)
+              (list value results)))))
+      (close-port listener)
+      result)))
+
+(define (echo tls)
+  (let ((line (read-line tls)))
+    (unless (eof-object? line)
+      (say tls (string-append "echo " line))
+      (echo tls))))
+
+(define (feeding text . command)
+  "Run COMMAND with TEXT as its input; return what it prints, once that has a line
+with `echo'."
+  (call-with-peer command
+    (lambda (peer)
+      (display text (peer-input peer))
+      (force-output (peer-input peer))
+      (let next ((lines '()))
+        (let ((line (read-line (peer-output peer))))
+          (cond ((eof-object? line) (reverse lines))
+                ((string-prefix? "echo" line) line)
+                (else (next (cons line lines)))))))))
+
+(define python-client "
+import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as sock:
+    with context.wrap_socket(sock, server_hostname='localhost') as tls:
+        tls.sendall(b'hello\\n')
+        print(tls.recv(100).decode(), end='', flush=True)
+")
+
+(define (find-line wanted port)
+  (let next ()
+    (let ((line (read-line port)))
+      (if (or (eof-object? line) (equal? wanted line))
+          line
+          (next)))))
+
+(tls-cases (directory "tls-peers")
+  (test-case "openssl's server"
+    (for-each
+     (match-lambda
+       ((option version)
+        (test-equal option (list version "cba")
+          (meets-openssl (list option "-rev")
+            (lambda (tls) (list (tls-protocol tls) (answers-backwards tls)))))))
+     '(("-tls1_2" tls1.2) ("-tls1_3" tls1.3))))
+
+  (test-case "versions that are too old"
+    (test-equal "refused" '(alert protocol-version)
+      (with-openssl-server '("-tls1_1" "-cipher" "ALL:@SECLEVEL=0" "-rev")
+        (lambda (peer port)
+          (in-tasks
+           (catch 'tls-error
+             (lambda ()
+               (tls-connect (connected port) "localhost" (trusting directory)))
+             (lambda args
+               (list (tls-error-reason args) (tls-error-alert args))))))))
+    (test-equal "a server that wants 1.3" 'alert
+      (with-openssl-server '("-tls1_2" "-rev")
+        (lambda (peer port)
+          (in-tasks
+           (reason-of
+            (lambda ()
+              (tls-connect (connected port) "localhost"
+                           (trusting directory #:minimum 'tls1.3)))))))))
+
+  (test-case "keys are changed while nothing but reading goes on"
+    (require-program "openssl")
+    (with-openssl-server '("-tls1_3")
+      (lambda (peer port)
+        (in-tasks
+         (let ((tls (tls-connect (connected port) "localhost"
+                                 (trusting directory))))
+           (define (type text)
+             (display text (peer-input peer))
+             (force-output (peer-input peer)))
+           (type "before\n")
+           (test-equal "before" "before" (read-line tls))
+           (type "K\n")
+           ;; What stands behind the letter is dropped.
+           (say tls "x")
+           (find-line "x" (peer-output peer))
+           (type "after\n")
+           (test-equal "after" "after" (read-line tls))
+           (say tls "and back")
+           (test-equal "and back" "and back"
+             (find-line "and back" (peer-output peer)))
+           (close-port tls))))))
+
+  (test-case "clients of others"
+    (test-equal "openssl" "echo hello"
+      (match (with-our-server '() echo
+               (lambda (port)
+                 (feeding "hello\n" "openssl" "s_client" "-quiet"
+                          "-verify_return_error" "-verify_quiet"
+                          "-CAfile" (file "ca.pem")
+                          "-servername" "localhost"
+                          "-connect" (format #f "127.0.0.1:~a" port))))
+        ((line _) line)))
+    (require-program "gnutls-cli")
+    (test-equal "gnutls-cli" "echo hello"
+      (match (with-our-server '() echo
+               (lambda (port)
+                 (feeding "hello\n" "gnutls-cli" "--logfile=/dev/null"
+                          (string-append "--x509cafile=" (file "ca.pem"))
+                          "-p" (number->string port) "localhost")))
+        ((line _) line))))
+
+  (test-case "Python"
+    (require-program "python3")
+    (test-equal "client" "echo hello"
+      (match (with-our-server '() echo
+               (lambda (port)
+                 (feeding "" "python3" "-c" python-client
+                          (number->string port) (file "ca.pem"))))
+        ((line _) line)))))

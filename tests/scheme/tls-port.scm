@@ -1,0 +1,191 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Ports of TLS and Guile's own procedures, what else runs meanwhile, what came before
+;;; TLS began, and what is no argument.
+
+(use-modules (harness) (harness process) (harness socket) (harness task)
+             (harness tls) (ice-9 binary-ports) (ice-9 match) (ice-9 rdelim)
+             (ice-9 textual-ports) (rnrs bytevectors) (srfi srfi-1)
+             (sockport) (sockport tls))
+
+;; A thread's descriptors for waiting are made when it waits first.
+(with-deadline 0 (lambda () (sleep 1)) (const #f))
+
+(define directory #f)
+
+(define-syntax-rule (linked proc serve option ...)
+  (in-tasks (call-with-link (server-context directory) (trusting directory)
+                            proc #:serve serve option ...)))
+
+(tls-cases (directory "tls-port")
+  (test-case "Guile's own procedures read and write, and others run meanwhile"
+    (define (slowly . parts)
+      (lambda (port)
+        (for-each (lambda (part)
+                    (sleep 1/20)
+                    (put-string port part)
+                    (force-output port))
+                  parts)))
+    (define-syntax-rule (reads name expected proc part ...)
+      (match (in-tasks
+              (ticking
+               (lambda ()
+                 (call-with-link (server-context directory) (trusting directory)
+                                 proc #:serve (slowly part ...)))))
+        (((value _) count)
+         (test-equal name expected value)
+         (test-assert (list name "ticks" count) (> count 5)))))
+    (reads "read-char" #\a read-char "" "abc")
+    (reads "peek-char" #\a peek-char "" "abc")
+    (reads "read-line" "ab" read-line "a" "b\n")
+    (reads "read" '(a b) read "(a " "b)")
+    (reads "read-string" "abcd" read-string "ab" "cd")
+    (reads "read-delimited" "ab" (lambda (p) (read-delimited ";" p)) "a" "b;c")
+    (reads "get-string-all" "abcd" get-string-all "ab" "cd")
+    (reads "get-line" "ab" get-line "a" "b\n")
+    (reads "get-u8" 97 get-u8 "" "a")
+    (reads "lookahead-u8" 97 lookahead-u8 "" "a")
+    (reads "get-bytevector-n" #vu8(97 98 99)
+           (lambda (p) (get-bytevector-n p 3)) "a" "bc")
+    (reads "get-bytevector-some" #vu8(97 98) get-bytevector-some "" "ab")
+    (reads "get-bytevector-all" #vu8(97 98) get-bytevector-all "a" "b")
+    (reads "char-ready?" '(#f #t)
+           (lambda (port)
+             (let ((before (char-ready? port)))
+               (peek-char port)
+               (list before (char-ready? port))))
+           "" "a")
+    (test-equal "display, write, format" '("ab (1 \"x\") 7" #t)
+      (linked (lambda (port)
+                (display "ab " port)
+                (write '(1 "x") port)
+                (format port " ~a~%" 7)
+                (force-output port)
+                (read-line port))
+              (lambda (port) (echo port) #t))))
+
+  (test-case "what is written in C keeps no other task waiting"
+    (test-assert "others run"
+      (in-tasks
+       (match (ticking
+               (lambda ()
+                 (call-with-link
+                  (server-context directory) (trusting directory)
+                  (lambda (port)
+                    (display (make-string 3000000 #\x) port)
+                    (force-output port)
+                    'done)
+                  #:serve (lambda (port)
+                            (sleep 1/5)
+                            (bytevector-length
+                             (get-bytevector-n port 3000000))))))
+         (((value size) count)
+          (test-equal "all has come" '(done 3000000) (list value size))
+          (> count 10))))))
+
+  (test-case "twenty clients of a slow server, on one thread"
+    (test-assert "others run"
+      (in-tasks
+       (let ((server (server-context directory)) (client (trusting directory)))
+         (with-server (where (lambda (sock)
+                               (sleep 1/5)
+                               (let ((port (tls-accept sock server)))
+                                 (sleep 1/5)
+                                 (echo port)
+                                 (close-port port))))
+           (match (ticking
+                   (lambda ()
+                     (map join
+                          (map (lambda (i)
+                                 (spawn-task
+                                  (lambda ()
+                                    (let* ((port (tls-connect (connected where)
+                                                              "localhost" client))
+                                           (line (ask port (number->string i))))
+                                      (close-port port)
+                                      line))))
+                               (iota 20)))))
+             ((lines count)
+              (test-equal "answers" (map number->string (iota 20)) lines)
+              (> count 20))))))))
+
+  (test-case "what came in plain text"
+    (define (client-after text)
+      (in-tasks
+       (let ((pair (socketpair AF_UNIX SOCK_STREAM 0)))
+         (send (cdr pair) text)
+         (setvbuf (car pair) 'block 1000)
+         (read-line (car pair))
+         (let ((task (spawn-task
+                      (lambda ()
+                        (reason-of (lambda ()
+                                     (close-port
+                                      (tls-accept (cdr pair)
+                                                  (server-context directory)))))))))
+           (let ((result (reason-of (lambda ()
+                                      (close-port
+                                       (tls-connect (car pair) "localhost"
+                                                    (trusting directory)))))))
+             (join task)
+             result)))))
+    (test-equal "nothing more" 'ok (client-after "220 go on\r\n"))
+    (test-equal "injected" 'plain-text (client-after "220 go on\r\n250 OK\r\n"))
+    (test-equal "is fed to a server" '("hello" "PROXY")
+      (in-tasks
+       (let* ((pair (socketpair AF_UNIX SOCK_STREAM 0))
+              (task (begin
+                      (setvbuf (cdr pair) 'block 4000)
+                      (spawn-task
+                       (lambda ()
+                         (sleep 1/20)
+                         (let* ((line (read-line (cdr pair)))
+                                (port (tls-accept (cdr pair)
+                                                  (server-context directory))))
+                           (echo port)
+                           (close-port port)
+                           line))))))
+         (send (car pair) "PROXY\n")
+         (let* ((port (tls-connect (car pair) "localhost" (trusting directory)))
+                (line (ask port "hello")))
+           (close-port port)
+           (list line (join task)))))))
+
+  (test-case "what is no argument"
+    (let-ports ((pair (socketpair AF_UNIX SOCK_STREAM 0)))
+      (let ((sock (car pair)) (context (trusting directory)))
+        (test-error* "no port" '(wrong-type-arg 1 "tls-connect")
+                     (tls-connect 1 "localhost" context))
+        (test-error* "no name" '(wrong-type-arg 2 "tls-connect")
+                     (tls-connect sock 1 context))
+        (test-error* "no context" '(wrong-type-arg 3 "tls-connect")
+                     (tls-connect sock "localhost" 1))
+        (test-error* "no port" '(wrong-type-arg 1 "tls-accept")
+                     (tls-accept 1 context))
+        (test-error* "no context" '(wrong-type-arg 2 "tls-accept")
+                     (tls-accept sock 1))
+        (test-error* "no port of TLS" '(wrong-type-arg 1 "tls-protocol")
+                     (tls-protocol sock))
+        (test-error* "no port of TLS" '(wrong-type-arg 1 "tls-socket")
+                     (tls-socket sock))
+        (test-error* "no error" '(wrong-type-arg 1 "tls-error-reason")
+                     (tls-error-reason 1))
+        (test-assert "nothing was closed" (not (port-closed? sock)))))
+    (test-error* "minimum" '(out-of-range "#:minimum" "tls-context")
+                 (tls-context #:minimum 'tls1.0))
+    (test-error* "clients" '(out-of-range "#:client-certificates" "tls-context")
+                 (tls-context #:client-certificates 'maybe))
+    (test-error* "alpn" '(wrong-type-arg "#:alpn" "tls-context")
+                 (tls-context #:alpn "h2"))
+    (test-error* "key alone" '(wrong-type-arg "#:certificate" "tls-context")
+                 (tls-context #:key "x"))
+    (test-equal "priorities" 'bad-priorities
+      (reason-of (lambda ()
+                   (tls-context #:trust 'none #:priorities "NONSENSE"))))
+    (test-equal "trust" 'bad-certificate
+      (reason-of (lambda () (tls-context #:trust #vu8(1 2 3)))))
+    (test-equal "no such file" ENOENT
+      (reason-of (lambda () (tls-context #:trust "/nonexistent"))))
+    (test-error* "parameter" '(wrong-type-arg 1 "current-tls-context")
+                 (current-tls-context 1))
+    (test-error* "reload" '(wrong-type-arg 1 "tls-reload!") (tls-reload! 1))
+    (test-equal "tls-context?" '(#t #f)
+      (list (tls-context? (tls-context)) (tls-context? 1)))))

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* How GnuTLS reaches the socket.  It asks for the five bytes of a record's head
+   and then for the rest; what is received is more than it asks for, so that a
+   record takes one system call.  */
+
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sockport/message.h>
+#include <sockport/transfer.h>
+
+/* A record of 16 KiB with its head, and what TLS 1.2 puts around it.  */
+#define AHEAD 18432
+
+static size_t
+waiting (const struct skp_tls *tls)
+{
+  return tls->ahead_end - tls->ahead_at;
+}
+
+static ssize_t
+take (struct skp_tls *tls, void *buffer, size_t size)
+{
+  if (size > waiting (tls))
+    size = waiting (tls);
+  memcpy (buffer, tls->ahead + tls->ahead_at, size);
+  tls->ahead_at += size;
+  return (ssize_t)size;
+}
+
+/* -1 with the session's errno for N, a negative errno.  */
+static ssize_t
+fail (struct skp_tls *tls, ssize_t n)
+{
+  int error = (int)-n;
+  if (error == EAGAIN)
+    tls->blocked = 1;
+  else
+    tls->socket_error = error;
+  gnutls_transport_set_errno (tls->session, error);
+  return -1;
+}
+
+static ssize_t
+pull (gnutls_transport_ptr_t transport, void *buffer, size_t size)
+{
+  struct skp_tls *tls = transport;
+  if (waiting (tls) > 0)
+    return take (tls, buffer, size);
+  if (size >= AHEAD || (!tls->ahead && !(tls->ahead = malloc (AHEAD))))
+    {
+      ssize_t n = skp_transfer_recv (tls->fd, buffer, size, 0);
+      return n < 0 ? fail (tls, n) : n;
+    }
+  if (tls->ahead_size == 0)
+    tls->ahead_size = AHEAD;
+  ssize_t n = skp_transfer_recv (tls->fd, tls->ahead, tls->ahead_size, 0);
+  if (n < 0)
+    return fail (tls, n);
+  tls->ahead_at = 0;
+  tls->ahead_end = (size_t)n;
+  return take (tls, buffer, size);
+}
+
+static ssize_t
+push (gnutls_transport_ptr_t transport, const giovec_t *slices, int count)
+{
+  struct skp_tls *tls = transport;
+  struct skp_message message = { .slices = slices, .count = (size_t)count };
+  ssize_t n = skp_message_send (tls->fd, &message, 0);
+  return n < 0 ? fail (tls, n) : n;
+}
+
+/* No call of ours waits, so there is nothing to be timed.  */
+static int
+pull_ready (gnutls_transport_ptr_t transport, unsigned ms)
+{
+  (void)transport;
+  (void)ms;
+  return 1;
+}
+
+void
+skp__tls_transport (struct skp_tls *tls)
+{
+  gnutls_transport_set_ptr (tls->session, tls);
+  gnutls_transport_set_pull_function (tls->session, pull);
+  gnutls_transport_set_pull_timeout_function (tls->session, pull_ready);
+  gnutls_transport_set_vec_push_function (tls->session, push);
+}
+
+void
+skp__tls_rest (struct skp_tls *tls)
+{
+  if (tls->ahead && waiting (tls) == 0)
+    {
+      free (tls->ahead);
+      tls->ahead = NULL;
+      tls->ahead_at = tls->ahead_end = tls->ahead_size = 0;
+    }
+}
+
+int
+skp_tls_feed (struct skp_tls *tls, const void *bytes, size_t size)
+{
+  int result = 0;
+  pthread_mutex_lock (&tls->lock);
+  size_t held = waiting (tls);
+  size_t room = held + size > AHEAD ? held + size : AHEAD;
+  unsigned char *larger = size > 0 ? malloc (room) : NULL;
+  if (larger)
+    {
+      if (held > 0)
+        memcpy (larger, tls->ahead + tls->ahead_at, held);
+      memcpy (larger + held, bytes, size);
+      free (tls->ahead);
+      tls->ahead = larger;
+      tls->ahead_at = 0;
+      tls->ahead_end = held + size;
+      tls->ahead_size = room;
+    }
+  else if (size > 0)
+    result = -ENOMEM;
+  pthread_mutex_unlock (&tls->lock);
+  return result;
+}
