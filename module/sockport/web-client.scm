@@ -143,13 +143,15 @@ once more, to where a response redirects"))
                  (follow request (and body-too? body) (- left 1)
                          one-request))))))))
 
-(define (check-limits head-limit body-limit redirects)
+(define (check-limits head-limit body-limit redirects port)
   (check-integer head-limit 1 #x7fffffff "#:head-limit" "http-request")
   (when body-limit
-    (check-integer body-limit 0 most-positive-fixnum "#:body-limit"
+    (check-integer body-limit 0 (ash 1 62) "#:body-limit"
                    "http-request"))
   (when redirects
-    (check-integer redirects 0 1000 "#:redirects" "http-request")))
+    (check-integer redirects 0 1000 "#:redirects" "http-request")
+    (when port
+      (refuse "#:redirects needs connections of its own, not #:port"))))
 
 (define* (http-request uri #:key body (verify-certificate? #t) port
                        (method 'GET) (version '(1 . 1)) keep-alive?
@@ -159,7 +161,7 @@ once more, to where a response redirects"))
                        (proxy 'environment) gzip?)
   "Ask for URI, and return the response and its body: a string if it is text and
 DECODE-BODY?, a bytevector, #f if there is none, or with STREAMING? a port."
-  (check-limits head-limit body-limit redirects)
+  (check-limits head-limit body-limit redirects port)
   (let ((request (or request
                      (build-request (ensure-uri uri)
                                     #:method method #:version version

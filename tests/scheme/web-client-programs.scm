@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Programs of (web client), run as they are and with the module's name changed: they
-;;; print the same.  And many requests, which leave nothing.
+;;; Many requests, which leave nothing; and programs of (web client), run as they are
+;;; and with the module's name changed: they print the same.
 
 (use-modules (harness)
              (harness client)
@@ -145,18 +145,6 @@
 
 (test-begin "web-client-programs")
 
-(call-with-http handler
-  (lambda (connect server)
-    (define uri (uri-of server "/"))
-    (for-each
-     (match-lambda
-       ((name . forms)
-        (let ((guile (run '(web client) uri forms))
-              (ours (run '(sockport web-client) uri forms)))
-          (test-equal (list name "runs") 0 (car guile))
-          (test-equal (list name "is the same") guile ours))))
-     programs)))
-
 (test-case "thousands of requests leave nothing"
   (call-with-http
    (lambda (request body)
@@ -180,5 +168,17 @@
        (test-equal "descriptors" open (length (descriptors)))
        (test-assert "memory" (< (- (heap) before) 8000000)))
      (close-http-pool pool))))
+
+(call-with-http handler
+  (lambda (connect server)
+    (define uri (uri-of server "/"))
+    (for-each
+     (match-lambda
+       ((name . forms)
+        (let ((guile (run '(web client) uri forms))
+              (ours (run '(sockport web-client) uri forms)))
+          (test-equal (list name "runs") 0 (car guile))
+          (test-equal (list name "is the same") guile ours))))
+     programs)))
 
 (test-end "web-client-programs")

@@ -92,6 +92,12 @@
             (response-invalid-headers response))
           (test-equal "understood" '("a" . #t) (response-etag response)))))))
 
+(test-case "https where libgnutls is missing"
+  (when (false-if-exception (resolve-interface '(sockport tls)))
+    (skip "(sockport tls) is here"))
+  (test-equal "says so" 'no-tls
+    (reason-of (lambda () (http-get "https://127.0.0.1:1/")))))
+
 (test-case "gzip"
   (unless (false-if-exception (resolve-interface '(zlib)))
     (skip "needs guile-zlib"))
@@ -163,6 +169,8 @@
   (refused "no body" host #:body 'a)
   (refused "a wrong length" host #:body "a" #:headers '((content-length . 2)))
   (refused "a length without a body" host #:headers '((content-length . 2)))
-  (refused "a limit" host #:body-limit 'a))
+  (refused "a limit" host #:body-limit 'a)
+  (refused "redirects over one port" host #:redirects 1
+           #:port (%make-void-port "r+")))
 
 (test-end "web-client")

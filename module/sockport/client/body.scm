@@ -90,7 +90,10 @@ chunk."
                   run))))
     (cond ((positive? run) run)
           ((%http-chunks-ended? chunks) 0)
-          ((fill! connection) (next-run! reader))
+          ((begin
+             (when (> (reader-total reader) 8192) (enlarge! connection))
+             (fill! connection))
+           (next-run! reader))
           (else (refuse-cut connection)))))
 
 (define (read-trailers! reader)

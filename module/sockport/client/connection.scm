@@ -27,6 +27,7 @@
             header-memory
             buffered
             with-buffered
+            enlarge!
             fill!
             read-some!
             send-bytes
@@ -101,6 +102,14 @@
           (else
            (expand-port-read-buffer! (connection-port connection)
                                      (* 2 (bytevector-length bytes)))))))
+
+(define large 65536)
+
+(define (enlarge! connection)
+  "Have a buffer for much that is to come."
+  (with-buffered connection (buffer bytes cur end)
+    (when (< (bytevector-length bytes) large)
+      (expand-port-read-buffer! (connection-port connection) large))))
 
 (define (fill! connection)
   "Add what comes next to the buffer; return #f at the end."
