@@ -24,6 +24,7 @@
   #:use-module (web uri)
   #:re-export (current-http-proxy
                current-https-proxy
+               current-all-proxy
                current-no-proxy
                x509-certificate-directory
                make-http-pool

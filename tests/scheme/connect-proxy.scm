@@ -203,7 +203,7 @@
                              second))))))))
 
 (test-case "a request through SOCKS, and one that goes by itself"
-  (call-with-replies (list (reply) (reply))
+  (call-with-replies (list (reply) (reply) (reply))
     (lambda (target seen)
       (call-with-socks
        (lambda (proxy asked)
@@ -213,9 +213,13 @@
          (test-equal "asked for" '((3 "a.invalid" 80)) (asked))
          (parameterize ((current-http-proxy text)
                         (current-no-proxy "x, 127.0.0.0/8"))
-           (test-equal "not for all" '(200 "hello")
+           (test-equal "unless that names the host" '(200 "hello")
              (get-values (uri-of target "/c")))
-           (test-equal "asked for no more" 1 (length (asked)))))
+           (test-equal "asked for no more" 1 (length (asked))))
+         (parameterize ((current-all-proxy text))
+           (test-equal "for all schemes" '(200 "hello")
+             (get-values "http://b.invalid/"))
+           (test-equal "asked for" 2 (length (asked)))))
        #:place (const (port-of target))))))
 
 (test-case "the parameters are those of (web client)"

@@ -172,4 +172,19 @@ Content-Length: 0\r\n\r\n")))
   (test-error* "seconds" '(out-of-range) (make-http-pool #:idle-seconds 0))
   (test-assert "kind" (http-pool? (make-http-pool))))
 
+(test-case "threads share a pool"
+  (call-with-counter
+   (lambda (server connections requests)
+     (with-pool (pool)
+       (define uri (uri-of server "/"))
+       (define (work)
+         (call-in-thread
+          (lambda ()
+            (for-each (lambda (i) (get-values uri #:pool pool)) (iota 25)))))
+       (with-task-group
+        (lambda (group)
+          (for-each (lambda (i) (spawn-task work #:group group)) (iota 4))))
+       (test-equal "all" 100 (length (requests)))
+       (test-assert "over few" (<= (connections) 4))))))
+
 (test-end "web-client-pool")

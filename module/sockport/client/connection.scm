@@ -1,7 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; A connection of a client: a port of any kind, whose read buffer holds what has
 ;;; come and was not used, so that whoever has the port can go on with it.
-;;; Sockets, and TLS ports, are read and written by recv! and send, other ports by
+;;; Sockets are read and written by recv! and send, other ports, those of TLS say, by
 ;;; their own procedures.
 
 (define-module (sockport client connection)

@@ -19,7 +19,8 @@
   #:re-export (current-http-proxy
                current-https-proxy
                x509-certificate-directory)
-  #:export (current-no-proxy
+  #:export (current-all-proxy
+            current-no-proxy
             uri-route
             route-asks-proxy
             open-connection))
@@ -35,7 +36,8 @@
 (define current-no-proxy
   (make-parameter (environment "no_proxy" "NO_PROXY")))
 
-(define all-proxy (environment "all_proxy" "ALL_PROXY"))
+(define current-all-proxy
+  (make-parameter (environment "all_proxy" "ALL_PROXY")))
 
 ;;; How a URI's host is reached.  PROXY is #f, or what `read-proxy' returns of
 ;;; TEXT; ASKS? tells that requests themselves go to it.
@@ -59,7 +61,7 @@
       (let ((proxy (or (if (secure? scheme)
                            (current-https-proxy)
                            (current-http-proxy))
-                       all-proxy)))
+                       (current-all-proxy))))
         (and proxy
              (not (without-proxy? host port (current-no-proxy)))
              proxy))
@@ -138,8 +140,8 @@ libgnutls and its headers are installed"))
 (define (open-connection route key)
   "Return a connection to where ROUTE leads."
   (let ((sock (open-socket route)))
-    (make-connection
-     (if (secure? (route-scheme route))
-         ((tls 'tls-connect) sock (route-host route) (route-context route))
-         sock)
-     #:key key #:socket? #t)))
+    (if (secure? (route-scheme route))
+        (make-connection ((tls 'tls-connect) sock (route-host route)
+                          (route-context route))
+                         #:key key #:socket? #f)
+        (make-connection sock #:key key #:socket? #t))))

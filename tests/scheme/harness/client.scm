@@ -123,6 +123,12 @@ the connection is kept, and once there are no more `hello'."
 
 ;;; Requests.
 
+;; Whatever the environment says.
+(current-http-proxy #f)
+(current-https-proxy #f)
+(current-all-proxy #f)
+(current-no-proxy #f)
+
 (define (crlf . lines)
   (string-concatenate (map (lambda (line) (string-append line "\r\n")) lines)))
 
