@@ -2,15 +2,12 @@
 /* Addresses as Scheme vectors, made and read by the core's table of parts; and
    inet-pton and inet-ntop.  */
 
-#include "convert.h"
+#include "field.h"
 
 #include <errno.h>
 #include <langinfo.h>
 #include <string.h>
 #include <sockport/guile.h>
-
-/* The largest integer of 32 bits and less that a part of SIZE bytes holds.  */
-#define PART_MAX(size) ((int64_t)((UINT64_C (1) << (8 * (size))) - 1))
 
 static uint64_t
 load64 (const unsigned char *bytes, size_t size)
@@ -107,37 +104,32 @@ scm_skp__name_to (SCM name, size_t *length, int pos, const char *who)
   return copy;
 }
 
-/* WIDE is room for a part of 16 bytes.  */
-static void
-part_to (struct skp_part *part, unsigned char *wide, SCM value,
-         const struct skp_part_rule *rule, int pos, const char *who)
+_Noreturn static void
+refuse_name (SCM value, int pos, const char *who)
 {
-  *part = (struct skp_part){ 0 };
-  if (scm_is_string (value) && strcmp (rule->name, "addr") == 0)
-    scm_wrong_type_arg_msg (who, pos, value,
-                            "integer; inet-pton makes one of a numeric"
-                            " address, getaddrinfo looks a name up");
-  switch (rule->kind)
-    {
-    case SKP_PART_NUMBER:
-      part->number = (uint64_t)scm_skp__integer (
-          value, 0, PART_MAX (rule->size), pos, who);
-      break;
-    case SKP_PART_WIDE:
-      scm_skp__wide_to (wide, value, pos, who);
-      part->bytes = wide;
-      part->length = 16;
-      break;
-    case SKP_PART_NAME:
-      if (!scm_is_false (value))
-        part->bytes = scm_skp__name_to (value, &part->length, pos, who);
-      break;
-    default:
-      if (!SCM_BYTEVECTOR_P (value))
-        scm_wrong_type_arg_msg (who, pos, value, "bytevector");
-      part->bytes = SCM_BYTEVECTOR_CONTENTS (value);
-      part->length = SCM_BYTEVECTOR_LENGTH (value);
-    }
+  scm_wrong_type_arg_msg (who, pos, value,
+                          "integer; inet-pton makes one of a numeric"
+                          " address, getaddrinfo looks a name up");
+}
+
+/* Refuse VALUES, of which PARTS were made, since ERR is what they encode to. */
+_Noreturn static void
+refuse_parts (const struct skp_family *rules, const struct skp_part *parts,
+              const SCM *values, int count, int err, int pos, int step,
+              const char *who)
+{
+  struct sockaddr_storage scratch;
+  for (int i = 0; i < count; i++)
+    if (skp_field_store (&rules->fields[i], &scratch, sizeof scratch, &parts[i])
+        == -ERANGE)
+      scm_skp__refuse_number (&rules->fields[i], values[i], pos + i * step,
+                              who);
+  /* It is the bytes of a name.  */
+  if (err == -ENAMETOOLONG)
+    scm_syserror_msg (who, "the address is longer than its family allows: ~S",
+                      scm_list_1 (values[count - 1]), ENAMETOOLONG);
+  scm_wrong_type_arg_msg (who, pos, values[0],
+                          "name without NUL, or an abstract one");
 }
 
 /* STEP is 1 when each part is an argument of its own, 0 inside a vector.  */
@@ -146,19 +138,21 @@ parts_to (struct skp_address *address, const struct skp_family *rules,
           int family, const SCM *values, int count, int pos, int step,
           const char *who)
 {
-  struct skp_part parts[SKP_ADDRESS_PARTS];
-  unsigned char wide[16];
+  struct skp_part parts[SKP_ADDRESS_PARTS] = { { 0 } };
+  struct scm_skp__room room;
 
   for (int i = 0; i < count; i++)
-    part_to (&parts[i], wide, values[i], &rules->parts[i], pos + i * step, who);
+    {
+      const struct skp_field *field = &rules->fields[i];
+      int at = pos + i * step;
+      if (scm_is_string (values[i]) && strcmp (field->name, "addr") == 0)
+        refuse_name (values[i], at, who);
+      if (scm_skp__part_to (&parts[i], &room, field, values[i], at, who) < 0)
+        scm_skp__refuse_number (field, values[i], at, who);
+    }
   int err = skp_address_encode (address, family, parts, count);
-  /* Counts and numbers are right by now: it is the bytes of a name.  */
-  if (err == -ENAMETOOLONG)
-    scm_syserror_msg (who, "the address is longer than its family allows: ~S",
-                      scm_list_1 (values[count - 1]), ENAMETOOLONG);
   if (err < 0)
-    scm_wrong_type_arg_msg (who, pos, values[0],
-                            "name without NUL, or an abstract one");
+    refuse_parts (rules, parts, values, count, err, pos, step, who);
 }
 
 void
@@ -217,30 +211,18 @@ scm_skp__address_whole (struct skp_address *address, SCM family, SCM first,
 }
 
 static SCM
-bytes_from (const struct skp_part *part, const struct skp_part_rule *rule)
+part_from (const struct skp_address *address, const struct skp_field *field)
 {
-  if (rule->kind == SKP_PART_WIDE)
-    return scm_skp__wide_from (part->bytes);
-  if (rule->kind == SKP_PART_NAME)
-    return part->bytes ? scm_skp__name_from (part->bytes, part->length)
-                       : SCM_BOOL_F;
-  SCM bytes = scm_c_make_bytevector (part->length);
-  memcpy (SCM_BYTEVECTOR_CONTENTS (bytes), part->bytes, part->length);
-  return bytes;
-}
-
-static SCM
-part_from (const struct skp_address *address, const struct skp_family *rules,
-           int i)
-{
-  const struct skp_part_rule *rule = &rules->parts[i];
-  struct skp_part parts[SKP_ADDRESS_PARTS];
-  if (rule->kind != SKP_PART_NUMBER)
+  struct skp_part part = { 0 };
+  if (field->kind > SKP_FIELD_NETWORK)
     {
-      skp_address_decode (address, parts);
-      return bytes_from (&parts[i], rule);
+      size_t length = address->length;
+      if (length > sizeof address->storage)
+        length = sizeof address->storage;
+      skp_field_load (field, &address->storage, length, &part);
+      return scm_skp__part_from (field, &part);
     }
-  uint64_t number = skp_address_part_number (address, rule);
+  uint64_t number = skp_field_number (field, &address->storage);
   return SCM_POSFIXABLE (number) ? SCM_I_MAKINUM (number)
                                  : scm_from_uint64 (number);
 }
@@ -256,7 +238,8 @@ scm_skp__address_into (SCM spare, const struct skp_address *address)
     spare = scm_c_make_vector (length, SCM_BOOL_F);
   SCM_SIMPLE_VECTOR_SET (spare, 0, SCM_I_MAKINUM (address->storage.ss_family));
   for (int i = 0; i < rules->count; i++)
-    SCM_SIMPLE_VECTOR_SET (spare, i + 1, part_from (address, rules, i));
+    SCM_SIMPLE_VECTOR_SET (spare, i + 1,
+                           part_from (address, &rules->fields[i]));
   return spare;
 }
 
@@ -361,19 +344,13 @@ scm_skp_inet_ntop (SCM family, SCM address)
 {
   static const char who[] = "inet-ntop";
   int number = host_family (family, who);
-  const struct skp_part_rule *rule = &skp_address_family (number)->parts[0];
+  const struct skp_field *field = &skp_address_family (number)->fields[0];
   unsigned char bytes[SKP_HOST_BYTES];
   char text[SKP_HOST_TEXT];
 
-  if (rule->kind == SKP_PART_WIDE)
-    scm_skp__wide_to (bytes, address, 2, who);
-  else
-    {
-      int64_t host
-          = scm_skp__integer (address, 0, PART_MAX (rule->size), 2, who);
-      for (int i = rule->size - 1; i >= 0; i--, host >>= 8)
-        bytes[i] = (unsigned char)host;
-    }
+  struct skp_field alone = *field;
+  alone.offset = 0;
+  scm_skp__field_to (&alone, bytes, sizeof bytes, address, 2, who);
   skp_address_host_format (number, bytes, text);
   return scm_from_latin1_string (text);
 }

@@ -31,12 +31,14 @@ interface_into (struct scm_skp__value *to, const struct skp_option *option,
   const struct skp_field *address = field_named (option, "address");
   if (address && SCM_I_INUMP (interface)
       && SCM_I_INUM (interface) >= FIRST_ADDRESS)
-    scm_skp__field_to (address, to->store, interface, s->pos, s->who);
+    scm_skp__field_to (address, to->store, to->length, interface, s->pos,
+                       s->who);
   else
     {
-      int index = scm_skp__interface (interface, s->pos, s->who);
-      skp_structure_store (field_named (option, "ifindex"), to->store,
-                           (uint64_t)index);
+      struct skp_part index = { .number = (uint64_t)scm_skp__interface (
+                                    interface, s->pos, s->who) };
+      skp_field_store (field_named (option, "ifindex"), to->store, to->length,
+                       &index);
     }
 }
 
@@ -51,7 +53,7 @@ scm_skp__membership_to (struct scm_skp__value *to,
     }
   to->length = option->structure->size;
   memset (to->store, 0, to->length);
-  scm_skp__field_to (field_named (option, "group"), to->store,
+  scm_skp__field_to (field_named (option, "group"), to->store, to->length,
                      SCM_CAR (s->value), s->pos, s->who);
   interface_into (to, option, SCM_CDR (s->value), s);
 }

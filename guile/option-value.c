@@ -28,7 +28,7 @@ scm_skp__give (struct scm_skp__value *to, const void *bytes, size_t length)
   to->length = length;
 }
 
-/* An answer shorter than an int is the int's first byte (ip(7)).  */
+/* A value shorter than an int is the int's first byte (ip(7)).  */
 static SCM
 int_from (const struct skp_option *option, const unsigned char *bytes,
           size_t length)
@@ -86,9 +86,10 @@ static void
 wide_to (struct scm_skp__value *to, const struct skp_option *option,
          const struct source *s)
 {
+  static const struct skp_field number = { .size = sizeof (uint64_t) };
   (void)option;
-  uint64_t value = scm_skp__bits (s->value, 0, s->pos, s->who);
-  scm_skp__give (to, &value, sizeof value);
+  to->length = number.size;
+  scm_skp__field_to (&number, to->store, to->length, s->value, s->pos, s->who);
 }
 
 static SCM
@@ -116,11 +117,11 @@ static SCM
 pair_from (const struct skp_option *option, const unsigned char *bytes,
            size_t length)
 {
-  uint64_t part[2] = { 0 };
+  struct skp_part part[2] = { { 0 } };
   for (int i = 0; i < 2; i++)
-    skp_structure_load (&option->structure->fields[i], bytes, length, &part[i]);
-  return scm_cons (scm_from_int64 ((int64_t)part[0]),
-                   scm_from_int64 ((int64_t)part[1]));
+    skp_field_load (&option->structure->fields[i], bytes, length, &part[i]);
+  return scm_cons (scm_from_int64 ((int64_t)part[0].number),
+                   scm_from_int64 ((int64_t)part[1].number));
 }
 
 void
@@ -146,8 +147,10 @@ pair_to (struct scm_skp__value *to, const struct skp_option *option,
     }
   to->length = option->structure->size;
   memset (to->store, 0, to->length);
-  scm_skp__field_to (&fields[0], to->store, SCM_CAR (s->value), s->pos, s->who);
-  scm_skp__field_to (&fields[1], to->store, SCM_CDR (s->value), s->pos, s->who);
+  scm_skp__field_to (&fields[0], to->store, to->length, SCM_CAR (s->value),
+                     s->pos, s->who);
+  scm_skp__field_to (&fields[1], to->store, to->length, SCM_CDR (s->value),
+                     s->pos, s->who);
 }
 
 /* The kernel takes a negative time for a long one.  */

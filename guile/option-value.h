@@ -26,7 +26,7 @@ SCM scm_skp__option_from (const struct skp_option *option, const void *bytes,
 /* What Scheme calls the kind of OPTION.  */
 const char *scm_skp__option_kind (const struct skp_option *option);
 
-/* How many bytes the kernel may answer; 0 if that varies.  */
+/* How many bytes the kernel may return; 0 if that varies.  */
 size_t scm_skp__option_room (const struct skp_option *option);
 
 /* Make VALUE from the Scheme value SCHEME, the argument POS of WHO.  */

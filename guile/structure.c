@@ -4,7 +4,6 @@
 
 #include "structure.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define STRUCTURES_MAX 64
@@ -30,47 +29,14 @@ type_of (const struct skp_structure *structure)
   return types[at];
 }
 
-SCM
-scm_skp__bytes_from (const void *bytes, size_t length)
-{
-  SCM vector = scm_c_make_bytevector (length);
-  if (length > 0)
-    memcpy (SCM_BYTEVECTOR_CONTENTS (vector), bytes, length);
-  return vector;
-}
-
+/* #f for a field that lies beyond LENGTH.  */
 static SCM
-address_from (const struct skp_field *field, const unsigned char *bytes)
+field_from (const struct skp_field *field, const void *bytes, size_t length)
 {
-  struct skp_address address = { .length = field->size };
-  memcpy (&address.storage, bytes + field->offset, field->size);
-  int family = skp_address_number (&address);
-  const struct skp_family *rules = skp_address_family (family);
-  if (rules->length && rules->length < address.length)
-    address.length = rules->length;
-  return family == 0 ? SCM_BOOL_F : scm_skp__address_from (&address);
-}
-
-static SCM
-field_from (const struct skp_field *field, const unsigned char *bytes,
-            size_t length)
-{
-  uint64_t number;
-  if ((size_t)field->offset + field->size > length)
-    return SCM_BOOL_F;
-  switch (field->kind)
-    {
-    case SKP_FIELD_WIDE:
-      return scm_skp__wide_from (bytes + field->offset);
-    case SKP_FIELD_BYTES:
-      return scm_skp__bytes_from (bytes + field->offset, field->size);
-    case SKP_FIELD_ADDRESS:
-      return address_from (field, bytes);
-    default:
-      skp_structure_load (field, bytes, length, &number);
-      return field->kind == SKP_FIELD_SIGNED ? scm_from_int64 ((int64_t)number)
-                                             : scm_from_uint64 (number);
-    }
+  struct skp_part part;
+  return skp_field_load (field, bytes, length, &part) < 0
+             ? SCM_BOOL_F
+             : scm_skp__part_from (field, &part);
 }
 
 SCM
@@ -94,96 +60,6 @@ scm_skp__is_structure (const struct skp_structure *structure, SCM value)
          && scm_is_eq (SCM_STRUCT_VTABLE (value), type_of (structure));
 }
 
-uint64_t
-scm_skp__bits (SCM value, int is_signed, int pos, const char *who)
-{
-  /* The range is looked at first, because libguile's conversions crash on some
-     integers.  */
-  if (is_signed ? scm_is_signed_integer (value, INT64_MIN, INT64_MAX)
-                : scm_is_unsigned_integer (value, 0, UINT64_MAX))
-    return is_signed ? (uint64_t)scm_to_int64 (value) : scm_to_uint64 (value);
-  if (!scm_is_exact_integer (value))
-    scm_skp__refuse_integer (value, 0, 0, pos, who);
-  scm_skp__out_of_range (
-      value, is_signed ? "-2^63 to 2^63 - 1" : "0 to 2^64 - 1", pos, who);
-}
-
-_Noreturn static void
-refuse_number (const struct skp_field *field, SCM value, int pos,
-               const char *who)
-{
-  int width = field->width ? field->width : 8 * field->size;
-  int64_t half = INT64_C (1) << (width - 1);
-  if (field->kind == SKP_FIELD_SIGNED)
-    scm_skp__refuse_integer (value, -half, half - 1, pos, who);
-  scm_skp__refuse_integer (value, 0, 2 * (half - 1) + 1, pos, who);
-}
-
-static void
-number_to (const struct skp_field *field, void *bytes, SCM value, int pos,
-           const char *who)
-{
-  uint64_t bits
-      = scm_skp__bits (value, field->kind == SKP_FIELD_SIGNED, pos, who);
-  if (skp_structure_store (field, bytes, bits) < 0)
-    refuse_number (field, value, pos, who);
-}
-
-_Noreturn static void
-refuse_length (const struct skp_field *field, SCM value, int pos,
-               const char *who)
-{
-  char bounds[32];
-  snprintf (bounds, sizeof bounds, "at most %u bytes", field->size);
-  scm_skp__out_of_range (value, bounds, pos, who);
-}
-
-/* Fewer bytes than there is room for are followed by zeros.  */
-static void
-bytes_to (const struct skp_field *field, unsigned char *at, SCM value, int pos,
-          const char *who)
-{
-  SCM_ASSERT_TYPE (scm_is_bytevector (value), value, pos, who, "bytevector");
-  size_t length = SCM_BYTEVECTOR_LENGTH (value);
-  if (length > field->size)
-    refuse_length (field, value, pos, who);
-  memset (at, 0, field->size);
-  memcpy (at, SCM_BYTEVECTOR_CONTENTS (value), length);
-}
-
-static void
-address_to (const struct skp_field *field, unsigned char *at, SCM value,
-            int pos, const char *who)
-{
-  struct skp_address address = { 0 };
-  if (scm_is_true (value))
-    scm_skp__address_to (&address, value, pos, who);
-  if (address.length > field->size)
-    refuse_length (field, value, pos, who);
-  memcpy (at, &address.storage, field->size);
-}
-
-void
-scm_skp__field_to (const struct skp_field *field, void *bytes, SCM value,
-                   int pos, const char *who)
-{
-  unsigned char *at = (unsigned char *)bytes + field->offset;
-  switch (field->kind)
-    {
-    case SKP_FIELD_WIDE:
-      scm_skp__wide_to (at, value, pos, who);
-      break;
-    case SKP_FIELD_BYTES:
-      bytes_to (field, at, value, pos, who);
-      break;
-    case SKP_FIELD_ADDRESS:
-      address_to (field, at, value, pos, who);
-      break;
-    default:
-      number_to (field, bytes, value, pos, who);
-    }
-}
-
 void
 scm_skp__structure_to (const struct skp_structure *structure, void *bytes,
                        SCM value, int pos, const char *who)
@@ -191,7 +67,7 @@ scm_skp__structure_to (const struct skp_structure *structure, void *bytes,
   if (!scm_skp__is_structure (structure, value))
     scm_wrong_type_arg_msg (who, pos, value, structure->name);
   for (size_t i = 0; i < structure->count; i++)
-    scm_skp__field_to (&structure->fields[i], bytes,
+    scm_skp__field_to (&structure->fields[i], bytes, structure->size,
                        SCM_STRUCT_SLOT_REF (value, i), pos, who);
 }
 

@@ -77,8 +77,8 @@ add_parts (struct text *text, int family, const struct skp_family *rules,
 {
   add (text, "family %d:", family);
   for (int i = 0; i < rules->count; i++)
-    if (rules->parts[i].kind == SKP_PART_NUMBER)
-      add (text, " %s %" PRIu64, rules->parts[i].name, parts[i].number);
+    if (rules->fields[i].kind <= SKP_FIELD_NETWORK)
+      add (text, " %s %" PRIu64, rules->fields[i].name, parts[i].number);
     else
       {
         add (text, " ");
@@ -247,7 +247,7 @@ host_size (int family)
 {
   const struct skp_family *rules = skp_address_family (family);
   return rules->family == AF_INET || rules->family == AF_INET6
-             ? rules->parts[0].size
+             ? rules->fields[0].size
              : -EAFNOSUPPORT;
 }
 

@@ -1,48 +1,30 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* The table of control messages, and walking and building a buffer of them.
-   What the data means is control-data.c's.  */
+/* The table of control messages, walking and building a buffer of them, and
+   their data by the table.  */
 
 #include <sockport/control.h>
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <netinet/udp.h>
-#include <linux/errqueue.h>
 #include <linux/if_alg.h>
-#include <linux/if_packet.h>
-#include <linux/net_tstamp.h>
-#include <linux/netlink.h>
-#include <linux/tls.h>
-#include <linux/vm_sockets.h>
 
-/* Newer than the headers of Debian 12.  */
-#ifndef SCM_PIDFD
-#  define SCM_PIDFD 4
-#endif
-#ifndef SCM_SECURITY
-#  define SCM_SECURITY 3
-#endif
-#ifndef IP_PROTOCOL
-#  define IP_PROTOCOL 52 /* glibc 2.36 lacks it */
-#endif
-#ifndef SCM_TS_OPT_ID
-#  define SCM_TS_OPT_ID 81
-#endif
+#include "kernel.h"
 
 #define AT(type, field) offsetof (struct type, field)
 #define SIZE(type, field) sizeof (((struct type *)0)->field)
-#define FIELD(text, kind, type, field)                                         \
+#define PLACE(text, of_kind, at, bytes)                                        \
   {                                                                            \
-    text, SKP_CONTROL_##kind, AT (type, field), SIZE (type, field)             \
+    .name = text, .kind = SKP_FIELD_##of_kind, .offset = at, .size = bytes,    \
+    .open = (bytes) == 0                                                       \
   }
+#define FIELD(text, of_kind, type, field)                                      \
+  PLACE (text, of_kind, AT (type, field), SIZE (type, field))
 #define LAYOUT(name) static const struct skp_control_layout layout_##name
-#define SCALAR(name, kind, size)                                               \
-  LAYOUT (name) = { size, 0, 1, { { "value", SKP_CONTROL_##kind, 0, size } } }
-#define OPEN(name, kind)                                                       \
-  LAYOUT (name) = { 0, 1, 1, { { #name, SKP_CONTROL_##kind, 0, 0 } } }
+#define SCALAR(name, of_kind, size)                                            \
+  LAYOUT (name) = { size, 0, 1, { PLACE ("value", of_kind, 0, size) } }
+#define OPEN(name, of_kind)                                                    \
+  LAYOUT (name) = { 0, 1, 1, { PLACE (#name, of_kind, 0, 0) } }
 
 SCALAR (signed32, SIGNED, 4);
 SCALAR (unsigned8, UNSIGNED, 1);
@@ -60,13 +42,12 @@ OPEN (address, ADDRESS);
 OPEN (bytes, BYTES);
 
 #define THREE_TIMES(name, size)                                                \
-  LAYOUT (name)                                                                \
-      = { 3 * (size),                                                          \
-          0,                                                                   \
-          3,                                                                   \
-          { { "software", SKP_CONTROL_TIMESPEC, 0, size },                     \
-            { "legacy", SKP_CONTROL_TIMESPEC, size, size },                    \
-            { "hardware", SKP_CONTROL_TIMESPEC, 2 * (size), size } } }
+  LAYOUT (name) = { 3 * (size),                                                \
+                    0,                                                         \
+                    3,                                                         \
+                    { PLACE ("software", TIMESPEC, 0, size),                   \
+                      PLACE ("legacy", TIMESPEC, size, size),                  \
+                      PLACE ("hardware", TIMESPEC, 2 * (size), size) } }
 THREE_TIMES (timestamping_old, 2 * sizeof (long));
 THREE_TIMES (timestamping_new, 16);
 
@@ -88,15 +69,15 @@ LAYOUT (pktinfo) = { sizeof (struct in_pktinfo),
                      0,
                      3,
                      { FIELD ("interface", UNSIGNED, in_pktinfo, ipi_ifindex),
-                       FIELD ("local", INET, in_pktinfo, ipi_spec_dst),
-                       FIELD ("address", INET, in_pktinfo, ipi_addr) } };
+                       FIELD ("local", NETWORK, in_pktinfo, ipi_spec_dst),
+                       FIELD ("address", NETWORK, in_pktinfo, ipi_addr) } };
 
 LAYOUT (pktinfo6)
     = { sizeof (struct in6_pktinfo),
         0,
         2,
         { FIELD ("interface", UNSIGNED, in6_pktinfo, ipi6_ifindex),
-          FIELD ("address", INET6, in6_pktinfo, ipi6_addr) } };
+          FIELD ("address", WIDE, in6_pktinfo, ipi6_addr) } };
 
 LAYOUT (pathmtu) = { sizeof (struct ip6_mtuinfo),
                      0,
@@ -104,17 +85,17 @@ LAYOUT (pathmtu) = { sizeof (struct ip6_mtuinfo),
                      { FIELD ("address", ADDRESS, ip6_mtuinfo, ip6m_addr),
                        FIELD ("mtu", UNSIGNED, ip6_mtuinfo, ip6m_mtu) } };
 
-LAYOUT (error) = { sizeof (struct sock_extended_err),
-                   1,
-                   7,
-                   { FIELD ("errno", UNSIGNED, sock_extended_err, ee_errno),
-                     FIELD ("origin", UNSIGNED, sock_extended_err, ee_origin),
-                     FIELD ("type", UNSIGNED, sock_extended_err, ee_type),
-                     FIELD ("code", UNSIGNED, sock_extended_err, ee_code),
-                     FIELD ("info", UNSIGNED, sock_extended_err, ee_info),
-                     FIELD ("data", UNSIGNED, sock_extended_err, ee_data),
-                     { "offender", SKP_CONTROL_ADDRESS,
-                       sizeof (struct sock_extended_err), 0 } } };
+LAYOUT (error)
+    = { sizeof (struct sock_extended_err),
+        1,
+        7,
+        { FIELD ("errno", UNSIGNED, sock_extended_err, ee_errno),
+          FIELD ("origin", UNSIGNED, sock_extended_err, ee_origin),
+          FIELD ("type", UNSIGNED, sock_extended_err, ee_type),
+          FIELD ("code", UNSIGNED, sock_extended_err, ee_code),
+          FIELD ("info", UNSIGNED, sock_extended_err, ee_info),
+          FIELD ("data", UNSIGNED, sock_extended_err, ee_data),
+          PLACE ("offender", ADDRESS, sizeof (struct sock_extended_err), 0) } };
 
 LAYOUT (auxdata)
     = { sizeof (struct tpacket_auxdata),
@@ -148,7 +129,7 @@ skp_control_at (size_t index)
 static int
 fits (const struct skp_control_layout *layout, size_t length)
 {
-  if (layout->fields[0].kind == SKP_CONTROL_DESCRIPTORS
+  if (layout->fields[0].kind == SKP_FIELD_DESCRIPTORS
       && length % sizeof (int) != 0)
     return 0;
   return length == layout->size || (layout->open && length > layout->size);
@@ -171,6 +152,51 @@ skp_control_known (int level, int type)
     if (types[i].level == level && types[i].type == type)
       return 1;
   return 0;
+}
+
+const struct skp_control_type *
+skp_control_decode (const struct skp_control_item *item, struct skp_part *parts)
+{
+  const struct skp_control_type *type
+      = skp_control_find (item->level, item->type, item->length);
+  const struct skp_control_layout *layout = type->layout;
+
+  for (int i = 0; i < layout->count; i++)
+    if (skp_field_load (&layout->fields[i], item->bytes, item->length,
+                        &parts[i])
+        < 0)
+      {
+        /* A time that no clock shows: keep the bytes.  */
+        parts[0]
+            = (struct skp_part){ .bytes = item->bytes, .length = item->length };
+        return &unknown;
+      }
+  return type;
+}
+
+ssize_t
+skp_control_encode (const struct skp_control_type *type,
+                    const struct skp_part *parts, int count, void *data,
+                    size_t room)
+{
+  const struct skp_control_layout *layout = type->layout;
+  size_t length = layout->size;
+
+  if (count != layout->count)
+    return -EINVAL;
+  if (length > room)
+    return -ENOSPC;
+  memset (data, 0, length);
+  for (int i = 0; i < count; i++)
+    {
+      ssize_t past
+          = skp_field_store (&layout->fields[i], data, room, &parts[i]);
+      if (past < 0)
+        return past;
+      if ((size_t)past > length)
+        length = (size_t)past;
+    }
+  return (ssize_t)length;
 }
 
 size_t
@@ -232,7 +258,7 @@ carries_descriptors (const struct skp_control_item *item)
 {
   const struct skp_control_type *type
       = skp_control_find (item->level, item->type, item->length);
-  return type->layout->fields[0].kind == SKP_CONTROL_DESCRIPTORS;
+  return type->layout->fields[0].kind == SKP_FIELD_DESCRIPTORS;
 }
 
 int

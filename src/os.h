@@ -33,7 +33,7 @@ int skp__check_ready (int fd, short events);
 ssize_t skp__read (int fd, void *buffer, size_t size);
 ssize_t skp__write (int fd, const void *buffer, size_t size);
 
-/* These answer -EINTR: whoever waits long wants to know.  The second answers
+/* These return -EINTR: whoever waits long wants to know.  The second returns
    -ENOSYS before Linux 5.11.  */
 struct epoll_event;
 int skp__epoll_wait (int set, struct epoll_event *events, int count,

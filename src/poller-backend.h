@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* What a kernel's interface for waiting has to offer to poller.c: a set of
    descriptors, itself a descriptor.  epoll is the one there is; kqueue and poll
-   have their place beside it.  All answer >= 0 or -errno.  */
+   have their place beside it.  All return >= 0 or -errno.  */
 
 #ifndef SKP_POLLER_BACKEND_H
 #define SKP_POLLER_BACKEND_H

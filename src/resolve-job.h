@@ -40,8 +40,8 @@ struct skp_lookup
 };
 
 /* QUEUE has the jobs that wait, first come first; ACTIVE those whose turn it is
-   and those that run.  REFERENCES: the opener, each job.  ENDED is told when a
-   job has run.  */
+   and those that run.  REFERENCES: the opener, each job.  ENDED is signalled
+   when a job has run.  */
 struct skp_resolver
 {
   pthread_mutex_t lock;

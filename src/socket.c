@@ -43,8 +43,8 @@ int_option (int fd, int number, int *value)
   return SKP__CALL (getsockopt (fd, SOL_SOCKET, number, value, &length));
 }
 
-/* -EAGAIN if FD listens, else 0: what does not has no queue either, and is told
-   apart by this alone.  */
+/* -EAGAIN if FD listens, else 0: what does not has no queue either, and this
+   alone shows it.  */
 static int
 queue_empty (int fd)
 {

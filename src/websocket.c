@@ -86,7 +86,7 @@ length_size (unsigned char second)
     }
 }
 
-/* How many bytes the head has, as far as can be told.  */
+/* How many bytes the head has, as far as is known.  */
 static size_t
 head_size (const struct skp_websocket *reader)
 {

@@ -1,57 +1,27 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* Socket addresses: the kernel's bytes, the parts that make them up, and text.
 
-   A family is a table of parts (RFC 3493, unix(7), ip(7), ipv6(7), netlink(7),
-   packet(7), vsock(7)).  A family that the table lacks has one part: its bytes
-   after the family number.  Numbers are in host order.  Memory belongs to the
-   caller; decoded bytes point into the address that they were taken from.  */
+   A family is a table of fields (RFC 3493, unix(7), ip(7), ipv6(7), netlink(7),
+   packet(7), vsock(7)).  A family that the table lacks has one: its bytes after
+   the family number.  Memory belongs to the caller; decoded bytes point into
+   the address that they were taken from.  */
 
 #ifndef SKP_ADDRESS_H
 #define SKP_ADDRESS_H
 
-#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sockport/api.h>
+#include <sockport/field.h>
 
 SKP_BEGIN_DECLS
 
 /* LENGTH bytes of STORAGE count, the family number included.  The kernel can
-   answer three bytes more than a sockaddr_un holds; they fit here.  */
+   return three bytes more than a sockaddr_un holds; they fit here.  */
 struct skp_address
 {
   socklen_t length;
   struct sockaddr_storage storage;
-};
-
-enum skp_part_kind
-{
-  SKP_PART_NUMBER, /* an unsigned integer of 1, 2 or 4 bytes */
-  SKP_PART_WIDE,   /* an unsigned integer of 16 bytes, most significant first */
-  SKP_PART_NAME,   /* a UNIX name: pathname, abstract (first byte 0), or none */
-  SKP_PART_BYTES   /* bytes up to the end or to the part's own length */
-};
-
-/* A number, or else LENGTH bytes at BYTES.  A name without bytes (NULL) is that
-   of a socket that has none; binding to it lets the kernel choose (autobind).
- */
-struct skp_part
-{
-  uint64_t number;
-  const void *bytes;
-  size_t length;
-};
-
-struct skp_part_rule
-{
-  const char *name;
-  uint8_t kind;
-  uint8_t offset;
-  uint8_t size;          /* bytes, the most there can be */
-  uint8_t network;       /* stored most significant byte first */
-  uint8_t length_offset; /* where the kernel keeps the part's length, or 0 */
 };
 
 /* The most parts that a family has.  */
@@ -64,7 +34,7 @@ struct skp_family
   uint8_t count;
   uint8_t required;
   uint8_t length; /* of the sockaddr; 0 if it varies */
-  struct skp_part_rule parts[SKP_ADDRESS_PARTS];
+  struct skp_field fields[SKP_ADDRESS_PARTS];
 };
 
 /* The rules of FAMILY.  Never NULL: an unknown family has the rules of raw
@@ -85,29 +55,7 @@ SKP_API int skp_address_encode (struct skp_address *address, int family,
 SKP_API const struct skp_family *
 skp_address_rules (const struct skp_address *address);
 
-/* The number at the place in ADDRESS that RULE, an SKP_PART_NUMBER, tells.  */
-static inline uint64_t
-skp_address_part_number (const struct skp_address *address,
-                         const struct skp_part_rule *rule)
-{
-  const unsigned char *at
-      = (const unsigned char *)&address->storage + rule->offset;
-  uint32_t wide;
-  uint16_t narrow;
-  if (rule->size == 4)
-    {
-      memcpy (&wide, at, 4);
-      return rule->network ? be32toh (wide) : wide;
-    }
-  if (rule->size == 2)
-    {
-      memcpy (&narrow, at, 2);
-      return rule->network ? be16toh (narrow) : narrow;
-    }
-  return *at;
-}
-
-/* Take ADDRESS apart: PARTS has room for SKP_ADDRESS_PARTS.  Answers the rules
+/* Take ADDRESS apart: PARTS has room for SKP_ADDRESS_PARTS.  Returns the rules
    that apply.  */
 SKP_API const struct skp_family *
 skp_address_decode (const struct skp_address *address, struct skp_part *parts);

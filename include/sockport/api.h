@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* What every public header needs: visibility, and the conventions.
 
-   A function answers a value >= 0, or -errno; errno itself is not part of the
+   A function returns a value >= 0, or -errno; errno itself is not part of the
    interface.  Outputs are written on success only.  No function waits unless
-   its name says so: one that would have to answers -EAGAIN.  Interrupted
+   its name says so: one that would have to returns -EAGAIN.  Interrupted
    system calls are retried.  Sizes are bytes, times are named with their
    unit, numbers in addresses are in host order.  */
 

@@ -13,30 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <sockport/address.h>
+#include <sockport/field.h>
 
 SKP_BEGIN_DECLS
-
-enum skp_control_kind
-{
-  SKP_CONTROL_UNSIGNED,    /* 1, 2, 4 or 8 bytes in the machine's order */
-  SKP_CONTROL_SIGNED,      /* the same; `number' holds it in two's complement */
-  SKP_CONTROL_INET,        /* an IPv4 address, a number in host order */
-  SKP_CONTROL_INET6,       /* an IPv6 address, 16 bytes */
-  SKP_CONTROL_TIMEVAL,     /* seconds and microseconds: signed nanoseconds */
-  SKP_CONTROL_TIMESPEC,    /* seconds and nanoseconds: signed nanoseconds */
-  SKP_CONTROL_ADDRESS,     /* a sockaddr, of SIZE bytes or up to the end */
-  SKP_CONTROL_DESCRIPTORS, /* file descriptors up to the end */
-  SKP_CONTROL_BYTES        /* bytes up to the end */
-};
-
-struct skp_control_field
-{
-  const char *name;
-  uint8_t kind;
-  uint8_t offset;
-  uint8_t size; /* 0: up to the end of the data */
-};
 
 /* The most fields that a control message has.  */
 #define SKP_CONTROL_FIELDS 8
@@ -46,7 +25,7 @@ struct skp_control_layout
   uint8_t size; /* of the fixed part */
   uint8_t open; /* 1 if bytes may follow it */
   uint8_t count;
-  struct skp_control_field fields[SKP_CONTROL_FIELDS];
+  struct skp_field fields[SKP_CONTROL_FIELDS];
 };
 
 /* A level and type can have two rows, with data of different sizes.  */
@@ -99,15 +78,15 @@ SKP_API int skp_control_check (const void *control, size_t length);
    put -1 in its place.  How many were closed.  */
 SKP_API int skp_control_close (void *control, size_t length);
 
-/* Take the data of ITEM apart: PARTS has room for SKP_CONTROL_FIELDS.  Answers
+/* Take the data of ITEM apart: PARTS has room for SKP_CONTROL_FIELDS.  Returns
    the row that applies.  Descriptors come as bytes.  */
 SKP_API const struct skp_control_type *
 skp_control_decode (const struct skp_control_item *item,
                     struct skp_part *parts);
 
 /* Make data of the row TYPE from its COUNT fields into ROOM bytes at DATA.  The
-   length, or -EINVAL (count, or a field's length), -ERANGE (a number that does
-   not fit its field), -ENOSPC.  */
+   length; or -EINVAL for another COUNT, -ENOSPC, or what skp_field_store
+   reports.  */
 SKP_API ssize_t skp_control_encode (const struct skp_control_type *type,
                                     const struct skp_part *parts, int count,
                                     void *data, size_t room);

@@ -35,7 +35,7 @@ SKP_API SCM scm_skp_setsockopt (SCM sock, SCM level, SCM optname, SCM value);
 SKP_API SCM scm_skp_shutdown (SCM sock, SCM how);
 
 /* FAM may be an address object; ADDRESS is then SCM_UNDEFINED, or for sendto
-   the flags.  #t; connect answers #f when SOCK is in non-blocking mode and the
+   the flags.  #t; connect returns #f when SOCK is in non-blocking mode and the
    connection is still being made.  */
 SKP_API SCM scm_skp_connect (SCM sock, SCM fam, SCM address, SCM args);
 SKP_API SCM scm_skp_bind (SCM sock, SCM fam, SCM address, SCM args);
@@ -57,7 +57,7 @@ SKP_API SCM scm_skp_sendto (SCM sock, SCM message, SCM fam, SCM address,
 
 /* Messages: BUFFERS is a bytevector, a string, or a list of them and of lists
    (buffer start [end]).  ADDRESS is an address object or #f, CONTROL a list of
-   control messages; the number of bytes is answered.  Receiving answers a
+   control messages; the number of bytes is returned.  Receiving returns a
    message (module (sockport message)); CONTROL_SIZE is the room for control
    messages in bytes.  */
 SKP_API SCM scm_skp_sendmsg (SCM sock, SCM buffers, SCM address, SCM control,

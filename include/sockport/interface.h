@@ -31,7 +31,7 @@ struct skp_interface
 };
 
 /* Make *LIST an array of all addresses of all interfaces, in the kernel's
-   order, and answer their number.  The caller frees it with free(3).  */
+   order, and return their number.  The caller frees it with free(3).  */
 SKP_API int skp_interface_list (struct skp_interface **list);
 
 SKP_END_DECLS

@@ -39,7 +39,7 @@ SKP_API ssize_t skp_message_send (int fd, const struct skp_message *message,
 
 /* Receive into MESSAGE.  The number of bytes; with MSG_TRUNC in FLAGS that of
    the whole datagram, even when the slices were smaller.  CONTROL_LENGTH
-   becomes the length of what came, FLAGS tells if data (MSG_TRUNC) or control
+   becomes the length of what came, FLAGS shows if data (MSG_TRUNC) or control
    messages (MSG_CTRUNC) were cut, ADDRESS has length 0 when the kernel names no
    sender.  Received descriptors are close-on-exec and belong to the caller:
    skp_control_close closes what is not wanted.  */

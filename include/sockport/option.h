@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* Socket options: a table that tells what each one is, and reading and writing
+/* Socket options: a table that says what each one is, and reading and writing
    them (socket(7), ip(7), ipv6(7), tcp(7), udp(7), netlink(7), packet(7),
    vsock(7)).
 
    An option is known by its level together with its number; the number alone
    means different things on different levels.  One that the table lacks is
    bytes.  The table says what an option is for, not what the running kernel
-   supports: that answers -ENOPROTOOPT for what it does not know.  */
+   supports: that returns -ENOPROTOOPT for what it does not know.  */
 
 #ifndef SKP_OPTION_H
 #define SKP_OPTION_H

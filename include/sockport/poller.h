@@ -3,12 +3,12 @@
 
    A poller belongs to one thread, which watches and waits; any thread may wake
    it.  Each descriptor is registered once, for both directions, and reports
-   changes (edges), not states: whoever is told that one is ready uses it until
-   it answers -EAGAIN before waiting again.  There is no limit on descriptors
-   but the system's.
+   changes (edges), not states: whoever is informed that one is ready uses it
+   until it returns -EAGAIN before waiting again.  There is no limit on
+   descriptors but the system's.
 
    After fork, a poller is the parent's: in the child every function but
-   skp_poller_close answers -ECHILD, so that the child cannot disturb what it
+   skp_poller_close returns -ECHILD, so that the child cannot disturb what it
    shares with its parent in the kernel.  */
 
 #ifndef SKP_POLLER_H
@@ -27,10 +27,10 @@ struct skp_poller;
 #define SKP_POLLER_MORE 4
 
 /* Descriptor FD can be read or written (READY, an or of the above), or would
-   answer an end of file or an error.  It may also be told too often.  With
+   return an end of file or an error.  It may also be reported too often.  With
    SKP_POLLER_MORE, something else than data has come, an end of file, an error
-   or urgent data: that a read then answers less than was asked for does not
-   mean that the next would answer nothing.  */
+   or urgent data: that a read then returns less than was asked for does not
+   mean that the next would return nothing.  */
 struct skp_poller_event
 {
   int32_t fd;
@@ -53,7 +53,7 @@ SKP_API int skp_poller_watch (struct skp_poller *poller, int fd);
 /* Report FD no more; -ENOENT if it is not watched.  */
 SKP_API int skp_poller_forget (struct skp_poller *poller, int fd);
 
-/* Store up to COUNT (at least 1) events and answer their number, after at most
+/* Store up to COUNT (at least 1) events and return their number, after at most
    TIMEOUT_NS nanoseconds; 0 does not wait, -1 waits for ever.  This is the one
    function that waits.  0 when the time is up or after skp_poller_wake, -EINTR
    when a signal arrived.  */

@@ -31,9 +31,9 @@ SKP_API int skp_socket_accept (int fd, int flags, struct skp_address *peer);
 SKP_API int skp_socket_accept_now (int fd, int flags, struct skp_address *peer);
 
 /* Start to connect: 0 when connected at once.  -EINPROGRESS: when FD becomes
-   writable, skp_socket_error tells how it ended.  -EAGAIN: the listener's queue
-   is full (UNIX); nothing has begun, call again later.  The mode of FD is left
-   as it was.  connect(2).  */
+   writable, skp_socket_error reports how it ended.  -EAGAIN: the listener's
+   queue is full (UNIX); nothing has begun, call again later.  The mode of FD is
+   left as it was.  connect(2).  */
 SKP_API int skp_socket_connect (int fd, const struct skp_address *address);
 
 /* The pending error of FD, as -errno, or 0; reading it clears it.  */
@@ -49,7 +49,7 @@ SKP_API int skp_socket_shutdown (int fd, int how);
 SKP_API int skp_socket_name (int fd, struct skp_address *address);
 SKP_API int skp_socket_peer (int fd, struct skp_address *address);
 
-/* Take over FD, which came from elsewhere: set close-on-exec, and tell its
+/* Take over FD, which came from elsewhere: set close-on-exec, and report its
    family, type and protocol.  -ENOTSOCK.  */
 SKP_API int skp_socket_adopt (int fd, int *family, int *type, int *protocol);
 

@@ -11,6 +11,7 @@
 #include <sockport/control.h>
 #include <sockport/http-chunk.h>
 #include <sockport/http-head.h>
+#include <sockport/field.h>
 #include <sockport/file.h>
 #include <sockport/message.h>
 #include <sockport/interface.h>

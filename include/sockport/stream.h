@@ -15,7 +15,7 @@ SKP_BEGIN_DECLS
 /* Up to SIZE bytes; 0 is the end of file.  */
 SKP_API ssize_t skp_stream_read (int fd, void *buffer, size_t size);
 
-/* Some of SIZE bytes.  A socket whose peer has gone answers -EPIPE without
+/* Some of SIZE bytes.  A socket whose peer has gone returns -EPIPE without
    SIGPIPE; a pipe raises it.  */
 SKP_API ssize_t skp_stream_write (int fd, const void *buffer, size_t size);
 

@@ -2,7 +2,7 @@
 /* Data in and out of a socket, one buffer at a time (recv(2), send(2)).
 
    No call waits, whatever the mode of FD (MSG_DONTWAIT is added): -EAGAIN says
-   that nothing was done.  Sending to a closed peer answers -EPIPE and never
+   that nothing was done.  Sending to a closed peer returns -EPIPE and never
    raises SIGPIPE (MSG_NOSIGNAL is added).  On a stream a count may be less than
    SIZE; a datagram goes and comes whole or cut, never in pieces.  */
 

@@ -69,9 +69,9 @@ SKP_API void skp_websocket_begin (struct skp_websocket *reader, int masked,
 
 /* Take what it can of SIZE BYTES, which are unmasked where they are.  The
    opcode of the message that EVENT has a piece of, or that of a control frame;
-   0 when all bytes are used and tell nothing yet.  -EPROTO, -EILSEQ (text that
-   is not UTF-8) or -EMSGSIZE (beyond the limit), to be closed with 1002, 1007
-   or 1009: the reader is of no use then.  */
+   0 when all bytes are used and make up nothing yet.  -EPROTO, -EILSEQ (text
+   that is not UTF-8) or -EMSGSIZE (beyond the limit), to be closed with 1002,
+   1007 or 1009: the reader is of no use then.  */
 SKP_API int skp_websocket_read (struct skp_websocket *reader, void *bytes,
                                 size_t size, struct skp_websocket_event *event);
 

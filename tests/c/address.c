@@ -84,22 +84,22 @@ assert_same_parts (const struct skp_family *rules, const struct skp_part *a,
 
 /* A value that RULE allows; BYTES is room for it.  */
 static void
-part_random (struct skp_part *part, const struct skp_part_rule *rule,
+part_random (struct skp_part *part, const struct skp_field *rule,
              unsigned char *bytes)
 {
   *part = (struct skp_part){ 0 };
-  if (rule->kind == SKP_PART_NUMBER)
+  if (rule->kind <= SKP_FIELD_NETWORK)
     {
       part->number = ((uint64_t)rand () << 16 ^ (unsigned)rand ())
                      & ((UINT64_C (1) << (8 * rule->size)) - 1);
       return;
     }
-  part->length = rule->kind == SKP_PART_WIDE
+  part->length = rule->kind == SKP_FIELD_WIDE
                      ? 16U
                      : (unsigned)rand () % (rule->size + 1U);
   for (size_t i = 0; i < part->length; i++)
     bytes[i] = (unsigned char)(rand () % 255 + 1);
-  if (part->length > 0 || rule->kind != SKP_PART_NAME)
+  if (part->length > 0 || rule->kind != SKP_FIELD_NAME)
     part->bytes = bytes;
 }
 
@@ -116,7 +116,7 @@ every_family_round_trips (void **state)
       struct skp_part in[SKP_ADDRESS_PARTS], out[SKP_ADDRESS_PARTS];
       struct skp_address address;
       for (int i = 0; i < rules->count; i++)
-        part_random (&in[i], &rules->parts[i], bytes[i]);
+        part_random (&in[i], &rules->fields[i], bytes[i]);
       assert_int_equal (skp_address_encode (&address, family, in, rules->count),
                         0);
       assert_int_equal (skp_address_number (&address), family);

@@ -125,7 +125,7 @@ every_row_round_trips (void **state)
       unsigned char data[64], again[64];
       size_t length = type->layout->size;
       int kind = type->layout->fields[0].kind;
-      int is_time = kind == SKP_CONTROL_TIMEVAL || kind == SKP_CONTROL_TIMESPEC;
+      int is_time = kind == SKP_FIELD_TIMEVAL || kind == SKP_FIELD_TIMESPEC;
       memset (data, is_time ? 0 : 1, sizeof data);
       struct skp_control_item item = { type->level, type->type, data, length };
       assert_ptr_equal (skp_control_decode (&item, parts), type);
