@@ -16,7 +16,6 @@ struct holder
   SCM bytes;
   size_t shift; /* of the batch's memory in BYTES */
   size_t slots, size;
-  int error;                     /* of the last %batch-send */
   SCM to[SKP_ADDRESS_PARTS + 1]; /* the last destination given, if numbers */
   size_t to_length;
   struct skp_address address; /* which is this */
@@ -289,34 +288,29 @@ batch_receive (SCM batch, SCM sock, SCM flags)
   return SCM_I_MAKINUM (n);
 }
 
-/* n: all from START on went, and n is their number; -n - 1: only n did, and
-   %batch-error says why.  */
+/* n: all from START on went, and n is their number; -n: n did, and a blocking
+   call would go on; (n . errno): n did, and errno is why the next did not.  */
 static SCM
 batch_send (SCM batch, SCM sock, SCM flags, SCM start)
 {
   static const char who[] = "batch-send!";
-  struct holder *holder = holder_of (batch, who);
+  const struct holder *holder = holder_of (batch, who);
   int fd = scm_skp__fd (sock, 2, who);
-  int bits = scm_skp__flags (flags, 0, 3, who);
+  int bits = scm_skp__flags (flags, 0, 3, who), error;
   size_t from = 0, count;
 
   skp_batch_datagrams (holder->batch, &count);
   if (!SCM_UNBNDP (start))
     from = (size_t)scm_skp__integer (start, 0, (int64_t)count, 4, who);
   if (!(bits & MSG_DONTWAIT) && scm_skp__turn_over ())
-    {
-      holder->error = -EAGAIN;
-      return SCM_I_MAKINUM (-1);
-    }
-  int n = skp_batch_send (holder->batch, fd, from, bits, &holder->error);
+    return SCM_BOOL_F;
+  int n = skp_batch_send (holder->batch, fd, from, bits, &error);
   scm_remember_upto_here_1 (batch);
-  return SCM_I_MAKINUM (holder->error ? -n - 1 : n);
-}
-
-static SCM
-batch_error (SCM batch)
-{
-  return scm_from_int (-holder_of (batch, "batch-send!")->error);
+  if (error == 0)
+    return SCM_I_MAKINUM (n);
+  if (error == -EAGAIN && !(bits & MSG_DONTWAIT))
+    return n > 0 ? SCM_I_MAKINUM (-n) : SCM_BOOL_F;
+  return scm_cons (SCM_I_MAKINUM (n), scm_from_int (-error));
 }
 
 void
@@ -342,7 +336,6 @@ scm_skp__init_batch (void)
     { "batch-resize!", 3, 0, 0, batch_resize },
     { "%batch-receive!", 2, 1, 0, batch_receive },
     { "%batch-send", 2, 2, 0, batch_send },
-    { "%batch-error", 1, 0, 0, batch_error },
   };
   batch_type = scm_make_smob_type ("batch", 0);
   scm_set_smob_free (batch_type, batch_free);

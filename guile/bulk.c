@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* sendfile and splice.  The primitives try once:
-
-     #f   they would have to wait, for %splice until there is something to read;
-     #t   %splice would have to wait until there is room to write;
-     n    n bytes were moved, 0 at the end of the input;
-     -1   not between these two.  */
+/* sendfile and splice.  The primitives try once (SCM_SKP__FULL says of %splice
+   that it waits for room); n is 0 at the end of the input.  */
 
 #include "convert.h"
 
@@ -55,11 +51,11 @@ send_file (SCM moved, SCM out, SCM in, SCM count, SCM offset)
                                   at_once (size));
   scm_skp__mode_unlock ();
   if (n == -ESPIPE && scm_is_false (offset))
-    return SCM_I_MAKINUM (-1);
+    return SCM_SKP__REFUSED;
   return scm_skp__count (n, who);
 }
 
-/* The procedures that share the following are told apart by FILE.  */
+/* The procedures that share the following are distinguished by FILE.  */
 static const char *
 name (SCM file)
 {
@@ -81,8 +77,8 @@ splice_some (SCM out, SCM in, SCM count, SCM file)
   ssize_t n = skp_bulk_splice (to, from, at_once (size));
   scm_skp__mode_unlock ();
   if (n == -EAGAIN)
-    return scm_from_bool (skp_bulk_full (to));
-  return n == -EINVAL ? SCM_I_MAKINUM (-1) : scm_skp__count (n, who);
+    return skp_bulk_full (to) ? SCM_SKP__FULL : SCM_BOOL_F;
+  return n == -EINVAL ? SCM_SKP__REFUSED : scm_skp__count (n, who);
 }
 
 static SCM

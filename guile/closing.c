@@ -6,11 +6,18 @@
 #include "layer.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <sockport/guile.h>
 
-/* The ports that are being closed, pairs of each and who does it, after the
-   first pair.  Under the lock.  */
-static SCM closing;
+/* A port that is being closed and who does it.  Mostly on the stack of that
+   call; IN_HEAP is for those whose end is another call.  */
+struct mark
+{
+  SCM port, who;
+  struct mark *next;
+  int in_heap;
+};
+static struct mark *closing; /* under the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 atomic_int scm_skp__closing_count;
 
@@ -30,8 +37,7 @@ leave (void)
 static void
 leave_in_child (void)
 {
-  if (SCM_UNPACK (closing))
-    SCM_SETCDR (closing, SCM_EOL);
+  closing = NULL;
   atomic_store (&scm_skp__closing_count, 0);
   leave ();
 }
@@ -42,85 +48,118 @@ init (void)
   pthread_atfork (take, leave, leave_in_child);
 }
 
-static void
-make_list (void)
-{
-  closing = scm_permanent_object (scm_list_1 (SCM_BOOL_F));
-}
-
-/* When first needed: a C program closes ports without loading any module.  */
-static void
-prepare (void)
-{
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once (&once, make_list);
-}
-
 int
 scm_skp__in_closing (SCM port)
 {
-  prepare ();
   int result = 0;
   SCM who = scm_skp__who_runs ();
   take ();
-  for (SCM at = SCM_CDR (closing); scm_is_pair (at); at = SCM_CDR (at))
-    if (scm_is_eq (SCM_CAAR (at), port))
-      result |= !scm_is_eq (SCM_CDAR (at), who);
+  for (const struct mark *m = closing; m; m = m->next)
+    if (scm_is_eq (m->port, port))
+      result |= !scm_is_eq (m->who, who);
   leave ();
   return result;
 }
 
 /* From here on nothing can wait for PORT but what runs here and closes it; and
    what waited goes on.  */
+static void
+begin (struct mark *mark, SCM port)
+{
+  mark->port = port;
+  mark->who = scm_skp__who_runs ();
+  take ();
+  mark->next = closing;
+  closing = mark;
+  atomic_fetch_add (&scm_skp__closing_count, 1);
+  leave ();
+  scm_skp__wake_waiters (port);
+  scm_skp__forget (port);
+}
+
+/* Take the mark at *PLACE away.  Under the lock.  */
+static struct mark *
+unlink_mark (struct mark **place)
+{
+  struct mark *mark = *place;
+  *place = mark->next;
+  atomic_fetch_sub (&scm_skp__closing_count, 1);
+  return mark;
+}
+
+/* In a child of fork it may be gone.  */
+static void
+end (void *mark)
+{
+  take ();
+  for (struct mark **place = &closing; *place; place = &(*place)->next)
+    if (*place == mark)
+      {
+        unlink_mark (place);
+        break;
+      }
+  leave ();
+}
+
+/* With a port over a socket, the socket is marked too.  */
 static SCM
 closing_begin (SCM port)
 {
   if (scm_skp__layered (port))
     closing_begin (scm_skp__bottom (port, NULL));
-  prepare ();
-  SCM mark = scm_cons (scm_cons (port, scm_skp__who_runs ()), SCM_EOL);
-  take ();
-  SCM_SETCDR (mark, SCM_CDR (closing));
-  SCM_SETCDR (closing, mark);
-  atomic_fetch_add (&scm_skp__closing_count, 1);
-  leave ();
-  scm_skp__wake_waiters (port);
-  scm_skp__forget (port);
+  struct mark *mark = scm_calloc (sizeof *mark);
+  mark->in_heap = 1;
+  scm_gc_protect_object (port);
+  begin (mark, port);
   return SCM_UNSPECIFIED;
 }
 
 static SCM
 closing_end (SCM port)
 {
+  struct mark *mark = NULL;
   if (scm_skp__layered (port))
     closing_end (scm_skp__bottom (port, NULL));
   take ();
-  for (SCM at = closing; scm_is_pair (SCM_CDR (at)); at = SCM_CDR (at))
-    if (scm_is_eq (SCM_CAADR (at), port))
+  for (struct mark **place = &closing; *place; place = &(*place)->next)
+    if ((*place)->in_heap && scm_is_eq ((*place)->port, port))
       {
-        SCM_SETCDR (at, SCM_CDDR (at));
-        atomic_fetch_sub (&scm_skp__closing_count, 1);
+        mark = unlink_mark (place);
         break;
       }
   leave ();
+  if (mark)
+    {
+      scm_gc_unprotect_object (port);
+      free (mark);
+    }
   return SCM_UNSPECIFIED;
 }
 
 static void
-do_closing_end (void *data)
+end_layered (void *port)
 {
-  closing_end (SCM_PACK_POINTER (data));
+  closing_end (SCM_PACK_POINTER (port));
 }
 
 SCM
 scm_skp_close_port (SCM port)
 {
+  struct mark mark = { .in_heap = 0 };
   if (!SCM_OPPORTP (port))
     return scm_close_port (port);
   scm_dynwind_begin (0);
-  closing_begin (port);
-  scm_dynwind_unwind_handler (do_closing_end, SCM_UNPACK_POINTER (port),
-                              SCM_F_WIND_EXPLICITLY);
+  if (scm_skp__layered (port))
+    {
+      closing_begin (port);
+      scm_dynwind_unwind_handler (end_layered, SCM_UNPACK_POINTER (port),
+                                  SCM_F_WIND_EXPLICITLY);
+    }
+  else
+    {
+      begin (&mark, port);
+      scm_dynwind_unwind_handler (end, &mark, SCM_F_WIND_EXPLICITLY);
+    }
   SCM open = scm_close_port (port);
   scm_dynwind_end ();
   return open;

@@ -11,57 +11,71 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-/* How many of SIZE bytes a receiving call on a stream that is about to be made
-   waits for (recv(2), SO_RCVLOWAT of socket(7)); 0 if any will do.  */
-size_t scm_skp__receive_target (SCM sock, int flags, size_t size);
+/* A call of WHO that moves bytes, its arguments converted.  */
+struct scm_skp__call
+{
+  const char *who;
+  SCM sock;
+  int flags;
+  int instant;                  /* it never waits */
+  int events;                   /* what it waits for, POLLIN or POLLOUT */
+  size_t target;                /* how many bytes of a stream it waits for */
+  const struct skp_address *to; /* where it sends to, or NULL */
+};
+
+/* How many of SIZE bytes CALL, which receives and is about to be made, waits
+   for (recv(2), SO_RCVLOWAT of socket(7)); 0 if any will do.  */
+size_t scm_skp__receive_target (const struct scm_skp__call *call, size_t size);
 
 /* 1 when a low-water mark was set.  */
 extern _Atomic int scm_skp__low_water;
 
-/* What a primitive returns that has begun a connection (MSG_FASTOPEN of
-   sendto(2)), and sends nothing before that has been made.  */
-#define SCM_SKP__CONNECTING SCM_I_MAKINUM (SCM_MOST_NEGATIVE_FIXNUM)
+/* Is SOCK's type SOCK_STREAM?  */
+int scm_skp__is_stream (SCM sock);
 
+/* Would CALL go on after MOVED bytes?  */
+static inline int
+scm_skp__unfinished (const struct scm_skp__call *call, size_t moved)
+{
+  return moved > 0 && moved < call->target && scm_skp__is_stream (call->sock);
+}
+
+/* Has a connection begun (sendto(2)), which sends nothing before it is made? */
 static inline int
 scm_skp__connecting (ssize_t n, int flags)
 {
   return n == -EINPROGRESS || (n == -EALREADY && flags & MSG_FASTOPEN);
 }
 
-/* What a primitive returns for N if it has to wait, else undefined.  */
+_Noreturn static inline void
+scm_skp__call_failed (const struct scm_skp__call *call, ssize_t n)
+{
+  scm_skp__error_at (n, call->who, SCM_FPORT_FDES (call->sock), call->to);
+}
+
+/* What a primitive returns for N, the negative result of CALL, if it has to
+   wait; else the error is thrown.  */
 static inline SCM
-scm_skp__later (ssize_t n, int flags, int instant)
+scm_skp__later (const struct scm_skp__call *call, ssize_t n)
 {
-  if (instant)
-    return SCM_UNDEFINED;
-  return n == -EAGAIN                     ? SCM_BOOL_F
-         : scm_skp__connecting (n, flags) ? SCM_SKP__CONNECTING
-                                          : SCM_UNDEFINED;
+  if (!call->instant && n == -EAGAIN)
+    return SCM_BOOL_F;
+  if (!call->instant && scm_skp__connecting (n, call->flags))
+    return SCM_SKP__CONNECTING;
+  scm_skp__call_failed (call, n);
 }
 
-/* What to wait for after MOVED bytes in scm_skp__complete_wait: a poll for
-   input waits for the low-water mark, and part of that has been taken.  */
-static inline int
-scm_skp__waited (int events, int flags, size_t moved)
-{
-  return moved > 0 && events == POLLIN && !(flags & MSG_WAITALL) ? 0 : events;
-}
+/* Go on with CALL by NOW, which moves what is left after MOVED bytes, or all
+   again where it only looks (MSG_PEEK), until all is moved, the input ends, an
+   error comes, or the socket does not wait any longer.  Returns how many bytes
+   were moved; what came after the first of them is left for the next call to
+   meet.  */
+size_t scm_skp__complete (struct scm_skp__call *call,
+                          ssize_t (*now) (struct scm_skp__call *call,
+                                          size_t moved));
 
-/* Does a call that got N have to wait?  */
-int scm_skp__must_wait (SCM sock, ssize_t n, int flags, int instant,
-                        const char *who);
-
-/* Is SOCK's type SOCK_STREAM?  */
-int scm_skp__is_stream (SCM sock);
-
-/* Wait after MOVED bytes, in a call of WHO that goes on until all is moved; 0
-   when those have to do, because the socket does not wait or has waited for
-   long enough.  *DEADLINE_NS is 0 at first.  STALLS counts the waits in a row
-   that led to nothing: a datagram socket is writable while the queue of the
-   UNIX socket it sends to is full, and nothing tells when there is room; and
-   nothing but the time keeps a queue of errors from ending every wait.  EVENTS
-   0 waits for nothing but time, more each time.  */
-int scm_skp__complete_wait (SCM sock, const char *who, int events, size_t moved,
-                            int stalls, int64_t *deadline_ns);
+/* Let some time pass, more the more TIMES this was done in a row: the way to
+   wait for what no event reports.  */
+void scm_skp__pause (SCM sock, int times, const char *who);
 
 #endif /* SCM_SKP_COMPLETE_H */

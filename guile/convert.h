@@ -28,8 +28,20 @@ struct scm_skp__primitive
 void scm_skp__define (const struct scm_skp__primitive *primitives,
                       size_t count);
 
-/* What a primitive that tries once answers for the result N of the core: #f for
-   -EAGAIN, else the count; it throws for another error.  */
+/* What a primitive that tries once returns:
+
+     n           done; n, or what else it is to return
+     #f          nothing was done: it would have to wait for what it does
+     -n          n were moved, and a blocking call would go on
+     full        nothing was done, and it waits for room at the other end
+     refused     not between these two: another way has to be found
+     connecting  a number below all others: a connection has begun
+   (MSG_FASTOPEN)
+
+   and it throws for an error.  Here for the result N of the core.  */
+#define SCM_SKP__FULL scm_from_latin1_symbol ("full")
+#define SCM_SKP__REFUSED scm_from_latin1_symbol ("refused")
+#define SCM_SKP__CONNECTING SCM_I_MAKINUM (SCM_MOST_NEGATIVE_FIXNUM)
 SCM scm_skp__count (ssize_t n, const char *who);
 
 /* The descriptor of PORT, an open file port.  */
@@ -78,7 +90,7 @@ void scm_skp__wide_to (unsigned char *bytes, SCM value, int pos,
 /* An address from its vector, and from a procedure's arguments: FAMILY at
    position POS, which may be such a vector, then *FIRST, if bound, then the
    list *ARGS.  *FIRST becomes unbound when it is taken, *ARGS what is left; the
-   number of arguments that were taken after FAMILY is answered.  */
+   number of arguments that were taken after FAMILY is returned.  */
 void scm_skp__address_to (struct skp_address *address, SCM vector, int pos,
                           const char *who);
 int scm_skp__address_args (struct skp_address *address, SCM family, SCM *first,
@@ -171,7 +183,7 @@ int scm_skp__block (SCM port, int events, const char *who);
 int64_t scm_skp__block_deadline (SCM port, int events, const char *who);
 
 /* The same without regard to mode and options: 1 when ready, 0 when the
-   monotonic clock has reached DEADLINE_NS (-1: never).  SCM_SKP__ERRORS tells
+   monotonic clock has reached DEADLINE_NS (-1: never).  SCM_SKP__ERRORS says
    that there is an error and nothing else: if the call does not meet it then,
    it is in the queue of errors, which ends every wait as long as it is not
    empty.  */
@@ -211,8 +223,8 @@ SCM scm_skp__who_runs (void);
 
 /* What the loop that runs in this thread knows of its TCP sockets, by
    descriptor. On such a socket, a read of less than was asked for has taken all
-   there was, and the poller tells when there is more, so the next attempt needs
-   no system call to answer that it would have to wait.  COUNT is 0 where no
+   there was, and the poller reports when there is more, so the next attempt
+   needs no system call to know that it would have to wait.  COUNT is 0 where no
    loop runs.  */
 enum scm_skp__hint
 {
@@ -228,7 +240,7 @@ struct scm_skp__hints
 };
 
 /* A task that never has to wait shall not keep its thread from the others: of
-   so many attempts, the last is answered as if it had to wait, and then waiting
+   so many attempts, the last returns as if it had to wait, and then waiting
    is letting the others run.  LEFT is 0 where no loop runs.  */
 #define SCM_SKP__TURN 32
 struct scm_skp__turn

@@ -145,8 +145,9 @@ static SCM
 own (SCM number)
 {
   int fd = (int)scm_skp__integer (number, 0, INT32_MAX, 1, "own-descriptor");
-  int flags = fcntl (fd, F_GETFD);
-  if (flags < 0 || fcntl (fd, F_SETFD, flags | FD_CLOEXEC) < 0)
+  int flags = TEMP_FAILURE_RETRY (fcntl (fd, F_GETFD));
+  if (flags < 0
+      || TEMP_FAILURE_RETRY (fcntl (fd, F_SETFD, flags | FD_CLOEXEC)) < 0)
     scm_syserror ("own-descriptor");
   return scm_skp__owner (fd);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* The body of a request as a port: what came behind the head, then the socket,
-   up to the end that the head has told.  A read that would have to wait says
+   up to the end that the head gives.  A read that would have to wait says
    so, and Guile's suspendable procedures then wait for the socket.
 
    What lies in the connection's buffer behind the body is the next request; the

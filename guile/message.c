@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* sendmsg and recvmsg!.  The primitives try once, as those of transfer.c:
-
-     #f      nothing was done, the call would have to wait;
-     n       n bytes were sent; for recvmsg! a record with that length;
-     -n      n bytes of a stream were moved, and a blocking call would go on.
-
-   SKIP, the last parameter, is how many bytes were moved before.  */
+/* sendmsg and recvmsg!, the latter of which returns a record with the count in
+   it. SKIP, the last parameter of the primitives, is how many bytes were moved
+   before.  */
 
 #include "complete.h"
 #include "message.h"
@@ -38,18 +34,15 @@ need_types (void)
   pthread_once (&once, make_types);
 }
 
-struct call
+struct exchange
 {
-  const char *who;
-  SCM sock, buffers;
+  struct scm_skp__call call;
+  SCM buffers;
   struct scm_skp__slices slices;
   struct scm_skp__control control;
   struct skp_address address;
   struct skp_message message;
-  int flags;
-  int instant;   /* it never waits */
-  size_t target; /* bytes that receiving waits for */
-  size_t skip;
+  size_t skip; /* bytes that were moved before */
 };
 
 /* Guile strings and bytevectors that stand alone are lists of one.  */
@@ -161,154 +154,125 @@ scm_skp__slices_done (const struct scm_skp__slices *slices, SCM buffers,
 }
 
 static void
-begin (struct call *call, const char *who, SCM sock, SCM buffers, SCM flags,
-       int flags_pos, SCM skip, scm_skp__slicer *slicer)
+begin (struct exchange *x, SCM sock, SCM buffers, SCM flags, int flags_pos,
+       SCM skip, scm_skp__slicer *slicer)
 {
-  call->who = who;
+  struct scm_skp__call *call = &x->call;
   call->sock = sock;
-  call->buffers = buffers;
-  scm_skp__fd (sock, 1, who);
-  call->flags = scm_skp__flags (flags, 0, flags_pos, who);
-  call->skip = SCM_UNBNDP (skip)
-                   ? 0
-                   : (size_t)scm_skp__integer (skip, 0, PTRDIFF_MAX, 2, who);
-  scm_skp__slices (&call->slices, buffers, call->skip, slicer, 2, who);
-  call->message = (struct skp_message){ .slices = call->slices.slices,
-                                        .count = call->slices.count };
+  call->to = NULL;
+  x->buffers = buffers;
+  scm_skp__fd (sock, 1, call->who);
+  call->flags = scm_skp__flags (flags, 0, flags_pos, call->who);
+  x->skip = SCM_UNBNDP (skip)
+                ? 0
+                : (size_t)scm_skp__integer (skip, 0, PTRDIFF_MAX, 2, call->who);
+  scm_skp__slices (&x->slices, buffers, x->skip, slicer, 2, call->who);
+  x->message = (struct skp_message){ .slices = x->slices.slices,
+                                     .count = x->slices.count };
 }
 
 static void
-send_begin (struct call *call, SCM sock, SCM buffers, SCM address, SCM control,
+send_begin (struct exchange *x, SCM sock, SCM buffers, SCM address, SCM control,
             SCM flags, SCM skip)
 {
   static const char who[] = "sendmsg";
-  begin (call, who, sock, buffers, flags, 5, skip, scm_skp__out_slice);
-  call->instant = call->flags & MSG_DONTWAIT;
+  x->call.who = who;
+  x->call.events = POLLOUT;
+  begin (x, sock, buffers, flags, 5, skip, scm_skp__out_slice);
+  x->call.instant = x->call.flags & MSG_DONTWAIT;
+  x->call.target = x->skip + x->slices.total;
   if (!SCM_UNBNDP (address) && scm_is_true (address))
     {
-      scm_skp__address_to (&call->address, address, 3, who);
-      call->message.address = &call->address;
+      scm_skp__address_to (&x->address, address, 3, who);
+      x->message.address = &x->address;
+      x->call.to = x->address.length > 0 ? &x->address : NULL;
     }
-  if (call->skip > 0 || SCM_UNBNDP (control) || scm_is_null (control))
+  if (x->skip > 0 || SCM_UNBNDP (control) || scm_is_null (control))
     return;
-  scm_skp__control_to (&call->control, control, 4, who);
-  call->message.control = call->control.bytes;
-  call->message.control_length = call->control.size;
+  scm_skp__control_to (&x->control, control, 4, who);
+  x->message.control = x->control.bytes;
+  x->message.control_length = x->control.size;
+}
+
+/* MOVED bytes in all have gone before.  */
+static void
+skip_to (struct exchange *x, size_t moved)
+{
+  slices_skip (&x->slices, moved - x->skip);
+  x->skip = moved;
 }
 
 static ssize_t
-send_now (struct call *call)
+send_now (struct scm_skp__call *call, size_t moved)
 {
-  if (call->skip > 0)
-    call->message.control_length = 0;
-  return skp_message_send (scm_skp__fd (call->sock, 1, call->who),
-                           &call->message, call->flags);
-}
-
-_Noreturn static void
-call_error (const struct call *call, ssize_t n)
-{
-  const struct skp_address *to = call->message.address;
-  scm_skp__error_at (n, call->who, SCM_FPORT_FDES (call->sock),
-                     to && to->length > 0 ? to : NULL);
-}
-
-/* Try until NOW is done: the result of the last try, SKIP the bytes of those
-   before it.  */
-static ssize_t
-complete (struct call *call, ssize_t (*now) (struct call *),
-          int (*unfinished) (const struct call *, ssize_t), int events)
-{
-  int64_t deadline_ns = 0;
-  for (int stalls = 0, looks = 0;; stalls++)
-    {
-      ssize_t n = now (call);
-      if (scm_skp__must_wait (call->sock, n, call->flags, call->instant,
-                              call->who))
-        {
-          if (!scm_skp__complete_wait (
-                  call->sock, call->who,
-                  scm_skp__waited (events, call->flags, call->skip), call->skip,
-                  stalls, &deadline_ns))
-            return n;
-          continue;
-        }
-      if (n < 0 && call->skip == 0)
-        call_error (call, n);
-      if (!unfinished (call, n))
-        return n;
-      stalls = -1;
-      if (call->flags & MSG_PEEK)
-        {
-          if (!scm_skp__complete_wait (call->sock, call->who, 0, (size_t)n,
-                                       ++looks, &deadline_ns))
-            return n;
-          continue;
-        }
-      call->skip += (size_t)n;
-      slices_skip (&call->slices, (size_t)n);
-    }
-}
-
-static int
-send_unfinished (const struct call *call, ssize_t n)
-{
-  return n >= 0 && (size_t)n < call->slices.total
-         && scm_skp__is_stream (call->sock);
+  struct exchange *x = (struct exchange *)call;
+  skip_to (x, moved);
+  if (moved > 0)
+    x->message.control_length = 0;
+  return skp_message_send (scm_skp__fd (call->sock, 1, call->who), &x->message,
+                           call->flags);
 }
 
 static SCM
 send_try (SCM sock, SCM buffers, SCM address, SCM control, SCM flags, SCM skip)
 {
-  struct call call;
-  send_begin (&call, sock, buffers, address, control, flags, skip);
-  if (!call.instant && scm_skp__turn_over ())
+  struct exchange x;
+  send_begin (&x, sock, buffers, address, control, flags, skip);
+  if (!x.call.instant && scm_skp__turn_over ())
     return SCM_BOOL_F;
-  ssize_t n = send_now (&call);
-  SCM later = scm_skp__later (n, call.flags, call.instant);
-  if (!SCM_UNBNDP (later))
-    return later;
+  ssize_t n = send_now (&x.call, x.skip);
   if (n < 0)
-    call_error (&call, n);
+    return scm_skp__later (&x.call, n);
   scm_remember_upto_here_2 (buffers, control);
-  return SCM_I_MAKINUM (send_unfinished (&call, n) ? -n : n);
+  return SCM_I_MAKINUM (scm_skp__unfinished (&x.call, x.skip + (size_t)n) ? -n
+                                                                          : n);
 }
 
 SCM
 scm_skp_sendmsg (SCM sock, SCM buffers, SCM address, SCM control, SCM flags)
 {
-  struct call call;
+  struct exchange x;
   need_types ();
-  send_begin (&call, sock, buffers, address, control, flags, SCM_UNDEFINED);
-  ssize_t n = complete (&call, send_now, send_unfinished, POLLOUT);
+  send_begin (&x, sock, buffers, address, control, flags, SCM_UNDEFINED);
+  size_t moved = scm_skp__complete (&x.call, send_now);
   scm_remember_upto_here_2 (buffers, control);
-  return scm_from_size_t (call.skip + (n > 0 ? (size_t)n : 0));
+  return scm_from_size_t (moved);
 }
 
 static void
-receive_begin (struct call *call, SCM sock, SCM buffers, SCM flags,
+receive_begin (struct exchange *x, SCM sock, SCM buffers, SCM flags,
                SCM control_size, SCM skip)
 {
   static const char who[] = "recvmsg!";
   int64_t room = SCM_UNBNDP (control_size)
                      ? CONTROL_DEFAULT
                      : scm_skp__integer (control_size, 0, CONTROL_MAX, 4, who);
-  begin (call, who, sock, buffers, flags, 3, skip, scm_skp__in_slice);
-  call->instant = call->flags & SCM_SKP__RECEIVE_INSTANT;
-  scm_skp__control_room (&call->control, (size_t)room);
-  call->address.length = 0;
-  call->message.address = &call->address;
+  x->call.who = who;
+  x->call.events = POLLIN;
+  begin (x, sock, buffers, flags, 3, skip, scm_skp__in_slice);
+  x->call.instant = x->call.flags & SCM_SKP__RECEIVE_INSTANT;
+  scm_skp__control_room (&x->control, (size_t)room);
+  x->address.length = 0;
+  x->message.address = &x->address;
 }
 
+/* A blocking call does not go on past a control message, which belongs to the
+   bytes that it came with.  */
 static ssize_t
-receive_now (struct call *call)
+receive_now (struct scm_skp__call *call, size_t moved)
 {
-  call->target = scm_skp__receive_target (call->sock, call->flags,
-                                          call->skip + call->slices.total);
-  call->message.control = call->control.bytes;
-  call->message.control_length = call->control.size;
-  return skp_message_recv (scm_skp__fd (call->sock, 1, call->who),
-                           &call->message, call->flags);
+  struct exchange *x = (struct exchange *)call;
+  skip_to (x, moved);
+  call->target = scm_skp__receive_target (call, moved + x->slices.total);
+  x->message.control = x->control.bytes;
+  x->message.control_length = x->control.size;
+  ssize_t n = skp_message_recv (scm_skp__fd (call->sock, 1, call->who),
+                                &x->message, call->flags);
+  if (n < 0)
+    x->message.control_length = 0;
+  else if (x->message.control_length > 0)
+    call->target = 0;
+  return n;
 }
 
 static void
@@ -318,23 +282,12 @@ drop_control (void *message)
   skp_control_close (m->control, m->control_length);
 }
 
-/* Would a blocking call go on after N bytes?  Not past a control message, which
-   belongs to these bytes.  */
-static int
-receive_unfinished (const struct call *call, ssize_t n)
-{
-  return n > 0 && (size_t)n < call->slices.total
-         && call->skip + (size_t)n < call->target
-         && call->message.control_length == 0
-         && scm_skp__is_stream (call->sock);
-}
-
-/* The message that has LENGTH as its length; N bytes came last, and those of
-   strings are stored from number FROM on.  */
+/* The message that has LENGTH as its length; the bytes number FROM to TO are
+   stored in strings.  */
 static SCM
-receive_build (struct call *call, ssize_t n, size_t from, ssize_t length)
+receive_build (struct exchange *x, size_t from, size_t to, ssize_t length)
 {
-  struct skp_message *m = &call->message;
+  struct skp_message *m = &x->message;
   SCM control = SCM_EOL;
 
   if (m->control_length > 0)
@@ -344,11 +297,10 @@ receive_build (struct call *call, ssize_t n, size_t from, ssize_t length)
       control = scm_skp__control_from (m->control, m->control_length);
       scm_dynwind_end ();
     }
-  scm_skp__slices_done (&call->slices, call->buffers, from,
-                        call->skip + (size_t)n);
+  scm_skp__slices_done (&x->slices, x->buffers, from, to);
   scm_t_bits fields[]
       = { SCM_UNPACK (scm_from_ssize_t (length)),
-          SCM_UNPACK (scm_skp__address_from (&call->address)),
+          SCM_UNPACK (scm_skp__address_from (&x->address)),
           SCM_UNPACK (control), SCM_UNPACK (scm_from_int (m->flags)) };
   return scm_c_make_structv (message_type, 0, 4, fields);
 }
@@ -356,33 +308,26 @@ receive_build (struct call *call, ssize_t n, size_t from, ssize_t length)
 static SCM
 receive_try (SCM sock, SCM buffers, SCM flags, SCM control_size, SCM skip)
 {
-  struct call call;
-  receive_begin (&call, sock, buffers, flags, control_size, skip);
-  if (!call.instant && scm_skp__turn_over ())
+  struct exchange x;
+  receive_begin (&x, sock, buffers, flags, control_size, skip);
+  if (!x.call.instant && scm_skp__turn_over ())
     return SCM_BOOL_F;
-  ssize_t n = receive_now (&call);
-  SCM later = scm_skp__later (n, call.flags, call.instant);
-  if (!SCM_UNBNDP (later))
-    return later;
+  ssize_t n = receive_now (&x.call, x.skip);
   if (n < 0)
-    call_error (&call, n);
-  return receive_build (&call, n, call.skip,
-                        receive_unfinished (&call, n) ? -n : n);
+    return scm_skp__later (&x.call, n);
+  size_t moved = x.skip + (size_t)n;
+  return receive_build (&x, x.skip, moved,
+                        n > 0 && scm_skp__unfinished (&x.call, moved) ? -n : n);
 }
 
 SCM
 scm_skp_recvmsg (SCM sock, SCM buffers, SCM flags, SCM control_size)
 {
-  struct call call;
+  struct exchange x;
   need_types ();
-  receive_begin (&call, sock, buffers, flags, control_size, SCM_UNDEFINED);
-  ssize_t n = complete (&call, receive_now, receive_unfinished, POLLIN);
-  if (n < 0)
-    {
-      call.message.control_length = 0;
-      n = 0;
-    }
-  return receive_build (&call, n, 0, (ssize_t)call.skip + n);
+  receive_begin (&x, sock, buffers, flags, control_size, SCM_UNDEFINED);
+  size_t moved = scm_skp__complete (&x.call, receive_now);
+  return receive_build (&x, 0, moved, (ssize_t)moved);
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* O_NONBLOCK as the user has set it.  connect, sendfile and splice have no flag
    that keeps them from waiting, so the core sets it for the time of the call;
-   other threads must neither be told of that nor do the same meanwhile, since
+   other threads must neither notice that nor do the same meanwhile, since
    then the one would clear what the other has set.  */
 
 #include "convert.h"

@@ -2,7 +2,7 @@
 /* Sockets as ports.  The primitives whose names begin with % try once; the C
    functions of the same name wait.  */
 
-#include "convert.h"
+#include "complete.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -229,10 +229,10 @@ scm_skp_accept (SCM sock)
   return scm_skp_accept4 (sock, SCM_UNDEFINED);
 }
 
-/* #t when connected, #f while the connection is being made, 0 when the queue of
-   a UNIX listener is full and nothing has begun.  */
-static SCM
-connect_try (SCM sock, SCM fam, SCM address, SCM args)
+/* 0 when connected, -EINPROGRESS while the connection is being made, -EAGAIN
+   when the queue of a UNIX listener is full and nothing has begun.  */
+static int
+connect_now (SCM sock, SCM fam, SCM address, SCM args)
 {
   static const char who[] = "connect";
   struct skp_address made;
@@ -241,13 +241,16 @@ connect_try (SCM sock, SCM fam, SCM address, SCM args)
   scm_skp__mode_lock ();
   int result = skp_socket_connect (fd, &made);
   scm_skp__mode_unlock ();
-  if (result == -EINPROGRESS)
-    return SCM_BOOL_F;
-  if (result == -EAGAIN)
-    return SCM_INUM0;
-  if (result < 0)
+  if (result < 0 && result != -EINPROGRESS && result != -EAGAIN)
     scm_skp__error_at (result, who, fd, &made);
-  return SCM_BOOL_T;
+  return result;
+}
+
+static SCM
+connect_try (SCM sock, SCM fam, SCM address, SCM args)
+{
+  int result = connect_now (sock, fam, address, args);
+  return result == -EAGAIN ? SCM_SKP__FULL : scm_from_bool (result == 0);
 }
 
 /* How the connection to the address that SOCK began has ended: #t, an error, or
@@ -265,24 +268,21 @@ connect_result (SCM sock, SCM fam, SCM address, SCM args)
   scm_skp__error_at (result, who, fd, &made);
 }
 
-/* A full queue has no event to wait for: look again after 1 ms, 2 ms, …  Not
-   after DEADLINE_NS.  */
-#define PAUSE_MAX_MS 64
+/* A full queue has no event to wait for: look again later.  Not after
+   DEADLINE_NS.  */
 
-static SCM
+static int
 connect_patiently (SCM sock, SCM fam, SCM address, SCM args,
                    int64_t deadline_ns)
 {
   static const char who[] = "connect";
-  SCM result = SCM_INUM0;
-  for (int ms = 1; scm_is_eq (result, SCM_INUM0);
-       ms = ms < PAUSE_MAX_MS ? 2 * ms : ms)
+  int result = -EAGAIN;
+  for (int times = 0; result == -EAGAIN; times++)
     {
-      int64_t now = scm_skp__monotonic_ns ();
-      if (deadline_ns >= 0 && now >= deadline_ns)
+      if (deadline_ns >= 0 && scm_skp__monotonic_ns () >= deadline_ns)
         scm_skp__error (-EAGAIN, who);
-      scm_skp__wait (sock, 0, now + ms * INT64_C (1000000), who);
-      result = connect_try (sock, fam, address, args);
+      scm_skp__pause (sock, times, who);
+      result = connect_now (sock, fam, address, args);
     }
   return result;
 }
@@ -292,17 +292,18 @@ scm_skp_connect (SCM sock, SCM fam, SCM address, SCM args)
 {
   static const char who[] = "connect";
   int mode = nonblocking (sock, who);
-  SCM result = connect_try (sock, fam, address, args);
+  int result = connect_now (sock, fam, address, args);
+  SCM done;
 
-  if (scm_is_eq (result, SCM_INUM0))
+  if (result == -EAGAIN)
     result = connect_patiently (sock, fam, address, args,
                                 scm_skp__block_deadline (sock, POLLOUT, who));
-  while (scm_is_false (result) && !mode)
+  for (done = scm_from_bool (result == 0); scm_is_false (done) && !mode;)
     {
       scm_skp__block (sock, POLLOUT, who);
-      result = connect_result (sock, fam, address, args);
+      done = connect_result (sock, fam, address, args);
     }
-  return result;
+  return done;
 }
 
 static SCM
@@ -328,7 +329,7 @@ scm_skp_getpeername (SCM sock)
   return address_of (sock, skp_socket_peer, "getpeername");
 }
 
-/* A socket port for SOURCE, a descriptor or a port, which is then answered
+/* A socket port for SOURCE, a descriptor or a port, which is then returned
    itself; and family, type and protocol.  */
 static SCM
 adopt (SCM source)

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* recv!, send, recvfrom! and sendto.  The primitives try once:
-
-     #f   nothing was done, the call would have to wait;
-     n    n bytes were moved;
-     -n   n bytes of a stream were moved, and a blocking call would go on.
-
-   The C functions do the same until it is done.  */
+/* recv!, send, recvfrom! and sendto.  The primitives try once; the C functions
+   do the same until it is done.  */
 
 #include "complete.h"
 
@@ -15,166 +10,118 @@
 #include <sockport/socket.h>
 #include <sockport/transfer.h>
 
-/* One transfer, its arguments converted.  TO and FROM are NULL for send and
-   recv!.  */
+/* One transfer, its arguments converted.  FROM is NULL for recv!.  */
 struct transfer
 {
-  const char *who;
-  SCM sock, buffer;
+  struct scm_skp__call call;
+  SCM buffer;
   struct scm_skp__slice slice;
-  int flags;
-  int instant;   /* it never waits */
-  size_t target; /* bytes that it waits for */
-  const struct skp_address *to;
   struct skp_address *from;
 };
 
 static inline ssize_t
-receive_now (struct transfer *t, size_t moved)
+receive_now (struct scm_skp__call *call, size_t moved)
 {
-  int fd = scm_skp__fd (t->sock, 1, t->who);
+  struct transfer *t = (struct transfer *)call;
+  int fd = scm_skp__fd (call->sock, 1, call->who);
   char *bytes = t->slice.bytes + moved;
   size_t size = t->slice.size - moved;
-  t->target = scm_skp__receive_target (t->sock, t->flags, t->slice.size);
-  return t->from ? skp_transfer_recvfrom (fd, bytes, size, t->flags, t->from)
-                 : skp_transfer_recv (fd, bytes, size, t->flags);
+  call->target = scm_skp__receive_target (call, t->slice.size);
+  return t->from ? skp_transfer_recvfrom (fd, bytes, size, call->flags, t->from)
+                 : skp_transfer_recv (fd, bytes, size, call->flags);
 }
 
 static inline ssize_t
-send_now (struct transfer *t, size_t moved)
+send_now (struct scm_skp__call *call, size_t moved)
 {
-  int fd = scm_skp__fd (t->sock, 1, t->who);
+  struct transfer *t = (struct transfer *)call;
+  int fd = scm_skp__fd (call->sock, 1, call->who);
   const char *bytes = t->slice.bytes + moved;
   size_t size = t->slice.size - moved;
-  return t->to ? skp_transfer_sendto (fd, bytes, size, t->flags, t->to)
-               : skp_transfer_send (fd, bytes, size, t->flags);
+  return call->to ? skp_transfer_sendto (fd, bytes, size, call->flags, call->to)
+                  : skp_transfer_send (fd, bytes, size, call->flags);
 }
 
-/* Would a blocking call go on after N bytes?  */
-static int
-receive_unfinished (const struct transfer *t, size_t n)
-{
-  return n < t->target;
-}
-
-/* The answer of a primitive for the result N of one call.  */
+/* What a primitive returns for the result N of one call.  */
 static inline SCM
-answer (const struct transfer *t, ssize_t n, int unfinished)
+tried (const struct transfer *t, ssize_t n)
 {
-  if (n >= 0)
-    {
-      if (unfinished && scm_skp__is_stream (t->sock))
-        n = -n;
-      return SCM_I_MAKINUM (n);
-    }
-  SCM later = scm_skp__later (n, t->flags, t->instant);
-  if (!SCM_UNBNDP (later))
-    return later;
-  scm_skp__error_at (n, t->who, SCM_FPORT_FDES (t->sock), t->to);
+  if (n < 0)
+    return scm_skp__later (&t->call, n);
+  return SCM_I_MAKINUM (scm_skp__unfinished (&t->call, (size_t)n) ? -n : n);
 }
 
 static inline SCM
 receive_try (struct transfer *t)
 {
-  if (!t->instant && scm_skp__turn_over ())
+  if (!t->call.instant && scm_skp__turn_over ())
     return SCM_BOOL_F;
-  ssize_t n = receive_now (t, 0);
-  scm_remember_upto_here_2 (t->sock, t->buffer);
+  ssize_t n = receive_now (&t->call, 0);
+  scm_remember_upto_here_2 (t->call.sock, t->buffer);
   if (n > 0 && !SCM_BYTEVECTOR_P (t->buffer))
     scm_skp__in_done (&t->slice, t->buffer, (size_t)n);
-  return answer (t, n, n > 0 && receive_unfinished (t, (size_t)n));
+  return tried (t, n);
 }
 
 static inline SCM
 send_try (struct transfer *t)
 {
-  if (!t->instant && scm_skp__turn_over ())
+  if (!t->call.instant && scm_skp__turn_over ())
     return SCM_BOOL_F;
-  ssize_t n = send_now (t, 0);
-  scm_remember_upto_here_2 (t->sock, t->buffer);
-  return answer (t, n, n > 0 && (size_t)n < t->slice.size);
-}
-
-/* Go on until all is moved, EOF or an error.  What was moved before an error is
-   answered; the next call meets the error.  */
-static ssize_t
-complete (struct transfer *t, ssize_t (*now) (struct transfer *, size_t),
-          int (*unfinished) (const struct transfer *, size_t), int events)
-{
-  size_t moved = 0;
-  int64_t deadline_ns = 0;
-  for (int stalls = 0, looks = 0;; stalls++)
-    {
-      ssize_t n = now (t, t->flags & MSG_PEEK ? 0 : moved);
-      if (scm_skp__must_wait (t->sock, n, t->flags, t->instant, t->who))
-        {
-          if (!scm_skp__complete_wait (
-                  t->sock, t->who, scm_skp__waited (events, t->flags, moved),
-                  moved, stalls, &deadline_ns))
-            return (ssize_t)moved;
-          continue;
-        }
-      if (n <= 0)
-        return moved > 0 ? (ssize_t)moved : n;
-      moved = t->flags & MSG_PEEK ? (size_t)n : moved + (size_t)n;
-      if (!unfinished (t, moved) || !scm_skp__is_stream (t->sock))
-        return (ssize_t)moved;
-      stalls = -1;
-      /* Nothing tells that there is more than has been looked at.  */
-      if (t->flags & MSG_PEEK
-          && !scm_skp__complete_wait (t->sock, t->who, 0, moved, ++looks,
-                                      &deadline_ns))
-        return (ssize_t)moved;
-    }
-}
-
-static int
-send_unfinished (const struct transfer *t, size_t n)
-{
-  return n < t->slice.size;
+  ssize_t n = send_now (&t->call, 0);
+  scm_remember_upto_here_2 (t->call.sock, t->buffer);
+  return tried (t, n);
 }
 
 static SCM
 receive_all (struct transfer *t)
 {
-  ssize_t n = complete (t, receive_now, receive_unfinished, POLLIN);
-  if (n < 0)
-    scm_skp__error_at (n, t->who, SCM_FPORT_FDES (t->sock), NULL);
-  scm_skp__in_done (&t->slice, t->buffer, (size_t)n);
+  size_t n = scm_skp__complete (&t->call, receive_now);
+  scm_skp__in_done (&t->slice, t->buffer, n);
   return SCM_I_MAKINUM (n);
 }
 
 static SCM
 send_all (struct transfer *t)
 {
-  ssize_t n = complete (t, send_now, send_unfinished, POLLOUT);
-  if (n < 0)
-    scm_skp__error_at (n, t->who, SCM_FPORT_FDES (t->sock), t->to);
-  return SCM_I_MAKINUM (n);
+  return SCM_I_MAKINUM (scm_skp__complete (&t->call, send_now));
 }
 
 static inline void
 receive_begin (struct transfer *t, const char *who, SCM sock, SCM buffer,
                SCM flags, SCM start, SCM end)
 {
-  *t = (struct transfer){ .who = who, .sock = sock, .buffer = buffer };
+  *t = (struct transfer){ .call
+                          = { .who = who, .sock = sock, .events = POLLIN },
+                          .buffer = buffer };
   scm_skp__fd (sock, 1, who);
-  t->flags = scm_skp__flags (flags, 0, 3, who);
-  t->instant = t->flags & SCM_SKP__RECEIVE_INSTANT;
+  t->call.flags = scm_skp__flags (flags, 0, 3, who);
+  t->call.instant = t->call.flags & SCM_SKP__RECEIVE_INSTANT;
   scm_skp__in_slice (&t->slice, buffer, start, end, 2, 4, who);
-  if (t->flags & MSG_TRUNC)
+  if (t->call.flags & MSG_TRUNC)
     scm_skp__in_keep (&t->slice, buffer);
+}
+
+/* FLAGS, START and END are the arguments from POS on.  */
+static inline void
+send_slice (struct transfer *t, SCM flags, SCM start, SCM end, int pos)
+{
+  struct scm_skp__call *call = &t->call;
+  call->flags = scm_skp__flags (flags, 0, pos, call->who);
+  call->instant = call->flags & MSG_DONTWAIT;
+  scm_skp__out_slice (&t->slice, t->buffer, start, end, 2, pos + 1, call->who);
+  call->target = t->slice.size;
 }
 
 static inline void
 send_begin (struct transfer *t, SCM sock, SCM message, SCM flags, SCM start,
             SCM end)
 {
-  *t = (struct transfer){ .who = "send", .sock = sock, .buffer = message };
-  scm_skp__fd (sock, 1, t->who);
-  t->flags = scm_skp__flags (flags, 0, 3, t->who);
-  t->instant = t->flags & MSG_DONTWAIT;
-  scm_skp__out_slice (&t->slice, message, start, end, 2, 4, t->who);
+  *t = (struct transfer){ .call
+                          = { .who = "send", .sock = sock, .events = POLLOUT },
+                          .buffer = message };
+  scm_skp__fd (sock, 1, t->call.who);
+  send_slice (t, flags, start, end, 3);
 }
 
 /* [flags [start [end]]] at the end of sendto's arguments.  */
@@ -182,22 +129,23 @@ static void
 sendto_begin (struct transfer *t, struct skp_address *to, SCM sock, SCM message,
               SCM fam, SCM first, SCM left)
 {
+  static const char who[] = "sendto";
   SCM rest[3] = { SCM_UNDEFINED, SCM_UNDEFINED, SCM_UNDEFINED };
   int count = 0;
 
-  *t = (struct transfer){ .who = "sendto", .sock = sock, .buffer = message };
-  scm_skp__fd (sock, 1, t->who);
-  int pos = 4 + scm_skp__address_args (to, fam, &first, &left, 3, t->who);
+  *t = (struct transfer){
+    .call = { .who = who, .sock = sock, .events = POLLOUT, .to = to },
+    .buffer = message
+  };
+  scm_skp__fd (sock, 1, who);
+  int pos = 4 + scm_skp__address_args (to, fam, &first, &left, 3, who);
   if (!SCM_UNBNDP (first))
     rest[count++] = first;
   for (; scm_is_pair (left) && count < 3; left = SCM_CDR (left))
     rest[count++] = SCM_CAR (left);
   if (!scm_is_null (left))
-    scm_error_num_args_subr (t->who);
-  t->flags = scm_skp__flags (rest[0], 0, pos, t->who);
-  t->instant = t->flags & MSG_DONTWAIT;
-  t->to = to;
-  scm_skp__out_slice (&t->slice, message, rest[1], rest[2], 2, pos + 1, t->who);
+    scm_error_num_args_subr (who);
+  send_slice (t, rest[0], rest[1], rest[2], pos);
 }
 
 static inline SCM
@@ -205,7 +153,7 @@ recv_once (const char *who, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
   receive_begin (&t, who, sock, buf, flags, start, end);
-  if (t.flags)
+  if (t.call.flags)
     return receive_try (&t);
   int fd = SCM_FPORT_FDES (sock);
   if (scm_skp__drained (fd))
@@ -280,6 +228,7 @@ sendto_try (SCM moved, SCM sock, SCM message, SCM fam, SCM address, SCM args)
       = (size_t)scm_skp__integer (moved, 0, (int64_t)t.slice.size, 2, "sendto");
   t.slice.bytes += gone;
   t.slice.size -= gone;
+  t.call.target = t.slice.size;
   return send_try (&t);
 }
 

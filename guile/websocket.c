@@ -27,7 +27,7 @@ bytes_from (const unsigned char *bytes, size_t size)
   return copy;
 }
 
-/* What tells of a message, from index 1 on: a piece as the place of its bytes
+/* What describes a message, from index 1 on: a piece as the place of its bytes
    in BUFFER and whether it is the last; one that came whole as itself, and #f.
  */
 static void

@@ -6,7 +6,7 @@
    which will not be called again: if it is as large, it is filled anew instead.
    And where another task is ready, its continuation is copied to the stack in
    exchange, as if the loop had called it; unless one of them is inside
-   something that has to be told, a dynamic-wind of Guile's own say.
+   something that has to be informed, a dynamic-wind of Guile's own say.
 
    Where that is not known to work (dynamic-stack.h), Guile takes and calls
    every continuation.  */

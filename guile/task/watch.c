@@ -47,7 +47,7 @@ grow (struct loop_poller *p, size_t needed)
 }
 
 /* The owner of a descriptor of which nothing is known: it is watched anew for
-   each wait, which makes the kernel tell at once whether it is ready.  */
+   each wait, which makes the kernel report at once whether it is ready.  */
 #define OWNER_UNKNOWN 1
 
 enum

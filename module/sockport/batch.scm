@@ -43,20 +43,17 @@ return two values: how many went, and #f or the errno of the first that did not.
   (define patience (make-patience))
   (let loop ((sent 0) (pause #f))
     (let ((n (%batch-send batch sock flags (+ start sent))))
-      (if (>= n 0)
-          (values (+ sent n) #f)
-          (let ((now (- sent n 1))
-                (errno (%batch-error batch)))
-            (cond ((or (not (= errno EAGAIN))
-                       (logtest flags MSG_DONTWAIT)
-                       (and (positive? now) (plain-nonblocking? sock)))
-                   (values now errno))
-                  (else
-                   (wait-writable sock 'batch-send! patience)
-                   (when pause (pause))
-                   (loop now
-                         (and (= now sent)
-                              (or pause
-                                  (look-again-waiter sock 'batch-send!
-                                                     wait-writable
-                                                     patience)))))))))))
+      (cond ((pair? n)
+             (values (+ sent (car n)) (cdr n)))
+            ((and n (>= n 0))
+             (values (+ sent n) #f))
+            ((and (positive? (- sent (or n 0))) (plain-nonblocking? sock))
+             (values (- sent (or n 0)) EAGAIN))
+            (else
+             (wait-writable sock 'batch-send! patience)
+             (when pause (pause))
+             (loop (- sent (or n 0))
+                   (and (not n)
+                        (or pause
+                            (look-again-waiter sock 'batch-send! wait-writable
+                                               patience)))))))))

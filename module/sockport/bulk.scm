@@ -115,11 +115,11 @@ many; #f if nothing has come."
     "Go by what the attempt to move something to OUT returned."
     (match n
       (#f (wait-for in wait-readable who))
-      (#t (wait-for out wait-writable who))
+      ('full (wait-for out wait-writable who))
       (_ (tell n))))
   (define (directly)
     (match (%splice out in (left) file?)
-      (-1 through-pipe)
+      ('refused through-pipe)
       (0 #f)
       (n (try n) directly)))
   (define (through-pipe)
@@ -129,13 +129,13 @@ many; #f if nothing has come."
       (match (%splice-pipe pipe-size file?)
         ((in . out) (set! from in) (set! to out))))
     (match (%splice to in (min (left) pipe-size) file?)
-      (-1 through-buffer)
+      ('refused through-buffer)
       (0 #f)
       ((? integer? n) (out-of-pipe n))
       (_ (wait-for in wait-readable who) through-pipe)))
   (define (out-of-pipe n)
     (match (and (positive? n) (%splice out from n file?))
-      (-1 (empty-pipe! from in) through-buffer)
+      ('refused (empty-pipe! from in) through-buffer)
       ((? integer? m) (tell m) (out-of-pipe (- n m)))
       (full (when (positive? n)
               (wait-for out wait-writable who))
@@ -147,7 +147,7 @@ many; #f if nothing has come."
       (_ through-buffer)))
   (define (go way)
     (cond ((and way (positive? (buffered in)) (positive? (left)))
-           (try (or (give-buffered out in (left) file?) #t))
+           (try (or (give-buffered out in (left) file?) 'full))
            (go way))
           ((and way (positive? (left)))
            (go (way)))))
@@ -200,11 +200,12 @@ of IN is read next, which is not where the port is if that has buffered anything
             (#f (call-with-port out
                   (lambda (out) (wait-for out wait-writable 'sendfile)))
                 (next))
-            (-1 (call-with-port out
-                  (lambda (out)
-                    (call-with-port in
-                      (lambda (in)
-                        (move-all out in count #t 'sendfile moved!
-                                  (const #t)))))))
+            ('refused
+             (call-with-port out
+               (lambda (out)
+                 (call-with-port in
+                   (lambda (in)
+                     (move-all out in count #t 'sendfile moved!
+                               (const #t)))))))
             (n (moved! n)
                (next))))))))
