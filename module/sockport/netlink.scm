@@ -4,6 +4,7 @@
 
 (define-module (sockport netlink)
   #:use-module (ice-9 atomic)
+  #:use-module (ice-9 iconv)
   #:use-module (ice-9 match)
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-1)
@@ -113,24 +114,29 @@ or a list of attributes, which are nested."
 (define (refuse-payload who)
   (scm-error 'system-error who "~A" (list (strerror EBADMSG)) (list EBADMSG)))
 
-(define* (netlink-attributes payload #:optional (start 0))
-  "The attributes in the bytevector PAYLOAD after its first START bytes, the
-protocol's own header: a list of (type . bytevector)."
-  (check-bytevector payload 1 "netlink-attributes")
-  (check-integer start 0 (bytevector-length payload) 2 "netlink-attributes")
+(define (parse-attributes payload start)
+  "The attributes in PAYLOAD after START bytes; #f if they are not whole."
   (let ((end (bytevector-length payload)))
     (let loop ((at (aligned start)) (attributes '()))
       (if (< (- end at) attribute-header)
           (reverse attributes)
           (let ((size (bytevector-u16-native-ref payload at)))
-            (unless (<= attribute-header size (- end at))
-              (refuse-payload "netlink-attributes"))
-            (loop (+ at (aligned size))
-                  (acons (logand NLA_TYPE_MASK
-                                 (bytevector-u16-native-ref payload (+ at 2)))
-                         (piece payload (+ at attribute-header)
-                                (- size attribute-header))
-                         attributes)))))))
+            (and (<= attribute-header size (- end at))
+                 (loop (+ at (aligned size))
+                       (acons (logand NLA_TYPE_MASK
+                                      (bytevector-u16-native-ref payload
+                                                                 (+ at 2)))
+                              (piece payload (+ at attribute-header)
+                                     (- size attribute-header))
+                              attributes))))))))
+
+(define* (netlink-attributes payload #:optional (start 0))
+  "The attributes in the bytevector PAYLOAD after its first START bytes, the
+protocol's own header: a list of (type . bytevector)."
+  (check-bytevector payload 1 "netlink-attributes")
+  (check-integer start 0 (bytevector-length payload) 2 "netlink-attributes")
+  (or (parse-attributes payload start)
+      (refuse-payload "netlink-attributes")))
 
 ;;; Messages.
 
@@ -190,23 +196,29 @@ other processes send is dropped: anybody may."
 ;;; After its errno an acknowledgement has the header of the request (NETLINK_CAP_ACK),
 ;;; the end of a listing has not.
 (define (explanation message)
-  "What the kernel said of an error, or #f."
-  (and (logtest NLM_F_ACK_TLVS (netlink-message-flags message))
-       (let ((text (assv-ref (netlink-attributes
-                              (netlink-message-payload message)
-                              (if (= NLMSG_DONE (netlink-message-type message))
-                                  4
-                                  (+ 4 message-header)))
-                             NLMSGERR_ATTR_MSG)))
-         (and text
-              (string-trim-right (utf8->string text) #\nul)))))
+  "What the kernel said of an error, or #f; nothing that is wrong with it hides the
+error itself."
+  (let* ((ended? (= NLMSG_DONE (netlink-message-type message)))
+         (start (if ended? 4 (+ 4 message-header)))
+         (attributes
+          (and (logtest NLM_F_ACK_TLVS (netlink-message-flags message))
+               (parse-attributes (netlink-message-payload message) start)))
+         (text (and attributes (assv-ref attributes NLMSGERR_ATTR_MSG))))
+    (and text
+         (string-trim-right (bytevector->string text "UTF-8" 'substitute)
+                            #\nul))))
+
+;;; The kernel's MAX_ERRNO.
+(define most-errno 4095)
 
 (define (check-result message)
-  "Raise the error that MESSAGE, an acknowledgement or an end, tells, if any."
+  "Raise the error that MESSAGE, an acknowledgement or an end, reports, if any."
   (let* ((payload (netlink-message-payload message))
          (errno (if (>= (bytevector-length payload) 4)
                     (- (bytevector-s32-native-ref payload 0))
                     0)))
+    (when (> errno most-errno)
+      (refuse-payload "netlink-request"))
     (when (positive? errno)
       (scm-error 'system-error "netlink-request" "~A"
                  (list (string-append (strerror errno)

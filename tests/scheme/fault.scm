@@ -149,6 +149,10 @@
    ("network-interfaces" (const '()) () (pair? (network-interfaces)) identity)
    ("adopt-socket" (lambda () (pair SOCK_STREAM)) (a b) (port? (adopt-socket a))
     identity)
+   ("own-descriptor" (lambda ()
+                       (match (pair SOCK_STREAM)
+                         ((a b) (list a b (list 'fdes (dup->fdes a))))))
+    (a b number) (own-descriptor (second number)) closed)
    ("multicast-hops" new-udp (sock) (multicast-hops sock) identity)
    ("set-multicast-hops!" new-udp (sock) (set-multicast-hops! sock 3) identity)
    ("multicast-loop?" new-udp (sock) (multicast-loop? sock) identity)
@@ -176,9 +180,14 @@
       (const #t)
       (lambda () (proc things))
       (lambda ()
-        (for-each (lambda (thing)
-                    (when (and (port? thing) (not (port-closed? thing)))
-                      (close-port thing)))
+        (for-each (match-lambda
+                    (('fdes number)
+                     (catch 'system-error
+                       (lambda () (close-fdes number))
+                       (const #f)))         ; its owner has closed it
+                    (thing
+                     (when (and (port? thing) (not (port-closed? thing)))
+                       (close-port thing))))
                   things)))))
 
 (define (settled settle outcome)
