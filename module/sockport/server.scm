@@ -167,7 +167,8 @@ an error."
     (set-site-short! site #f)
     ((server-log (site-server site)) "accepting again")))
 
-;;; One listener must not keep the connections it has from running.
+;;; One listener must not keep the connections it has from running; and the first of
+;;; a burst, mostly the only one, does not wait for the call that finds no second.
 (define burst 32)
 
 (define (accept-connections site listener)
@@ -181,14 +182,15 @@ an error."
         (#f
          (release! server)
          (await-connection listener)
-         (next pause left))
+         (next pause burst))
         ((sock . peer)
          (say-enough! site)
          (set-site-count! site (+ (site-count site) 1))
          (spawn-task (conversation (site-server site) sock peer)
                      #:group (site-group site) #:name peer
                      #:on-end (conversation-ended site sock peer))
-         (when (zero? left) (task-yield))
+         (when (or (zero? left) (= left burst))
+           (task-yield))
          (next first-pause (if (zero? left) burst (- left 1))))
         (errno
          (release! server)
