@@ -56,7 +56,7 @@ shell ()
 {
   files dev '*.sh' | while read -r file; do
     sh -n "$file" || echo "$file"
-    shellcheck -f gcc -S warning "$file"
+    shellcheck -x -f gcc -S warning "$file"
   done
 }
 

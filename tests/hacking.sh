@@ -5,26 +5,11 @@
 # tests that it adds to.
 set -u
 root=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/tap.sh
+. "$root/tests/tap.sh"
 tree=$work/tree build=$work/build
 unset LD_LIBRARY_PATH GUILE_LOAD_PATH GUILE_LOAD_COMPILED_PATH CDPATH
 export LC_ALL=C.UTF-8 GUILE_AUTO_COMPILE=0
-number=0 failed=0
-
-point ()
-{
-  number=$((number + 1))
-  what=$1
-  shift
-  if "$@" >"$work/log" 2>&1; then
-    echo "ok $number - $what"
-  else
-    echo "not ok $number - $what"
-    tail -n 40 "$work/log" | sed 's/^/# /'
-    failed=1
-  fi
-}
 
 copy ()
 {

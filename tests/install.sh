@@ -6,27 +6,11 @@
 set -u
 root=$1
 shift
-work=$(mktemp -d)
-peer=
-trap 'test -z "$peer" || kill "$peer" 2>/dev/null; rm -rf "$work"' EXIT
+# shellcheck source=tests/tap.sh
+. "$root/tests/tap.sh"
 prefix=$work/prefix
 unset LD_LIBRARY_PATH GUILE_LOAD_PATH GUILE_LOAD_COMPILED_PATH CDPATH
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" GUILE_AUTO_COMPILE=0
-number=0 failed=0
-
-point ()
-{
-  number=$((number + 1))
-  what=$1
-  shift
-  if "$@" >"$work/log" 2>&1; then
-    echo "ok $number - $what"
-  else
-    echo "not ok $number - $what"
-    tail -n 30 "$work/log" | sed 's/^/# /'
-    failed=1
-  fi
-}
 
 build_there ()
 {

@@ -12,6 +12,7 @@
   #:use-module (sockport resolve)
   #:use-module (sockport socket)
   #:use-module (sockport io argument)
+  #:use-module (sockport io internet)
   #:use-module (sockport serve race)
   #:export (connect-to
             connect-failures
@@ -49,14 +50,6 @@
      (map addrinfo:addr (getaddrinfo host service 0 AF_UNSPEC SOCK_STREAM)))))
 
 ;;; Opening a socket.
-
-(define (internet? address)
-  (memv (sockaddr:fam address) (list AF_INET AF_INET6)))
-
-(define (with-port address port)
-  (let ((copy (vector-copy address)))
-    (vector-set! copy 2 port)
-    copy))
 
 (define (read-local local port)
   "The address object that #:local and #:local-port stand for, or #f."

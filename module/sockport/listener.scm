@@ -11,6 +11,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport control)
   #:use-module (sockport io argument)
+  #:use-module (sockport io internet)
   #:use-module (sockport primitive)
   #:use-module (sockport resolve)
   #:use-module (sockport socket)
@@ -24,14 +25,6 @@
 (define any-v6 (make-socket-address AF_INET6 0 0))
 (define any-v4 (make-socket-address AF_INET INADDR_ANY 0))
 (define port-max #xffff)
-
-(define (with-port address port)
-  (let ((copy (vector-copy address)))
-    (vector-set! copy 2 port)
-    copy))
-
-(define (internet? address)
-  (memv (sockaddr:fam address) (list AF_INET AF_INET6)))
 
 (define (digit? char) (char<=? #\0 char #\9))
 (define (letter? char) (or (char<=? #\a char #\z) (char<=? #\A char #\Z)))
@@ -122,13 +115,6 @@
   (when (= AF_INET6 (sockaddr:fam address))
     (setsockopt sock IPPROTO_IPV6 IPV6_V6ONLY
                 (if (or v6-only? (not (wildcard? address))) 1 0))))
-
-(define (closing-on-error sock thunk)
-  (catch #t
-    thunk
-    (lambda args
-      (close-port sock)
-      (apply throw args))))
 
 (define* (open-listener address #:key backlog no-delay? v6-only? reuse-port?
                         mode owner group)

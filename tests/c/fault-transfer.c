@@ -39,26 +39,22 @@ ON_PAIR (probe_read, SOCK_STREAM,
          skp_stream_read (fd, output.transfer.data, 10))
 ON_PAIR (probe_write, SOCK_STREAM, skp_stream_write (fd, data, 10))
 
-static long
-probe_read_pipe (void)
-{
-  int ends[2];
-  assert_int_equal (pipe2 (ends, O_CLOEXEC), 0);
-  assert_int_equal (write (ends[1], data, 10), 10);
-  long result = PROBE (skp_stream_read (ends[0], output.transfer.data, 10));
-  close_pair (ends);
-  return result;
-}
+/* The same for the ends of a pipe with room for more than DATA, which is in it.
+ */
+#define ON_PIPE(name, end, call)                                               \
+  static long name (void)                                                      \
+  {                                                                            \
+    int ends[2], fd;                                                           \
+    assert_int_equal (pipe2 (ends, O_CLOEXEC), 0);                             \
+    fd = ends[end];                                                            \
+    assert_int_equal (write (ends[1], data, 10), 10);                          \
+    long result = PROBE (call);                                                \
+    close_pair (ends);                                                         \
+    return result;                                                             \
+  }
 
-static long
-probe_write_pipe (void)
-{
-  int ends[2];
-  assert_int_equal (pipe2 (ends, O_CLOEXEC), 0);
-  long result = PROBE (skp_stream_write (ends[1], data, 10));
-  close_pair (ends);
-  return result;
-}
+ON_PIPE (probe_read_pipe, 0, skp_stream_read (fd, output.transfer.data, 10))
+ON_PIPE (probe_write_pipe, 1, skp_stream_write (fd, data, 10))
 
 #define MANY 1500
 

@@ -4,40 +4,24 @@
 # echo server, over a UNIX socket and over TCP, and against nobody.
 set -u
 command -v socat >/dev/null || { echo '1..0 # SKIP needs socat'; exit 0; }
-work=$(mktemp -d)
-peer=
-trap 'test -z "$peer" || kill "$peer"; rm -rf "$work"' EXIT
-failed=0 number=0
-
-point ()
-{
-  number=$((number + 1))
-  what=$1
-  shift
-  if "$@"; then
-    echo "ok $number - $what"
-  else
-    echo "not ok $number - $what"
-    sed 's/^/# /' "$work/log"
-    failed=1
-  fi
-}
+# shellcheck source=tests/tap.sh
+. "${0%/*}/../tap.sh"
 
 answered ()
 {
-  "$@" 'three words here' >"$work/out" 2>"$work/log" \
+  "$@" 'three words here' >"$work/out" \
     && test "$(cat "$work/out")" = 'three words here'
 }
 
 refused ()
 {
-  "$@" 'words' >"$work/out" 2>"$work/log"
-  test $? = 1 && test ! -s "$work/out" && grep -q 'connect: ' "$work/log"
+  "$@" 'words' >"$work/out" 2>"$work/said"
+  test $? = 1 && test ! -s "$work/out" && grep -q 'connect: ' "$work/said"
 }
 
 misused ()
 {
-  "$@" 'no address' words >"$work/out" 2>"$work/log"
+  "$@" 'no address' words
   test $? = 2
 }
 

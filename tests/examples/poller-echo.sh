@@ -5,36 +5,20 @@
 # has descriptors for.
 set -u
 server=$1 client=$2
-work=$(mktemp -d)
-peer=
-trap 'test -z "$peer" || kill "$peer"; rm -rf "$work"' EXIT
-failed=0 number=0
-
-point ()
-{
-  number=$((number + 1))
-  what=$1
-  shift
-  if "$@"; then
-    echo "ok $number - $what"
-  else
-    echo "not ok $number - $what"
-    sed 's/^/# /' "$work/log"
-    failed=1
-  fi
-}
+# shellcheck source=tests/tap.sh
+. "${0%/*}/../tap.sh"
 
 # The line in which it says where it listens comes through a pipe that has a name.
 mkfifo "$work/said"
 # Debian's sh has it.
 # shellcheck disable=SC3045
-(ulimit -n 20 && exec "$server" 127.0.0.1:0) >"$work/said" 2>"$work/log" &
+(ulimit -n 20 && exec "$server" 127.0.0.1:0) >"$work/said" 2>"$work/server" &
 peer=$!
 read -r _ _ place <"$work/said"
 
 echoed ()
 {
-  "$client" "$place" "$1" >"$work/out.$2" 2>>"$work/log" &&
+  "$client" "$place" "$1" >"$work/out.$2" &&
     test "$(cat "$work/out.$2")" = "$1"
 }
 
@@ -62,7 +46,7 @@ ended ()
 
 misused ()
 {
-  "$server" nowhere 2>>"$work/log"
+  "$server" nowhere
   test $? = 1
 }
 

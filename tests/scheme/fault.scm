@@ -7,6 +7,7 @@
 
 (use-modules (harness)
              (harness fault)
+             ((harness socket) #:select (tcp-listener))
              (ice-9 binary-ports)
              (ice-9 match)
              (ice-9 popen)
@@ -22,12 +23,6 @@
 ;;; A situation is a name; a thunk that returns a list of what it is about; a
 ;;; procedure of that, which makes the calls; and one that makes a datum of its
 ;;; result and gives back what it obtained.
-
-(define (tcp-listener)
-  (let ((sock (socket AF_INET SOCK_STREAM 0)))
-    (bind sock AF_INET INADDR_LOOPBACK 0)
-    (listen sock 8)
-    sock))
 
 (define (listener-and-caller)
   (let ((listener (tcp-listener)) (caller (socket AF_INET SOCK_STREAM 0)))
@@ -181,10 +176,8 @@
       (lambda () (proc things))
       (lambda ()
         (for-each (match-lambda
-                    (('fdes number)
-                     (catch 'system-error
-                       (lambda () (close-fdes number))
-                       (const #f)))         ; its owner has closed it
+                    (('fdes number)     ; its owner, if any, has closed it
+                     (false-if-exception (close-fdes number)))
                     (thing
                      (when (and (port? thing) (not (port-closed? thing)))
                        (close-port thing))))

@@ -9,21 +9,6 @@
              (srfi srfi-1)
              (sockport))
 
-(define (call-with-listeners listeners proc)
-  (dynamic-wind
-    (const #t)
-    (lambda () (proc listeners))
-    (lambda () (for-each close-port listeners))))
-
-(define (port-of listener)
-  (sockaddr:port (getsockname listener)))
-
-(define (reaches? family host port)
-  (let-ports ((sock (socket family SOCK_STREAM 0)))
-    (catch 'system-error
-      (lambda () (connect sock (make-socket-address family host port)))
-      (lambda args #f))))
-
 (test-begin "listener-exact")
 
 (test-case "a port is a number up to 65535 or a service's name"
@@ -57,7 +42,7 @@
      (out-of-range #:mode #o10000) (wrong-type-arg #:mode "rw")
      (out-of-range #:owner -2) (wrong-type-arg #:group x)))
   (test-assert "zeros before it"
-    (call-with-listeners (listen-on "127.0.0.1:00000")
+    (call-with-ports (listen-on "127.0.0.1:00000")
       (lambda (listeners) (positive? (port-of (car listeners)))))))
 
 (test-case "where IPv6 is off, a name is listened at by its other addresses"
@@ -72,7 +57,7 @@
                     '("all" "default" "lo"))
           (for-each
            (lambda (where)
-             (call-with-listeners (listen-on where)
+             (call-with-ports (listen-on where)
                (lambda (listeners)
                  (test-assert where
                    (reaches? AF_INET INADDR_LOOPBACK
@@ -88,13 +73,13 @@
         (lambda ()
           ;; Sixteen ports, of which one family has half.
           (set-sysctl! "net/ipv4/ip_local_port_range" "20000 20015")
-          (call-with-listeners
+          (call-with-ports
               (append-map (lambda (port)
                             (listen-on (format #f "127.0.0.1:~a" port)))
                           (iota 8 20000 2))
             (lambda (taken)
               (do ((i 0 (+ i 1))) ((= i 8))
-                (call-with-listeners (listen-on "localhost:0")
+                (call-with-ports (listen-on "localhost:0")
                   (lambda (listeners)
                     (test-equal "one port" 1
                       (length (delete-duplicates

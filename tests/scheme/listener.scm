@@ -9,21 +9,6 @@
              (srfi srfi-1)
              (sockport))
 
-(define (call-with-listeners listeners proc)
-  (dynamic-wind
-    (const #t)
-    (lambda () (proc listeners))
-    (lambda () (for-each close-port listeners))))
-
-(define (port-of listener)
-  (sockaddr:port (getsockname listener)))
-
-(define (reaches? family host port)
-  (let-ports ((sock (socket family SOCK_STREAM 0)))
-    (catch 'system-error
-      (lambda () (connect sock (make-socket-address family host port)))
-      (lambda args #f))))
-
 (define ipv6-loopback 1)
 
 (test-begin "listener")
@@ -32,7 +17,7 @@
   (for-each
    (match-lambda
      ((name where . options)
-      (call-with-listeners (apply listen-on where options)
+      (call-with-ports (apply listen-on where options)
         (lambda (listeners)
           (test-assert (list name "port") (positive? (port-of (car listeners))))
           (test-assert (list name "reached")
@@ -47,26 +32,26 @@
      ("any of IPv6" "[::]:0"))))
 
 (test-case "both families from one call"
-  (call-with-listeners (listen-on "*:0")
+  (call-with-ports (listen-on "*:0")
     (lambda (listeners)
       (test-equal "one socket" 1 (length listeners))
       (let ((port (port-of (car listeners))))
         (test-assert "IPv4" (reaches? AF_INET INADDR_LOOPBACK port))
         (test-assert "IPv6" (reaches? AF_INET6 ipv6-loopback port)))))
-  (call-with-listeners (listen-on "[::]:0" #:v6-only? #t)
+  (call-with-ports (listen-on "[::]:0" #:v6-only? #t)
     (lambda (listeners)
       (let ((port (port-of (car listeners))))
         (test-assert "not IPv4" (not (reaches? AF_INET INADDR_LOOPBACK port)))
         (test-assert "IPv6 alone" (reaches? AF_INET6 ipv6-loopback port))))))
 
 (test-case "a name with several addresses has one port"
-  (call-with-listeners (listen-on "localhost:0")
+  (call-with-ports (listen-on "localhost:0")
     (lambda (listeners)
       (test-equal "the same" 1
         (length (delete-duplicates (map port-of listeners)))))))
 
 (test-case "what is in use, and what is no address"
-  (call-with-listeners (listen-on "127.0.0.1:0")
+  (call-with-ports (listen-on "127.0.0.1:0")
     (lambda (listeners)
       (test-error* "in use" `(system-error ,EADDRINUSE "bind")
         (listen-on (getsockname (car listeners))))
@@ -84,11 +69,11 @@
     (listen-on "no-such-host.invalid:80")))
 
 (test-case "SO_REUSEADDR and SO_REUSEPORT"
-  (call-with-listeners (listen-on "127.0.0.1:0" #:reuse-port? #t)
+  (call-with-ports (listen-on "127.0.0.1:0" #:reuse-port? #t)
     (lambda (first)
       (test-equal "address" 1
         (getsockopt (car first) SOL_SOCKET SO_REUSEADDR))
-      (call-with-listeners
+      (call-with-ports
           (listen-on (getsockname (car first)) #:reuse-port? #t)
         (lambda (second)
           (test-equal "port" (port-of (car first)) (port-of (car second))))))))
@@ -111,7 +96,7 @@
            ((mask mode wanted)
             (with-umask mask
               (lambda ()
-                (call-with-listeners
+                (call-with-ports
                     (listen-on (string-append "unix:" path) #:mode mode)
                   (lambda (listeners)
                     (test-equal (list mask mode) wanted (mode-of path))))
@@ -127,7 +112,7 @@
       (let* ((path (string-append directory "/sock"))
              (where (string-append "unix:" path))
              (nobody (getpwnam "nobody")))
-        (call-with-listeners
+        (call-with-ports
             (listen-on where #:owner "nobody" #:group (passwd:gid nobody))
           (lambda (listeners)
             (test-equal "user" (passwd:uid nobody) (stat:uid (stat path)))
@@ -145,7 +130,7 @@
              (where (string-append "unix:" path)))
         (close-port (car (listen-on where)))
         (test-assert "the name is left" (file-exists? path))
-        (call-with-listeners (listen-on where)
+        (call-with-ports (listen-on where)
           (lambda (listeners)
             (test-error* "live" `(system-error ,EADDRINUSE "bind")
               (listen-on where))
@@ -159,14 +144,14 @@
 
 (test-case "an abstract name and a socket whose queue is full"
   (let ((where (format #f "unix:@sockport-~a" (getpid))))
-    (call-with-listeners (listen-on where #:backlog 0)
+    (call-with-ports (listen-on where #:backlog 0)
       (lambda (listeners)
         (test-error* "abstract" `(system-error ,EADDRINUSE "bind")
           (listen-on where)))))
   (with-temporary-directory
     (lambda (directory)
       (let ((where (string-append "unix:" directory "/sock")))
-        (call-with-listeners (listen-on where #:backlog 0)
+        (call-with-ports (listen-on where #:backlog 0)
           (lambda (listeners)
             (let-ports ((sock (socket AF_UNIX SOCK_STREAM 0)))
               (connect sock (getsockname (car listeners)))

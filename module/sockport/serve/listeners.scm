@@ -10,6 +10,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport listener)
   #:use-module (sockport socket)
+  #:use-module (sockport io internet)
   #:use-module (sockport io unix-name)
   #:export (open-listeners
             close-listener
@@ -43,9 +44,6 @@ here and is still its own."
          (const #f))))
     (#f #f))
   (close-port listener))
-
-(define (internet? listener)
-  (memv (sockaddr:fam (getsockname listener)) (list AF_INET AF_INET6)))
 
 (define (open-set where options)
   (let next ((places (if (list? where) where (list where))) (made '()))
@@ -83,7 +81,8 @@ cannot be opened twice."
     (filter port? (if (list? where) where (list where))))
   (define (open-others listeners)
     (map (lambda (listener)
-           (if (and (internet? listener) (not (memq listener given)))
+           (if (and (internet? (getsockname listener))
+                    (not (memq listener given)))
                (open-again listener all-options)
                listener))
          listeners))

@@ -14,10 +14,10 @@
   #:use-module (sockport primitive)
   #:use-module (sockport task)
   #:use-module (sockport io close)
+  #:use-module (sockport io internet)
   #:use-module (sockport io lookup)
   #:use-module (sockport io wait)
-  #:export (race
-            closing-on-error))
+  #:export (race))
 
 ;;; A race.  QUEUE has the addresses not tried yet, by family; LOOKUPS those that
 ;;; are asked for, pairs of a family and a lookup; ATTEMPTS pairs of a socket and
@@ -142,13 +142,6 @@
                                          (list (cons sock address))))
         (%port-set-add! (race-set race) sock #t)
         #f)))
-
-(define (closing-on-error sock thunk)
-  (catch #t
-    thunk
-    (lambda args
-      (close-port sock)
-      (apply throw args))))
 
 ;;; The loop.
 

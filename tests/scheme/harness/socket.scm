@@ -13,6 +13,8 @@
             in-thread
             interrupted-after
             let-ports
+            port-of
+            reaches?
             seconds-of
             tcp-pair
             tcp-listener
@@ -33,6 +35,7 @@
     (lambda ()
       (match value
         (((? port? a) . (? port? b)) (close-port a) (close-port b))
+        (((? port? ports) ...) (for-each close-port ports))
         ((? port? port) (close-port port))
         (_ #f)))))
 
@@ -56,6 +59,16 @@
     (let ((client (socket AF_INET SOCK_STREAM 0)))
       (connect client (getsockname server))
       (cons client (car (accept server))))))
+
+(define (port-of sock)
+  (sockaddr:port (getsockname sock)))
+
+(define (reaches? family host port)
+  "Does somebody listen at PORT of HOST?"
+  (let-ports ((sock (socket family SOCK_STREAM 0)))
+    (catch 'system-error
+      (lambda () (connect sock (make-socket-address family host port)))
+      (const #f))))
 
 (define (in-thread thunk)
   "Run THUNK in a new thread, which has started when this returns; join-thread

@@ -1,0 +1,29 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; What connecting and listening share: addresses with a port, and a socket that is
+;;; being set up.
+
+(define-module (sockport io internet)
+  #:use-module (sockport address)
+  #:use-module (sockport constant)
+  #:use-module (sockport io close)
+  #:export (internet?
+            with-port
+            closing-on-error))
+
+(define (internet? address)
+  "Is ADDRESS one of those that have a port?"
+  (memv (sockaddr:fam address) (list AF_INET AF_INET6)))
+
+(define (with-port address port)
+  "Return a copy of ADDRESS, which has a port, with PORT."
+  (let ((copy (vector-copy address)))
+    (vector-set! copy 2 port)
+    copy))
+
+(define (closing-on-error sock thunk)
+  "The value of THUNK; SOCK is closed if it is left by an error."
+  (catch #t
+    thunk
+    (lambda args
+      (close-port sock)
+      (apply throw args))))
