@@ -195,10 +195,35 @@ every_kind_and_size_goes_both_ways (void **state)
       }
 }
 
+static void
+what_no_field_holds_is_refused (void **state)
+{
+  (void)state;
+  unsigned char bytes[16] = { 0 }, zeros[16] = { 0 };
+  struct skp_part part
+      = { .number = (uint64_t)INT64_C (1) << 62, .bytes = "abc", .length = 3 };
+  const struct skp_field half = { .size = 8, .kind = SKP_FIELD_TIMEVAL };
+  const struct skp_field rest
+      = { .offset = 14, .kind = SKP_FIELD_BYTES, .open = 1 };
+  const struct skp_field fds = { .kind = SKP_FIELD_DESCRIPTORS, .open = 1 };
+
+  assert_int_equal (skp_field_store (&half, bytes, sizeof bytes, &part),
+                    -ERANGE);
+  assert_int_equal (skp_field_store (&rest, bytes, sizeof bytes, &part),
+                    -ENOSPC);
+  assert_int_equal (skp_field_store (&fds, bytes, sizeof bytes, &part),
+                    -EINVAL);
+  assert_memory_equal (bytes, zeros, sizeof bytes);
+  memset (bytes, 255, sizeof bytes);
+  assert_int_equal (skp_field_load (&half, bytes, sizeof bytes, &part),
+                    -ERANGE);
+}
+
 TESTS (TEST (names_are_found_in_either_spelling),
        TEST (tcp_info_lies_where_the_header_says),
        TEST (bits_are_those_of_the_compiler),
        TEST (a_short_answer_has_no_later_fields),
        TEST (numbers_keep_sign_order_and_range),
        TEST (bytes_are_as_long_as_their_field),
-       TEST (every_kind_and_size_goes_both_ways));
+       TEST (every_kind_and_size_goes_both_ways),
+       TEST (what_no_field_holds_is_refused));

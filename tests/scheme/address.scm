@@ -231,7 +231,9 @@
    (lambda (text)
      (test-equal text #f (string->socket-address text)))
    '("" ":" "1.2.3.4" "1.2.3.4:65536" "1.2.3.4:-1" "[::1:80" "unix:a\0b"
-     "1.2.3:80" "host:80")))
+     "1.2.3:80" "host:80"))
+  (test-error* "no text" '(wrong-type-arg 1 "string->socket-address")
+    (string->socket-address 80)))
 
 (test-case "inet-pton and inet-ntop"
   (for-each

@@ -222,6 +222,8 @@
      ("/etc/passwd" ,O_RDONLY #t #t #f)
      ("/" ,O_RDONLY #f #f #f)
      ("/etc/passwd" ,#o10000000 #f #f #f))) ; O_PATH
-  (test-error* "not open" '(system-error 9) (own-descriptor 9999)))
+  (test-error* "not open" '(system-error 9) (own-descriptor 9999))
+  (test-error* "no descriptor" '(wrong-type-arg 1 "close-descriptor")
+    (close-descriptor 5)))
 
 (test-end "control")

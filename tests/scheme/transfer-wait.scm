@@ -147,6 +147,9 @@
     (test-assert "at it"
       (wait-until (lambda () (sockatmark (cdr pair)))))
     (test-error* "no socket" '(wrong-type-arg 1 "sockatmark")
-      (sockatmark 'sock))))
+      (sockatmark 'sock))
+    (let-ports ((ends (pipe)))
+      (test-error* "a pipe" `(system-error ,ENOTTY "sockatmark")
+        (sockatmark (car ends))))))
 
 (test-end "transfer-wait")
