@@ -12,9 +12,11 @@
   #:use-module (sockport client error)
   #:use-module (sockport constant)
   #:use-module (sockport io close)
+  #:use-module (sockport option)
   #:use-module (sockport ports guile)
   #:use-module (sockport primitive)
   #:use-module (sockport serve http-header)
+  #:use-module (sockport structure)
   #:use-module (sockport transfer)
   #:export (make-connection
             connection-port connection-key
@@ -153,16 +155,27 @@
 
 ;;; Ends.
 
+(define (established? sock)
+  (= TCP_ESTABLISHED (tcp-info-state (socket-option sock 'tcp-info))))
+
+(define (quiet? sock secure?)
+  "Has nothing come from the peer of SOCK?  If it is SECURE?, something may have,
+sessions to resume say, but not the end."
+  (let ((count (%recv! sock (make-bytevector 1) MSG_PEEK)))
+    (or (not count)
+        (and secure? (positive? count) (established? sock)))))
+
 (define (alive? connection)
   "May a request be sent over CONNECTION, which nothing was expected from?"
   (let ((port (connection-port connection)))
     (and (not (port-closed? port))
          (zero? (buffered connection))
-         (or (not (connection-socket? connection))
-             (catch 'system-error
-               (lambda ()
-                 (not (%recv! port (make-bytevector 1) MSG_PEEK)))
-               (const #f))))))
+         (catch 'system-error
+           (lambda ()
+             (cond ((connection-socket? connection) (quiet? port #f))
+                   ((layered? port) (quiet? (bottom-port port) #t))
+                   (else #t)))
+           (const #f)))))
 
 (define (close-connection connection)
   (close-port (connection-port connection)))
