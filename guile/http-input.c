@@ -41,11 +41,17 @@ struct input
 static scm_t_port_type *type;
 
 static struct input *
-input_of (SCM port)
+input_for (SCM port, const char *who)
 {
   if (!SCM_PORTP (port) || SCM_PORT_TYPE (port) != type)
-    scm_wrong_type_arg_msg ("serve-http", 1, port, "body");
+    scm_wrong_type_arg_msg (who, 1, port, "body");
   return (struct input *)SCM_STREAM (port);
+}
+
+static struct input *
+input_of (SCM port)
+{
+  return input_for (port, "serve-http");
 }
 
 static char *
@@ -345,7 +351,7 @@ input_total (SCM port)
 static SCM
 input_trailers (SCM port)
 {
-  return input_of (port)->trailers;
+  return input_for (port, "body-trailers")->trailers;
 }
 
 void

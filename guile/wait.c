@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <sockport/guile.h>
+
+_Static_assert(POLLIN == 1 && POLLOUT == 4, "(sockport io wait)");
 #include <sockport/socket.h>
 
 #define NS INT64_C (1000000000)

@@ -2,6 +2,7 @@
 /* What is bound while a task runs, on libguile's dynamic stack.  */
 
 #include "dynamic-stack.h"
+#include "poller.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,19 @@ task_bindings (SCM task_p)
   return scm_reverse_x (bindings, SCM_EOL);
 }
 
+/* The same, and the fluids that the running task has set.  */
+static SCM
+task_fluids (SCM task)
+{
+  SCM bindings = task_bindings (task);
+  if (!scm_skp__running || scm_is_false (task))
+    return bindings;
+  struct scm_skp__base *base
+      = &scm_skp__poller (scm_skp__field (scm_skp__running, LOOP_POLLER))->base;
+  return scm_skp__may_be_set (base) ? scm_skp__add_set (base, bindings)
+                                    : bindings;
+}
+
 /* The releases on which the tests have run; INTERNALS says how one is added. */
 static const char *const tested[] = { "3.0.8", "3.0.9", "3.0.10", "3.0.11" };
 
@@ -170,9 +184,10 @@ void
 scm_skp__init_dynamic_stack (void)
 {
   static const struct scm_skp__primitive primitives[] = {
-    { "%task-bindings", 1, 0, 0, task_bindings },
+    { "%task-bindings", 1, 0, 0, task_fluids },
   };
-  scm_skp__known = runs_tested_release () && plainness () < 2;
+  scm_skp__known
+      = runs_tested_release () && plainness () < 2 && scm_skp__fluids_known ();
   scm_skp__fast = scm_skp__known && plainness () < 1;
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

@@ -11,6 +11,7 @@
      scm_thread.vm             frames: the link to the older one, the return
                                addresses; an async's frame returns to one place
      scm_vm_cont               a continuation's copy of both stacks
+     scm_thread.dynamic_state  the values of fluids (setting.h)
 
    All but the first are used only on releases on which the tests have run
    (scm_skp__known).  With SOCKPORT_PLAIN_TASKS=1 they are only looked at, and
@@ -87,5 +88,6 @@ void scm_skp__init_asyncs (void);
 void scm_skp__init_lock (void);
 void scm_skp__init_claim (void);
 void scm_skp__init_channel (void);
+void scm_skp__init_switch (void);
 
 #endif /* SCM_SKP_DYNAMIC_STACK_H */

@@ -5,6 +5,7 @@
 #define SCM_SKP_POLLER_H
 
 #include "../convert.h"
+#include "setting.h"
 
 #include <sockport/poller.h>
 
@@ -19,12 +20,25 @@ struct owners
 };
 
 /* A ring of what goes on: tasks, and procedures for the loop to call.  LEFT of
-   them are dealt with before the loop looks for events.  */
+   them are dealt with before the loop looks for events; what becomes ready
+   meanwhile is as well, until UNASKED were.  */
 struct scm_skp__queue
 {
   SCM *entry;
-  size_t size, head, count, left; /* SIZE is a power of two */
+  size_t size, head, count, left, unasked; /* SIZE is a power of two */
 };
+
+/* While tasks keep each other busy, the kernel is asked seldom.  */
+#define SCM_SKP__MOST_UNASKED 64
+
+/* Is there one that is dealt with before the loop looks for events?  */
+static inline int
+scm_skp__has_next (struct scm_skp__queue *q)
+{
+  if (!q->left && q->unasked < SCM_SKP__MOST_UNASKED)
+    q->left = q->count;
+  return q->left > 0;
+}
 
 struct loop_poller
 {
@@ -32,6 +46,7 @@ struct loop_poller
   struct owners *owners;
   struct scm_skp__hints hints; /* as large as OWNERS */
   struct scm_skp__queue queue;
+  struct scm_skp__base base;
   SCM inbox;       /* what other threads want there, the latest first */
   atomic_int news; /* is there something in the inbox, or forgotten?  */
   int pipe[2];     /* libguile writes to it when an async is queued */
@@ -88,6 +103,7 @@ enum task_field
   TASK_INTERRUPT,
   TASK_PORT,
   TASK_WANTED,
+  TASK_SETTINGS,
 };
 
 static inline SCM
@@ -100,6 +116,17 @@ static inline void
 scm_skp__set_field (SCM record, size_t field, SCM value)
 {
   SCM_STRUCT_SLOT_SET (record, field, value);
+}
+
+int scm_skp__is_task (SCM object);
+
+/* ENTRY, of the queue of P, is what runs next.  */
+static inline void
+scm_skp__run_next (struct loop_poller *p, SCM entry)
+{
+  p->base.task = entry;
+  if (scm_skp__is_task (entry))
+    scm_skp__set_again (scm_skp__field (entry, TASK_SETTINGS));
 }
 
 /* Why a task is not left.  */
@@ -157,7 +184,5 @@ void scm_skp__leave (SCM loop, const struct scm_skp__leaving *leaving);
 
 /* The loop that runs in this thread, or 0.  */
 extern __thread SCM scm_skp__running;
-
-int scm_skp__is_task (SCM object);
 
 #endif /* SCM_SKP_POLLER_H */

@@ -16,10 +16,16 @@
 #include "poller.h"
 
 #include <gc/gc.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int fitting;
 static SCM leaver;
+
+/* With SOCKPORT_CHECK_TASKS=1, whatever is filled anew is taken by Guile as
+   well and compared; 2 spoils it first, to see that this is noticed.  */
+static int checking;
+static __thread const struct scm_vm_cont *filled;
 
 #define FRAME_HEADER 3
 
@@ -195,9 +201,9 @@ static int
 resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
              scm_t_bits *items)
 {
-  SCM poller = scm_skp__field (loop, LOOP_POLLER);
-  struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
-  if (!q->left)
+  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
+  struct scm_skp__queue *q = &p->queue;
+  if (!scm_skp__has_next (q))
     return 0;
   if (scm_skp__chaos ())
     scm_skp__chaos_next (q);
@@ -220,6 +226,9 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
       loop, LOOP_TURNS,
       SCM_I_MAKINUM (SCM_I_INUM (scm_skp__field (loop, LOOP_TURNS)) + 1));
   scm_skp__leave_items (&thread->dynstack, items);
+  if (scm_skp__may_be_set (&p->base))
+    scm_skp__set_aside (&p->base);
+  scm_skp__run_next (p, next);
   scm_skp__enter_items (&thread->dynstack, r.from->dynstack,
                         thread->vm.stack_top - base, thread->vm.registers);
   GC_call_with_alloc_lock (do_resume, &r);
@@ -237,6 +246,39 @@ set_escape (scm_t_bits *prompt, int escape)
   SCM_DYNSTACK_SET_TAG (prompt, escape ? tag | bit : tag & ~bit);
 }
 
+static int
+same_items (const scm_t_dynstack *a, const scm_t_dynstack *b)
+{
+  const scm_t_bits *first = SCM_DYNSTACK_FIRST (a),
+                   *other = SCM_DYNSTACK_FIRST (b);
+  ptrdiff_t words = a->top - first;
+  return b->top - other == words
+         && !memcmp (first - 1, other - 1, ((size_t)words + 1) * sizeof *first);
+}
+
+static int
+same (const struct scm_vm_cont *a, const struct scm_vm_cont *b)
+{
+  return a->vra == b->vra && a->fp_offset == b->fp_offset
+         && a->stack_size == b->stack_size && a->flags == b->flags
+         && !memcmp (a->stack_bottom, b->stack_bottom,
+                     (size_t)a->stack_size * sizeof *a->stack_bottom)
+         && same_items (a->dynstack, b->dynstack);
+}
+
+/* K, a continuation that Guile has taken.  */
+static SCM
+taken (SCM k)
+{
+  const struct scm_vm_cont *own = filled, *of_guile = continuation_data (k);
+  filled = NULL;
+  if (own && !(of_guile && same (own, of_guile)))
+    scm_misc_error ("run-tasks",
+                    "a continuation was filled with what is not there",
+                    SCM_EOL);
+  return k;
+}
+
 void
 scm_skp__leave (SCM loop, const struct scm_skp__leaving *l)
 {
@@ -247,9 +289,29 @@ scm_skp__leave (SCM loop, const struct scm_skp__leaving *l)
       scm_skp__field (scm_skp__field (loop, LOOP_CURRENT), TASK_CONTINUATION));
   int refilled = old && called_by_leaver (l->thread->vm.fp)
                  && refill (old, l->thread, l->fp, l->base, l->prompt);
+  if (checking)
+    {
+      filled = refilled ? old : NULL;
+      if (refilled && checking == 2)
+        old->stack_bottom[0].as_uint ^= 1;
+      refilled = 0;
+    }
   set_escape (l->prompt, refilled
                              && !resume_next (loop, l->thread, l->base,
                                               SCM_DYNSTACK_NEXT (l->prompt)));
+}
+
+/* The running task of LOOP is over: go on with the next, if it can be done
+   here; else the caller returns to the loop.  */
+static SCM
+task_over (SCM loop)
+{
+  struct scm_skp__leaving l;
+  if (fitting && !checking
+      && scm_skp__can_leave (&l, scm_skp__field (loop, LOOP_THREAD)) > 0
+      && l.base)
+    resume_next (loop, l.thread, l.base, SCM_DYNSTACK_NEXT (l.prompt));
+  return SCM_BOOL_F;
 }
 
 void
@@ -259,4 +321,16 @@ scm_skp__leave_by (SCM tag, SCM proc, SCM sample)
   leaver = proc;
   scm_skp__winder = sample;
   fitting = scm_skp__fast && SCM_PROGRAM_P (proc);
+  const char *value = getenv ("SOCKPORT_CHECK_TASKS");
+  checking = value ? atoi (value) : 0;
+}
+
+void
+scm_skp__init_switch (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%taken", 1, 0, 0, taken },
+    { "%task-over", 1, 0, 0, task_over },
+  };
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

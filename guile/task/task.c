@@ -47,6 +47,7 @@ scm_skp__pop (struct scm_skp__queue *q)
   q->head = (q->head + 1) & (q->size - 1);
   q->count--;
   q->left--;
+  q->unasked++;
   return entry;
 }
 
@@ -54,23 +55,30 @@ scm_skp__pop (struct scm_skp__queue *q)
 static SCM
 ready_pop (SCM poller)
 {
-  struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
+  struct loop_poller *p = scm_skp__poller (poller);
+  struct scm_skp__queue *q = &p->queue;
   scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN };
-  if (scm_skp__chaos () && q->left)
+  if (scm_skp__may_be_set (&p->base))
+    scm_skp__set_aside (&p->base);
+  int some = scm_skp__has_next (q);
+  if (scm_skp__chaos () && some)
     {
       scm_skp__chaos_next (q);
       scm_skp__chaos_turn ();
     }
-  return q->left ? scm_skp__pop (q) : SCM_BOOL_F;
+  SCM entry = some ? scm_skp__pop (q) : SCM_BOOL_F;
+  scm_skp__run_next (p, entry);
+  return entry;
 }
 
-/* Those that are ready now are dealt with before events are looked for; their
-   number.  */
+/* Events are looked for now; those that are ready are dealt with before it is
+   done again.  Their number.  */
 static SCM
 ready_begin (SCM poller)
 {
   struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
   q->left = q->count;
+  q->unasked = 0;
   return SCM_I_MAKINUM ((scm_t_signed_bits)q->count);
 }
 
@@ -306,6 +314,30 @@ turn_was_over (void)
   return scm_from_bool (scm_skp__turn_was_over ());
 }
 
+/* The fields of the records <loop> and <task>, as (sockport task record) and
+   poller.h have them.  */
+static const char loop_fields[] = "current turns poller thread slots inside?",
+                  task_fields[] = "continuation abandon place interrupt port "
+                                  "wanted settings";
+_Static_assert(LOOP_CURRENT == 0 && LOOP_TURNS == 1 && LOOP_POLLER == 2
+                   && LOOP_THREAD == 3 && LOOP_SLOTS == 4 && LOOP_INSIDE == 5,
+               "loop_fields");
+_Static_assert(TASK_CONTINUATION == 0 && TASK_ABANDON == 1 && TASK_PLACE == 2
+                   && TASK_INTERRUPT == 3 && TASK_PORT == 4 && TASK_WANTED == 5
+                   && TASK_SETTINGS == 6,
+               "task_fields");
+_Static_assert(NOT_LEFT_TURN == 2 && NOT_LEFT_INTERRUPTED == 3
+                   && NOT_LEFT_CLOSED == 4 && NOT_LEFT_UNABLE == 5,
+               "(sockport task loop)");
+
+/* Texts of what has to be known to both C and Scheme.  */
+static SCM
+known_fields (void)
+{
+  return scm_list_2 (scm_from_latin1_string (loop_fields),
+                     scm_from_latin1_string (task_fields));
+}
+
 /* The record type of tasks, the tag of their prompts, the procedure that calls
    %task-wait, a winder (`scm_skp__leave_by'), and the procedure that takes a
    task out of its slot.  */
@@ -323,6 +355,7 @@ scm_skp__init_task (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%task-init!", 5, 0, 0, task_init },
+    { "%known-fields", 0, 0, 0, known_fields },
     { "%ready-pop!", 1, 0, 0, ready_pop },
     { "%ready-begin!", 1, 0, 0, ready_begin },
     { "%task-wait", 3, 0, 0, task_wait },
@@ -338,4 +371,6 @@ scm_skp__init_task (void)
   scm_skp__init_lock ();
   scm_skp__init_claim ();
   scm_skp__init_channel ();
+  scm_skp__init_switch ();
+  scm_skp__init_setting ();
 }

@@ -8,6 +8,7 @@
   #:use-module (srfi srfi-9)
   #:use-module (sockport address)
   #:use-module (sockport constant)
+  #:use-module (sockport io argument)
   #:use-module (sockport serve network)
   #:use-module (web request)
   #:use-module (web uri)
@@ -67,6 +68,8 @@
 (define (access-line combined? address time request code bytes)
   "Return the line for REQUEST, #f if it was none, which ADDRESS made at TIME, a
 string, and which was answered with CODE and BYTES of body."
+  (check-that (or (not address) (vector? address)) address 2 "address"
+              "access-line")
   (string-append
    (address->host address) " - - [" time "] \""
    (if request (request-line request) "-") "\" "

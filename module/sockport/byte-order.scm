@@ -30,6 +30,8 @@
 (define (read-integer port size who)
   "Return a bytevector of the next SIZE bytes of PORT, or the end-of-file object
 when there is none."
+  (check-that (and (input-port? port) (not (port-closed? port)))
+              port 1 "open input port" who)
   (let ((bv (get-bytevector-n port size)))
     (unless (or (eof-object? bv) (= (bytevector-length bv) size))
       (scm-error 'truncated who "the port ended after ~A of ~A bytes"
@@ -42,6 +44,8 @@ when there is none."
   (begin
     (define (write-it value port)
       (check-integer value low high 1 (symbol->string 'write-it))
+      (check-that (and (output-port? port) (not (port-closed? port)))
+                  port 2 "open output port" (symbol->string 'write-it))
       (let ((bv (make-bytevector size)))
         (bytevector-set! bv 0 value (endianness big))
         (put-bytevector port bv)))

@@ -47,8 +47,7 @@
 (define* (make-channel #:optional (capacity 0))
   "Return a channel that holds CAPACITY values between putting and getting; with
 0, whoever puts waits for whoever gets."
-  (unless (and (exact-integer? capacity) (>= capacity 0))
-    (refuse-range "make-channel" 1 "an exact integer from 0 on" capacity))
+  (check-natural capacity 1 "make-channel")
   (%make-channel capacity
                  (%make-channel-core (min capacity most-positive-fixnum)
                                      the-eof-object)))

@@ -25,9 +25,14 @@
 
 (define make-record (record-constructor %control-message-type))
 (define control-message? (record-predicate %control-message-type))
-(define control-message-level (record-accessor %control-message-type 'level))
-(define control-message-type (record-accessor %control-message-type 'type))
-(define control-message-data (record-accessor %control-message-type 'data))
+
+(define (message-reader field who)
+  (record-reader (record-accessor %control-message-type field) control-message?
+          "control message" who))
+
+(define control-message-level (message-reader 'level 'control-message-level))
+(define control-message-type (message-reader 'type 'control-message-type))
+(define control-message-data (message-reader 'data 'control-message-data))
 
 ;;; Rows are (name level type field …).
 (define types (%control-types))

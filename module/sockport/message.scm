@@ -42,17 +42,26 @@
 
 (define make-message (record-constructor %message-type))
 (define message? (record-predicate %message-type))
-(define message-length (record-accessor %message-type 'length))
-(define message-address (record-accessor %message-type 'address))
-(define message-control (record-accessor %message-type 'control))
-(define message-flags (record-accessor %message-type 'flags))
+
+(define (message-reader field who)
+  (record-reader (record-accessor %message-type field) message? "message" who))
+
+(define message-length (message-reader 'length 'message-length))
+(define message-address (message-reader 'address 'message-address))
+(define message-control (message-reader 'control 'message-control))
+(define message-flags (message-reader 'flags 'message-flags))
+
+(define (check-message message who)
+  (check-that (message? message) message 1 "message" who))
 
 (define (message-data-cut? message)
   "Was the datagram longer than the slices that it was received into?"
+  (check-message message "message-data-cut?")
   (logtest MSG_TRUNC (message-flags message)))
 
 (define (message-control-cut? message)
   "Did control messages, or some of the descriptors in them, not arrive?"
+  (check-message message "message-control-cut?")
   (logtest MSG_CTRUNC (message-flags message)))
 
 (define (send-more sock buffers address control flags)
@@ -165,6 +174,7 @@ NUL is sent, which recv-ports without buffers takes away."
 
 (define (close-received message)
   "Close every port and descriptor that came with MESSAGE."
+  (check-message message "close-received")
   (for-each (lambda (port)
               (if (port? port)
                   (close-port port)
@@ -199,7 +209,9 @@ for them or this process may have no more, those that did are closed and
 (define-syntax-rule (define-fields (accessor field) ...)
   (begin
     (define accessor
-      (exception-accessor &queued-error (record-accessor &queued-error 'field)))
+      (record-reader (exception-accessor &queued-error
+                                  (record-accessor &queued-error 'field))
+              queued-error? "queued error" 'accessor))
     ...))
 
 (define-fields

@@ -8,6 +8,7 @@
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-26)
   #:use-module (sockport constant)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport structure)
   #:export (socket-option
@@ -209,6 +210,7 @@ or has no value now, as before connecting."
 (define (socket-options sock)
   "Return an alist of every option that can be read from SOCK, by name, but for
 those that reading changes (error, peerpidfd …)."
+  (check-port sock 1 "socket-options")
   (map (match-lambda ((row . value) (cons (row-symbol row) value)))
        (known-rows sock)))
 
@@ -230,6 +232,7 @@ those that reading changes (error, peerpidfd …)."
 
 (define* (display-socket-options sock #:optional (port (current-output-port)))
   "Write the options of SOCK to PORT as a table: name, value, purpose."
+  (check-port sock 1 "display-socket-options")
   (let* ((known (known-rows sock))
          (width (fold (match-lambda*
                         (((row . _) widest)

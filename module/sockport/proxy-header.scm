@@ -138,6 +138,7 @@ many of the bytes that come, or #f."
   "Receive the header that a proxy sends before anything else, and not a byte more.
 Return two values: the addresses that the client has, and that it connected to; #f if
 the proxy speaks for itself, or does not know."
+  (check-port sock 1 "receive-proxy-header")
   (read-header
    (lambda (count)
      (let ((bytes (make-bytevector count)))

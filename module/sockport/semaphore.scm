@@ -30,15 +30,11 @@
 
 (define* (make-semaphore #:optional (count 1))
   "Return a semaphore that COUNT tasks or threads can have at a time."
-  (unless (and (exact-integer? count) (>= count 0))
-    (refuse-range "make-semaphore" 1 "an exact integer from 0 on" count))
+  (check-natural count 1 "make-semaphore")
   (%make-semaphore (make-variable #f) count (make-ring)))
 
 (define (check-semaphore semaphore who)
-  (unless (semaphore? semaphore)
-    (scm-error 'wrong-type-arg who
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 1 "semaphore" semaphore) (list semaphore))))
+  (check-that (semaphore? semaphore) semaphore 1 "semaphore" who))
 
 (define (try semaphore)
   (let ((count (semaphore-count semaphore)))
@@ -70,5 +66,7 @@
 
 (define (call-with-semaphore semaphore thunk)
   "Call THUNK while this task or thread has SEMAPHORE, and return its values."
+  (check-semaphore semaphore "call-with-semaphore")
+  (check-procedure thunk 2 "call-with-semaphore")
   (semaphore-acquire! semaphore)
   (call-with-cleanup thunk (lambda () (semaphore-release! semaphore))))

@@ -17,6 +17,7 @@
   #:use-module (sockport listener)
   #:use-module (sockport log)
   #:use-module (sockport task loop)
+  #:use-module (sockport task origin)
   #:use-module (sockport task ring)
   #:use-module (sockport serve listeners)
   #:use-module (sockport serve stop-signal)
@@ -51,16 +52,9 @@ let be."
          ;; In a task, because what is logged to may have to be waited for.
          (let ((log (server-log (site-server site)))
                (text (format #f "connection from ~a: ~a" (address->text peer)
-                             (exception->text exception))))
+                             (failure->text exception))))
            (spawn-task (lambda () (log text)) #:group (site-group site))
            #t))))
-
-(define (exception->text exception)
-  (string-trim-right
-   (call-with-output-string
-     (lambda (port)
-       (print-exception port #f (exception-kind exception)
-                        (exception-args exception))))))
 
 (define (limited waiter sock seconds)
   (lambda (port)

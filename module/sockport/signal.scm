@@ -35,15 +35,8 @@
       (((? procedure? handler) . _) (handler signum))
       (_ #f))))
 
-(define (check-signal signum position who)
-  (unless (and (exact-integer? signum) (<= 1 signum 64))
-    (refuse-range who position "a signal's number, 1 to 64" signum)))
-
-(define (watch-signal! signum)
-  "From now on let signal SIGNUM be waited for instead of having its effect.  One
-that arrives while nobody waits is kept; a handler in Scheme is still called.
-Signals are seen by the thread that has watched them first."
-  (check-signal signum 1 "watch-signal!")
+(define (watch! signum position who)
+  (check-integer signum 1 64 position who)
   (or (vector-ref watched-signals signum)
       (let ((watched (make-watched (make-ring) #f #f)))
         (set-watched-before! watched (sigaction signum))
@@ -51,18 +44,23 @@ Signals are seen by the thread that has watched them first."
         (with-lock (vector-set! watched-signals signum watched))
         watched)))
 
+(define (watch-signal! signum)
+  "From now on let signal SIGNUM be waited for instead of having its effect.  One
+that arrives while nobody waits is kept; a handler in Scheme is still called.
+Signals are seen by the thread that has watched them first."
+  (watch! signum 1 "watch-signal!"))
+
 (define (unwatch-signal! signum)
   "Give signal SIGNUM back the handler that it had before."
-  (check-signal signum 1 "unwatch-signal!")
+  (check-integer signum 1 64 1 "unwatch-signal!")
   (let ((watched (vector-ref watched-signals signum)))
     (when watched
       (match (watched-before watched)
         ((handler . flags) (sigaction signum handler flags)))
       (with-lock (vector-set! watched-signals signum #f)))))
 
-(define (signal-operation signum)
-  "An operation that waits for signal SIGNUM, watches it, and returns SIGNUM."
-  (let ((watched (watch-signal! signum)))
+(define (operation-on signum position who)
+  (let ((watched (watch! signum position who)))
     (ring-operation (lambda ()
                       (and (watched-pending? watched)
                            (begin
@@ -70,6 +68,15 @@ Signals are seen by the thread that has watched them first."
                              (list signum))))
                     (watched-waiters watched) #f identity)))
 
+(define (signal-operation signum)
+  "An operation that waits for signal SIGNUM, watches it, and returns SIGNUM."
+  (operation-on signum 1 "signal-operation"))
+
 (define (wait-signal signum . more)
   "Wait until one of the given signals arrives, and return its number."
-  (perform (list->vector (map signal-operation (cons signum more))) "wait-signal"))
+  (let ((signums (cons signum more)))
+    (perform (list->vector
+              (map (lambda (signum position)
+                     (operation-on signum position "wait-signal"))
+                   signums (iota (length signums) 1)))
+             "wait-signal")))

@@ -5,6 +5,7 @@
 
 (define-module (sockport structure)
   #:use-module (ice-9 match)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:re-export (structure->bytevector
                bytevector->structure))
@@ -16,12 +17,15 @@
 (define define-structure
   (match-lambda
     ((name . fields)
-     (let ((type (make-record-type name fields)))
+     (let* ((type (make-record-type name fields))
+            (is-one? (record-predicate type)))
        (define-exported (symbol-append 'make- name) (record-constructor type))
-       (define-exported (symbol-append name '?) (record-predicate type))
+       (define-exported (symbol-append name '?) is-one?)
        (for-each (lambda (field)
-                   (define-exported (symbol-append name '- field)
-                                    (record-accessor type field)))
+                   (let ((who (symbol-append name '- field)))
+                     (define-exported who
+                       (record-reader (record-accessor type field) is-one?
+                               (symbol->string name) who))))
                  fields)
        (%set-structure-type! name type)))))
 

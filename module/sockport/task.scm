@@ -9,7 +9,9 @@
   #:use-module (sockport ports fibers)
   #:use-module (sockport task deadline)
   #:use-module (sockport task group)
+  #:use-module (sockport task join)
   #:use-module (sockport task loop)
+  #:use-module (sockport task origin)
   #:use-module (sockport primitive)
   #:use-module (sockport task record)
   #:use-module (sockport task ring)
@@ -32,7 +34,8 @@
                task? task-name task-state task-group?
                current-task current-loop
                &task-cancelled task-cancelled?
-               &task-errors task-errors? task-errors-others)
+               &task-errors task-errors? task-errors-others
+               display-task-failure)
   #:replace (sleep dynamic-wind))
 
 (define core-dynamic-wind (@ (guile) dynamic-wind))
@@ -77,10 +80,11 @@ and the exception the loop ended with, or #f."
       (lambda () (run-worker thunk 0 (vector #f) (const #t)))
     (lambda (result exception)
       (match exception
-        ((exception) (raise-exception exception))
+        ((exception) (raise-failure exception))
         (#f (apply values result))))))
 
 ;;; The loops are made one after the other, each in its thread, before any runs.
+;;; PEERS has each worker's loop, or what kept it from being made.
 (define (run-workers thunk count)
   (define peers (make-vector count #f))
   (define begun (make-mutex))
@@ -95,8 +99,9 @@ and the exception the loop ended with, or #f."
       (with-mutex begun
         (while (memq #f (vector->list peers))
           (wait-condition-variable all-begun begun)))
-      (when (memq 'failed (vector->list peers))
-        (error "run-tasks: a worker could not begin"))))
+      (let ((failure (find exception? (vector->list peers))))
+        (when failure
+          (raise-exception failure)))))
   (define (fail-others! worker)
     (for-each (lambda (loop)
                 (when (loop? loop)
@@ -111,7 +116,7 @@ and the exception the loop ended with, or #f."
     (with-exception-handler
         (lambda (exception)
           (unless (loop? (vector-ref peers worker))
-            (arrive! worker 'failed))
+            (arrive! worker exception))
           (cons #f (list exception)))
       (lambda () (run worker))
       #:unwind? #t))
@@ -132,9 +137,11 @@ and the exception the loop ended with, or #f."
                          (call-with-new-thread (lambda () (work worker))))
                        (cdr (iota count))))
          (results (cons (work 0) (map join-thread threads)))
-         (failures (append-map (lambda (result) (or (cdr result) '())) results)))
+         (failures (delete-duplicates
+                    (append-map (lambda (result) (or (cdr result) '())) results)
+                    eq?)))
     (when (pair? failures)
-      (raise-exception (with-others (car failures) (cdr failures))))
+      (raise-failure (with-others (car failures) (cdr failures))))
     (apply values (caar results))))
 
 (define* (run-tasks thunk #:key (workers 1) watchdog (on-stuck print-stuck))
@@ -143,13 +150,14 @@ and return THUNK's values.  An exception that leaves a task cancels the others
 and is raised here.  With WORKERS, that many threads each run THUNK and its tasks;
 the values are those of the first.  With WATCHDOG, (ON-STUCK task stack) is called
 when a task has run for so many seconds without waiting."
-  (unless (and (exact-integer? workers) (<= 1 workers 4096))
-    (refuse-range "run-tasks" #:workers "1 to 4096" workers))
+  (check-procedure thunk 1 "run-tasks")
+  (check-integer workers 1 4096 '#:workers "run-tasks")
+  (check-procedure on-stuck '#:on-stuck "run-tasks")
   (let ((loop (current-loop)))
     (when (and loop (loop-ours? loop))
       (error "run-tasks: tasks run here already; use spawn-task")))
   (when watchdog
-    (seconds->ns watchdog #:watchdog "run-tasks"))
+    (seconds->ns watchdog '#:watchdog "run-tasks"))
   (prepare-ports!)
   (%reserve-heap heap-reserve)
   (let ((thunk (if watchdog
@@ -166,11 +174,14 @@ when a task has run for so many seconds without waiting."
 
 ;;; In a task.
 
+;;; In seconds: what `seconds->ns' takes for a time.
+(define half-of-ever (ash 1 29))
+
 (define* (sleep seconds)
   "Let SECONDS, a real number, pass; return 0.  Suspends the task, if one runs.
 Where none does, and SECONDS is an integer, it is Guile's own."
   (let ((ns (seconds->ns seconds 1 "sleep")) (task (current-task)))
-    (cond ((not ns) (sleep 1000000000) (sleep seconds))
+    (cond ((not ns) (sleep half-of-ever) (sleep seconds))
           (task (sleep-in-task task ns) 0)
           ((and (exact-integer? seconds) (waits-alone?)) (core-sleep seconds))
           ((fiber?) (fibers-sleep (/ ns 1000000000)) 0)
@@ -187,17 +198,16 @@ Where none does, and SECONDS is an integer, it is Guile's own."
 (define (task-yield)
   "Let the other tasks that can run do so first."
   (let ((task (current-task)))
-    (if task
-        (raise-if (yield! task "task-yield"))
-        ((@ (ice-9 threads) yield)))))
+    (cond (task (raise-if (yield! task "task-yield")))
+          ((current-loop) (cannot-wait "task-yield"))
+          (else ((@ (ice-9 threads) yield))))))
 
 (define (join task)
   "Wait until TASK has ended, and return its values.  Raises the exception it
 ended with."
   (check-task task "join")
   (unless (task-ended? task)
-    (await-in-ring (lambda () (and (task-ended? task) '(#t)))
-                   (task-watchers task) #f "join"))
+    (wait-for-end task "join"))
   (task-values task))
 
 ;;; What blocks.
@@ -206,10 +216,7 @@ ended with."
   "Call THUNK in a new thread, for what would keep the other tasks from running, and
 wait for it; return its values or raise its exception.  A task that is interrupted
 goes on at once, and THUNK in its thread."
-  (unless (procedure? thunk)
-    (scm-error 'wrong-type-arg "call-in-thread"
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 1 "procedure" thunk) (list thunk)))
+  (check-procedure thunk 1 "call-in-thread")
   (let ((ended (make-ring)) (result #f))
     (define (end! proc values)
       (with-lock
@@ -217,11 +224,10 @@ goes on at once, and THUNK in its thread."
        (ring-claim-all! ended (car result))))
     (call-with-new-thread
      (lambda ()
-       (with-exception-handler
-           (lambda (exception) (end! raise-exception (list exception)))
-         (lambda ()
-           (call-with-values thunk (lambda results (end! values results))))
-         #:unwind? #t)))
+       (call-noting
+        (lambda ()
+          (call-with-values thunk (lambda results (end! values results))))
+        (lambda (exception) (end! raise-failure (list exception))))))
     (match (await-in-ring (lambda () result) ended #f "call-in-thread")
       ((proc . values) (apply proc values)))))
 
@@ -231,6 +237,9 @@ goes on at once, and THUNK in its thread."
   "As Guile's own, but in a task IN and OUT are not called when the task is
 suspended and resumed: only when THUNK is really entered and left."
   (let ((loop (and (current-task) (current-loop))))
+    (check-procedure in 1 "dynamic-wind")
+    (check-procedure thunk 2 "dynamic-wind")
+    (check-procedure out 3 "dynamic-wind")
     (if loop
         (winding loop in thunk out)
         (core-dynamic-wind in thunk out))))
@@ -238,14 +247,14 @@ suspended and resumed: only when THUNK is really entered and left."
 (define (call-with-cleanup thunk cleanup)
   "Call THUNK, then CLEANUP, shielded, whether THUNK returns or raises an
 exception; return THUNK's values or raise its exception.  CLEANUP may wait."
+  (check-procedure thunk 1 "call-with-cleanup")
+  (check-procedure cleanup 2 "call-with-cleanup")
   (call-with-values
       (lambda ()
-        (with-exception-handler
-            (lambda (exception)
-              (shielded cleanup)
-              (raise-exception exception))
-          thunk
-          #:unwind? #t))
+        (call-noting thunk
+                     (lambda (exception)
+                       (shielded cleanup)
+                       (raise-exception exception))))
     (lambda results
       (shielded cleanup)
       (apply values results))))

@@ -11,6 +11,7 @@
   #:use-module (sockport client request)
   #:use-module (sockport client response)
   #:use-module (sockport client upload)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport serve websocket-receive)
   #:use-module (sockport serve websocket-send)
@@ -59,8 +60,12 @@
 
 ;;; The server's side: RFC 6455, 4.2.
 
+(define (check-request request who)
+  (check-that (request? request) request 1 "request" who))
+
 (define (websocket-request? request)
   "Does REQUEST ask for a WebSocket?"
+  (check-request request "websocket-request?")
   (->bool (has-token? (request-headers request) 'upgrade "websocket")))
 
 (define key-characters
@@ -143,6 +148,8 @@
   "Return the two values with which a handler makes a WebSocket of the connection
 that REQUEST came on: (PROC websocket) is called then, and the WebSocket is closed
 when it returns.  If REQUEST is not right, the values are a response that says so."
+  (check-request request "accept-websocket")
+  (check-procedure proc 2 "accept-websocket")
   (match (fault request origins)
     ((code text . more) (apply refusal code text more))
     (#f

@@ -80,7 +80,7 @@
           (task-yield)
           (channel-close! channel))))))
   (test-error* "capacity" '(out-of-range 1 "make-channel") (make-channel -1))
-  (test-error* "capacity" '(out-of-range 1 "make-channel") (make-channel 1.5)))
+  (test-error* "capacity" '(wrong-type-arg 1 "make-channel") (make-channel 1.5)))
 
 (test-case "a value is not lost to who has given up"
   (test-equal "the next gets it" '(late 1)

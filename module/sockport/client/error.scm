@@ -7,6 +7,7 @@
 (define-module (sockport client error)
   #:use-module (ice-9 exceptions)
   #:use-module (ice-9 match)
+  #:use-module (sockport io argument)
   #:use-module (web response)
   #:export (&http-error
             http-error?
@@ -32,21 +33,26 @@
   "Is OBJECT the exception of a request that failed?"
   (->bool (thrown object)))
 
+(define (part exception index who)
+  (list-ref (or (thrown exception)
+                (refuse-type who 1 "exception of a request" exception))
+            index))
+
 (define (http-error-reason exception)
   "Return the symbol that says what is wrong."
-  (list-ref (thrown exception) 0))
+  (part exception 0 "http-error-reason"))
 
 (define (http-error-request exception)
   "Return the request that EXCEPTION came of, or #f."
-  (list-ref (thrown exception) 1))
+  (part exception 1 "http-error-request"))
 
 (define (http-error-response exception)
   "Return the response that EXCEPTION came of, or #f if there was none."
-  (list-ref (thrown exception) 2))
+  (part exception 2 "http-error-response"))
 
 (define (http-error-code exception)
   "Return the status of the response that EXCEPTION has, or #f."
-  (let ((response (http-error-response exception)))
+  (let ((response (part exception 2 "http-error-code")))
     (and response (response-code response))))
 
 (define (raise-http-error reason request response message . irritants)

@@ -43,8 +43,12 @@ for longer than IDLE-SECONDS."
   (%make-http-pool (make-mutex) (make-hash-table) 0 limit
                    (inexact->exact (ceiling (* idle-seconds 1000000000))) #f))
 
+(define (check-pool pool who)
+  (check-that (http-pool? pool) pool 1 "http-pool" who))
+
 (define (http-pool-idle pool)
   "Return how many idle connections POOL has."
+  (check-pool pool "http-pool-idle")
   (pool-count pool))
 
 ;;; IDLE is a table from keys to lists; each list has the last used first.
@@ -117,6 +121,7 @@ for longer than IDLE-SECONDS."
 (define (close-http-pool pool)
   "Close the idle connections of POOL; those in use are closed after their
 response."
+  (check-pool pool "close-http-pool")
   (for-each close-quietly
             (with-mutex (pool-lock pool)
               (set-pool-closed! pool #t)

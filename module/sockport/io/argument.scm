@@ -8,9 +8,12 @@
   #:export (refuse-type
             refuse-range
             check-integer
+            check-natural
             check-port
             check-bytevector
             check-procedure
+            check-that
+            record-reader
             in-place-of))
 
 (define (refuse-type who pos expected value)
@@ -31,6 +34,11 @@
         ((not (<= low value high))
          (refuse-range who pos (format #f "~a to ~a" low high) value))))
 
+(define (check-natural value pos who)
+  (unless (and (exact-integer? value) (>= value 0))
+    ((if (exact-integer? value) refuse-range refuse-type)
+     who pos "an exact integer from 0 on" value)))
+
 (define (check-port value pos who)
   "Refuse VALUE unless it is an open file port."
   (unless (and (file-port? value) (not (port-closed? value)))
@@ -40,9 +48,20 @@
   (unless (bytevector? value)
     (refuse-type who pos "bytevector" value)))
 
-(define (check-procedure value pos who)
-  (unless (procedure? value)
-    (refuse-type who pos "procedure" value)))
+(define-inlinable (check-that right? value pos expected who)
+  "Refuse VALUE unless RIGHT?; EXPECTED are words."
+  (unless right?
+    (refuse-type who pos expected value)))
+
+(define-inlinable (check-procedure value pos who)
+  (check-that (procedure? value) value pos "procedure" who))
+
+(define (record-reader accessor predicate expected who)
+  "Return ACCESSOR for what is right by PREDICATE; WHO, a symbol, refuses the rest."
+  (let ((who (symbol->string who)))
+    (lambda (object)
+      (check-that (predicate object) object 1 expected who)
+      (accessor object))))
 
 ;;; A procedure that is made of another one raises errors of its own.
 (define (in-place-of inner positions who thunk)

@@ -5,6 +5,7 @@
 (define-module (sockport io close)
   #:use-module (ice-9 ports internal)
   #:use-module (sockport io layer)
+  #:use-module (sockport io argument)
   #:use-module (sockport io wait)
   #:use-module (sockport ports fibers)
   #:use-module (sockport primitive)
@@ -97,6 +98,7 @@ gets a system-error with EBADF."
 
 (define (close port-or-descriptor)
   "Close a port as @code{close-port}, or a descriptor as Guile's @code{close}."
-  (if (port? port-or-descriptor)
-      (close-port port-or-descriptor)
-      (guile-close port-or-descriptor)))
+  (cond ((port? port-or-descriptor) (close-port port-or-descriptor))
+        ((exact-integer? port-or-descriptor) (guile-close port-or-descriptor))
+        (else (refuse-type "close" 1 "port or exact integer"
+                           port-or-descriptor))))

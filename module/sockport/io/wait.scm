@@ -13,7 +13,9 @@
   #:use-module (sockport ports fibers)
   #:use-module (sockport ports guile)
   #:use-module (sockport primitive)
-  #:export (wait-readable
+  #:export (POLLIN
+            POLLOUT
+            wait-readable
             wait-writable
             wait-shortly
             sleeper
@@ -33,6 +35,7 @@
             raise-errno)
   #:re-export (monotonic-ns))
 
+;;; guile/wait.c compares them with those of the system.
 (define POLLIN 1)
 (define POLLOUT 4)
 

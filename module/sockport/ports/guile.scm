@@ -1,165 +1,22 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Guile's own port procedures, made to suspend and to lose nothing.  Those that
-;;; take several bytes keep what they have in variables while they wait for more,
-;;; and a deadline that passes then would lose it.  So, where there is a deadline,
-;;; what such a procedure is going to take is first gathered in the port's buffer.
+;;; Guile's own port procedures, made to suspend and to lose nothing.
 
 (define-module (sockport ports guile)
   #:use-module (ice-9 match)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
-  #:use-module (ice-9 iconv)
   #:use-module ((ice-9 threads) #:select (make-mutex with-mutex))
-  #:use-module (rnrs bytevectors)
+  #:use-module (sockport ports gather)
   #:use-module (sockport ports utf-8)
   #:use-module (sockport primitive)
   #:replace (force-output)
+  #:re-export (read-bytes plain-read-waiter)
   #:export (use-suspendable-ports!
-            read-bytes
             set-layer-flusher!
-            plain-read-waiter
             plain-write-waiter))
 
-;;; Not the parameters' values here: this may be loaded inside a scheduler.
-(define plain-read-waiter
-  (@@ (ice-9 suspendable-ports) default-read-waiter))
 (define plain-write-waiter
   (@@ (ice-9 suspendable-ports) default-write-waiter))
-
-(define read-bytes (@@ (ice-9 suspendable-ports) read-bytes))
-
-(define (buffered port)
-  (let ((buffer (port-read-buffer port)))
-    (- (port-buffer-end buffer) (port-buffer-cur buffer))))
-
-(define (gather-more! port wanted)
-  "Add what comes next to PORT's buffer; #f at the end of file.  From an unbuffered
-port no more than WANTED bytes are taken, because what follows may be for somebody
-else."
-  (let* ((buffer (port-read-buffer port))
-         (bytes (port-buffer-bytevector buffer))
-         (size (bytevector-length bytes))
-         (end (port-buffer-end buffer)))
-    (cond ((port-buffer-has-eof? buffer) #f)
-          ((= end size)
-           (expand-port-read-buffer! port (* 2 size))
-           (gather-more! port wanted))
-          (else
-           (let ((count (read-bytes port bytes end
-                                    (if (= 1 (port-read-buffering port))
-                                        (min wanted (- size end))
-                                        (- size end)))))
-             (if (zero? count)
-                 (set-port-buffer-has-eof?! buffer #t)
-                 (set-port-buffer-end! buffer (+ end count)))
-             (positive? count))))))
-
-(define (gather-count! port count)
-  (let ((missing (- count (buffered port))))
-    (when (and (positive? missing) (gather-more! port missing))
-      (gather-count! port count))))
-
-(define (gather-all! port)
-  (when (gather-more! port most-positive-fixnum)
-    (gather-all! port)))
-
-(define (find-byte port bytes start)
-  "Return whether one of BYTES, a list, is in PORT's buffer, START bytes on or
-later."
-  (let* ((buffer (port-read-buffer port))
-         (data (port-buffer-bytevector buffer))
-         (end (port-buffer-end buffer)))
-    (let search ((at (+ start (port-buffer-cur buffer))))
-      (and (< at end)
-           (or (memv (bytevector-u8-ref data at) bytes)
-               (search (+ at 1)))))))
-
-;;; What is gathered is up to the first byte that looks like the last one of a
-;;; delimiter.
-(define (last-byte char port)
-  (let ((bytes (catch #t
-                 (lambda ()
-                   (string->bytevector (string char)
-                                       (or (port-encoding port) "UTF-8")))
-                 (const #vu8(10)))))
-    (bytevector-u8-ref bytes (- (bytevector-length bytes) 1))))
-
-(define (gather-line! port delimiters)
-  (let ((bytes (map (lambda (char)
-                      (if (char<? char #\x80)
-                          (char->integer char)
-                          (last-byte char port)))
-                    delimiters)))
-    (let gather ((start 0))
-      (let ((count (buffered port)))
-        (unless (find-byte port bytes start)
-          (when (gather-more! port 1)
-            (gather count)))))))
-
-;;; What each procedure gathers, given its arguments.
-
-(define (input? port)
-  (and (input-port? port) (not (port-closed? port))))
-
-(define line-gatherer
-  (case-lambda
-    (() (line-gatherer (current-input-port)))
-    ((port . _) (when (input? port) (gather-line! port '(#\newline))))))
-
-(define delimited-gatherer
-  (case-lambda
-    ((delimiters) (delimited-gatherer delimiters (current-input-port)))
-    ((delimiters port . _)
-     (when (and (input? port) (string? delimiters))
-       (gather-line! port (string->list delimiters))))))
-
-(define (count-gatherer port count)
-  (when (and (input? port) (exact-integer? count))
-    (gather-count! port count)))
-
-(define (slice-gatherer port bytes start count)
-  (count-gatherer port count))
-
-(define (all-gatherer port)
-  (when (input? port)
-    (gather-all! port)))
-
-(define (utf8-length byte)
-  (cond ((< byte #xc0) 1) ((< byte #xe0) 2) ((< byte #xf0) 3) (else 4)))
-
-(define (missing-bytes port count)
-  "Return how many bytes are missing, at least, until COUNT characters are in PORT's
-buffer."
-  (let* ((buffer (port-read-buffer port))
-         (data (port-buffer-bytevector buffer))
-         (end (port-buffer-end buffer))
-         (utf8? (equal? (port-encoding port) "UTF-8")))
-    (let next ((at (port-buffer-cur buffer)) (count count))
-      (if (or (zero? count) (>= at end))
-          (+ count (max 0 (- at end)))
-          (next (+ at (if utf8? (utf8-length (bytevector-u8-ref data at)) 1))
-                (- count 1))))))
-
-(define (gather-characters! port count)
-  (let ((missing (missing-bytes port count)))
-    (when (and (positive? missing) (gather-more! port missing))
-      (gather-characters! port count))))
-
-(define (string-gatherer port count)
-  (when (and (input? port) (exact-integer? count))
-    (gather-characters! port count)))
-
-;;; Guile's own waits for a character more than it was asked for, and drops it.
-(define (string-reader guarded? proc get-string-n)
-  (case-lambda
-    (() (proc (current-input-port)))
-    ((port)
-     (when (guarded?)
-       (all-gatherer port))
-     (proc port))
-    ((port count)
-     (let ((text (get-string-n port count)))
-       (if (eof-object? text) "" text)))))
 
 ;;; Guile's own forgets what it has not written yet when it is interrupted.
 (define (flush-keeping port)
@@ -205,27 +62,6 @@ buffer."
     (redirect-port ,(lambda (result from to) (list (fileno to))))
     (primitive-move->fdes ,(lambda (result port fd) (list fd)))))
 
-(define (sometimes guarded? gather proc)
-  (lambda args
-    (when (guarded?)
-      (apply gather args))
-    (apply proc args)))
-
-;;; The last is in C, and waits in C when it is not spared all waiting.
-(define (wrappers guarded? waiting-elsewhere?)
-  `(((ice-9 rdelim) %read-line ,guarded? ,line-gatherer)
-    ((ice-9 rdelim) read-line ,guarded? ,line-gatherer)
-    ((ice-9 rdelim) read-delimited ,guarded? ,delimited-gatherer)
-    ((ice-9 textual-ports) get-string-all ,guarded? ,all-gatherer)
-    ((ice-9 textual-ports) get-string-n ,guarded? ,string-gatherer)
-    ((ice-9 binary-ports) get-bytevector-n ,guarded? ,count-gatherer)
-    ((ice-9 binary-ports) get-bytevector-n! ,guarded? ,slice-gatherer)
-    ((ice-9 binary-ports) get-bytevector-all ,waiting-elsewhere?
-     ,all-gatherer)))
-
-(define (waiting-elsewhere?)
-  (not (eq? (current-read-waiter) plain-read-waiter)))
-
 (define installed? #f)
 (define installing (make-mutex))
 
@@ -250,16 +86,4 @@ buffer."
                  (module-set! guile name
                               (forgetting numbers (module-ref guile name)))))
               moving-descriptors))
-  (for-each
-   (match-lambda
-     ((module name when? gather)
-      (let ((module (resolve-module module)))
-        (module-set! module name
-                     (sometimes when? gather (module-ref module name))))))
-   (wrappers guarded? waiting-elsewhere?))
-  (let ((rdelim (resolve-module '(ice-9 rdelim))))
-    (module-set! rdelim 'read-string
-                 (string-reader guarded? (module-ref rdelim 'read-string)
-                                (module-ref
-                                 (resolve-module '(ice-9 textual-ports))
-                                 'get-string-n)))))
+  (gathering-first! guarded?))

@@ -7,6 +7,7 @@
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport task ring)
   #:use-module (sockport task waiter)
@@ -75,8 +76,12 @@
 (define (stopping server)
   (atomic-box-ref (server-stopping server)))
 
+(define (check-server server who)
+  (check-that (server? server) server 1 "server" who))
+
 (define (server-connections server)
   "Return how many connections SERVER has."
+  (check-server server "server-connections")
   (fold (lambda (site sum) (+ sum (site-count site)))
         0
         (atomic-box-ref (server-sites server))))
@@ -133,6 +138,7 @@
   "Have SERVER stop listening and, when its connections have ended or its grace
 period has, return; with NOW?, or when called again, cancel them at once.  From
 any thread, and from handlers of signals."
+  (check-server server "stop-server!")
   (let ((box (server-stopping server)))
     (atomic-box-set! box
                      (if (or now? (atomic-box-ref box)) 'now 'draining))

@@ -93,14 +93,17 @@
 
 (define (websocket-open? ws)
   "May messages be sent through WS?"
+  (check-websocket "websocket-open?" ws)
   (not (closing ws)))
 
 (define (websocket-close-code ws)
   "Return the code that WS was closed with, by either side; 1005 if there was
 none, 1006 if the connection ended without; #f while it is open."
+  (check-websocket "websocket-close-code" ws)
   (%close-code ws))
 
 (define (websocket-close-reason ws)
+  (check-websocket "websocket-close-reason" ws)
   (or (%close-reason ws) ""))
 
 ;;; Ending.

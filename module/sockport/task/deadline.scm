@@ -5,6 +5,7 @@
 (define-module (sockport task deadline)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
+  #:use-module (sockport io argument)
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
   #:use-module (sockport ports guile)
@@ -24,8 +25,6 @@
   #:re-export (&deadline-exceeded
                deadline-exceeded?))
 
-(define POLLIN 1)
-(define POLLOUT 4)
 (define ns-per-second 1000000000)
 
 ;;; More than eighteen years is for ever.
@@ -173,8 +172,11 @@ asked for; #f if that is more than a clock can tell."
 raises @code{&deadline-exceeded}; if ON-EXPIRED is a procedure, it is called
 instead and its values are returned.  0 lets nothing wait, #f sets no deadline.
 Whatever is waited for in an outer deadline ends with that one at the latest."
-  (let ((ns (and seconds (seconds->ns seconds 1 "with-deadline")))
-        (task (current-task)))
+  (define ns (and seconds (seconds->ns seconds 1 "with-deadline")))
+  (check-procedure thunk 2 "with-deadline")
+  (check-that (or (not on-expired) (procedure? on-expired)) on-expired 3
+              "procedure or #f" "with-deadline")
+  (let ((task (current-task)))
     (prepare-ports!)
     (cond ((not ns) (thunk))
           (task (task-deadline task ns thunk on-expired))
@@ -206,6 +208,7 @@ or #f if there is none."
 (define (shielded thunk)
   "Call THUNK, whose waiting is not ended by deadlines and cancellations from
 outside of it; deadlines inside work.  For cleaning up."
+  (check-procedure thunk 1 "shielded")
   (let ((task (current-task)))
     (if task
         (call-in-scope task (make-scope (task-scope task) #f #t #f #f) thunk)

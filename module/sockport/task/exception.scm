@@ -6,6 +6,7 @@
 (define-module (sockport task exception)
   #:use-module (ice-9 exceptions)
   #:use-module (ice-9 match)
+  #:use-module (sockport io argument)
   #:export (&deadline-exceeded
             deadline-exceeded?
             deadline-exceeded-scope
@@ -16,8 +17,8 @@
             make-task-cancelled
             &task-errors
             task-errors?
-            task-errors-others
-            with-others))
+            make-task-errors
+            task-errors-others))
 
 (define-exception-type &deadline-exceeded &error
   %make-deadline-exceeded %deadline-exceeded?
@@ -29,7 +30,11 @@
 
 (define-exception-type &task-errors &exception
   make-task-errors task-errors?
-  (others task-errors-others))
+  (others others-of))
+
+(define task-errors-others
+  (record-reader others-of task-errors? "exception with others attached"
+                 'task-errors-others))
 
 (define (thrown scope key message . irritants)
   "Return the exception that (throw KEY …) raises, for Guile's `catch'."
@@ -73,17 +78,6 @@
   (if (%task-cancelled? exception)
       (%task-cancelled-scope exception)
       (thrown-scope exception)))
-
-(define (with-others exception others)
-  "Return EXCEPTION with the exceptions OTHERS attached, if there are any."
-  (cond ((null? others) exception)
-        ((exception? exception)
-         (make-exception exception (make-task-errors others)))
-        (else
-         (make-exception
-          (make-exception-from-throw
-           'misc-error (list #f "a task has raised: ~S" (list exception) #f))
-          (make-task-errors others)))))
 
 (define (print-thrown port key args default)
   (let ((message (cadr args)) (irritants (caddr args)))

@@ -7,9 +7,12 @@
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (srfi srfi-11)
+  #:use-module (sockport io argument)
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
+  #:use-module (sockport task origin)
   #:use-module (sockport task inherit)
+  #:use-module (sockport task join)
   #:use-module (sockport task ring)
   #:use-module (sockport primitive)
   #:use-module (sockport task scope)
@@ -23,8 +26,6 @@
             group-exception
             group-failures
             group-ended
-            task-values
-            check-task
             task-group?)
   #:re-export (&task-cancelled
                task-cancelled?
@@ -69,7 +70,9 @@
 
 (define (group-fail! group exception)
   "Note that a member of GROUP, or its body, failed with EXCEPTION."
-  (set-group-failures! group (cons exception (group-failures group)))
+  ;; One that joined another fails with what that one did.
+  (unless (and (exception? exception) (memq exception (group-failures group)))
+    (set-group-failures! group (cons exception (group-failures group))))
   (group-cancel! group))
 
 (define (group-exception group)
@@ -114,10 +117,7 @@ an exception."
          (cancelled? (and (eq? state 'failed)
                           (own-cancellation?
                            result (scope-outermost (task-scope task))))))
-    (with-lock
-     (set-task-result! task result)
-     (set-task-state! task (if cancelled? 'cancelled state))
-     (ring-claim-all! (task-watchers task) #t))
+    (note-end! task (if cancelled? 'cancelled state) result)
     (ring-remove! (task-node task))
     (task-forget! task)
     (unless (or (dealt-with? group task state result)
@@ -130,11 +130,6 @@ an exception."
              (resume! (group-host group)))
             ((group-empty group) => (lambda (empty) (empty)))))))
 
-(define (task-values task)
-  (if (eq? (task-state task) 'done)
-      (apply values (task-result task))
-      (raise-exception (task-result task))))
-
 ;;; Beginning.
 
 (define (innermost-group task)
@@ -145,7 +140,7 @@ an exception."
 
 (define (start! loop group thunk name on-end)
   (let ((task (make-task loop name thunk group
-                         (make-scope #f #f #f #f #f) (make-ring) on-end)))
+                         (make-scope #f #f #f #f #f) on-end)))
     (without-asyncs
      (set-task-node! task (ring-add! (group-members group) task))
      (when (group-cancelled? group)
@@ -171,11 +166,12 @@ an exception."
     (or (await-in-ring (lambda () task) started #f "spawn-task")
         (loop-ended loop))))
 
-(define (check-thunk thunk)
-  (unless (procedure? thunk)
-    (scm-error 'wrong-type-arg "spawn-task"
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 1 "procedure" thunk) (list thunk))))
+(define (check-keywords group loop on-end)
+  (check-that (or (not group) (task-group? group)) group '#:group "task group"
+              "spawn-task")
+  (check-that (or (not loop) (loop? loop)) loop '#:loop "loop" "spawn-task")
+  (check-that (or (not on-end) (procedure? on-end)) on-end '#:on-end
+              "procedure or #f" "spawn-task"))
 
 (define spawn-task
   (case-lambda*
@@ -185,13 +181,14 @@ to that loop's own group.  NAME, any object, is shown when the task is printed.
 (ON-END exception) is called when the task has ended, with #f or the exception it
 ended with; it must not wait.  If it returns true, the exception is dealt with."
     ((thunk)
-     (check-thunk thunk)
+     (check-procedure thunk 1 "spawn-task")
      (spawn-within (current-task) thunk thunk #f))
     ((thunk #:key name group loop on-end)
-     (check-thunk thunk)
+     (check-procedure thunk 1 "spawn-task")
+     (check-keywords group loop on-end)
      (let* ((name (or name thunk))
             (spawner (current-task))
-            (inherited (if spawner (inheriting spawner thunk) thunk)))
+            (inherited (inheriting spawner thunk)))
        (cond ((and loop (not (loop-here? loop)))
               (start-from-afar! loop inherited name on-end))
              (loop
@@ -211,17 +208,11 @@ ended with; it must not wait.  If it returns true, the exception is dealt with."
   (start! (task-loop spawner) (innermost-group spawner)
           (inheriting spawner thunk) name on-end))
 
-(define (check-task object who)
-  (unless (task? object)
-    (scm-error 'wrong-type-arg who
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 1 "task" object) (list object))))
-
 (define (cancel! target)
   "Cancel TARGET, a task or a group: each wait of its tasks, the one that goes on
 and those that follow, raises @code{&task-cancelled}.  From any thread."
-  (unless (task-group? target)
-    (check-task target "cancel!"))
+  (check-that (or (task? target) (task-group? target)) target 1
+              "task or task group" "cancel!")
   (let ((loop (if (task? target) (task-loop target) (group-loop target)))
         (cancel (if (task? target) task-cancel! group-cancel!)))
     (if (loop-here? loop)
@@ -249,19 +240,20 @@ interrupted, or #f."
 (define (run-body group task proc)
   "Call PROC with GROUP; return whether it has returned, and a list of its values
 or what it raised."
-  (with-exception-handler (lambda (exception) (values #f exception))
-    (lambda ()
-      (call-with-values
-          (lambda ()
-            (call-in-scope task (group-scope group) (lambda () (proc group))))
-        (lambda results (values #t results))))
-    #:unwind? #t))
+  (call-noting
+   (lambda ()
+     (call-with-values
+         (lambda ()
+           (call-in-scope task (group-scope group) (lambda () (proc group))))
+       (lambda results (values #t results))))
+   (lambda (exception) (values #f exception))))
 
 (define (with-task-group proc)
   "Call PROC with a new task group, wait until all tasks of the group have ended,
 and return PROC's values.  If PROC or one of the tasks raises an exception, all
 are cancelled and the exception is raised when they have ended; what others
 raised besides is in @code{task-errors-others}.  #f if the group was cancelled."
+  (check-procedure proc 1 "with-task-group")
   (let* ((task (or (current-task)
                    (error "with-task-group: no tasks run here; use run-tasks")))
          (group (make-group (task-loop task) task #f))

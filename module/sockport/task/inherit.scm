@@ -25,15 +25,18 @@
          (with-fluids ((fluid value))
            (with-bindings rest thunk))))))
 
-(define (inheriting task thunk)
-  "Return what calls THUNK with the parameters that hold now, in TASK."
-  (if known?
-      (inheriting-bindings task thunk)
-      (let ((state (current-dynamic-state)))
-        (lambda ()
-          (with-dynamic-state state
-            (lambda ()
-              (with-loop-handler (current-loop) thunk)))))))
+(define (inheriting spawner thunk)
+  "Return what calls THUNK with the parameters that hold now in SPAWNER, a task, or
+with those of the loop if that is #f."
+  (cond ((not known?) (with-own-state (and spawner (current-dynamic-state)) thunk))
+        (spawner (inheriting-bindings spawner thunk))
+        (else thunk)))
+
+(define (with-own-state state thunk)
+  (lambda ()
+    (with-dynamic-state (or state (current-dynamic-state))
+      (lambda ()
+        (with-loop-handler (current-loop) thunk)))))
 
 (define (inheriting-bindings task thunk)
   (match (%task-bindings task)

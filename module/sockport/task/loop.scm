@@ -5,7 +5,7 @@
 
 (define-module (sockport task loop)
   #:use-module (ice-9 control)
-  #:use-module (ice-9 poll)
+  #:use-module ((ice-9 poll) #:select (make-empty-poll-set poll-set-add! poll))
   #:use-module (sockport io wait)
   #:use-module (sockport primitive)
   #:use-module (sockport task record)
@@ -15,13 +15,14 @@
             sleep-until! raise-if winding check-interrupt check-can-wait
             cannot-wait can-wait? set-time-limit! known? task-tag leave-inside!
             make-sleeper)
-  #:re-export (loop? loop-timers loop-current loop-worker loop-peers loop-turns
+  #:re-export (loop? loop-timers loop-current loop-inside? loop-worker loop-peers loop-turns
                loop-thread loop-root set-loop-root! loop-here? loop-ours?
                current-loop current-task in-task?
                task? task-name task-loop task-group task-on-end task-interrupt
                task-scope set-task-scope! task-state set-task-state! task-ended?
                task-result set-task-result! task-node set-task-node!
-               task-watchers task-place))
+               task-watchers set-task-watchers! task-joiners set-task-joiners!
+               task-place))
 
 (define task-tag (make-prompt-tag "task"))
 
@@ -58,7 +59,7 @@ error of WHO if it cannot wait here."
           (raise-exception (task-interrupt task))
           (cannot-wait who)))))
 
-(define (make-task loop name thunk group scope watchers on-end)
+(define (make-task loop name thunk group scope on-end)
   "Return a task of LOOP that will call THUNK."
   (%make-task (lambda ()
                 (let ((task (loop-current loop)))
@@ -67,8 +68,11 @@ error of WHO if it cannot wait here."
                     (lambda results
                       (check-same task)
                       (leave-inside! loop)
-                      ((loop-ended loop) task 'done results)))))
-              #f #f #f #f #f name loop group scope 'ready #f #f watchers on-end))
+                      ((loop-ended loop) task 'done results)
+                      ;; Not a tail call: the frame is where the next one's go.
+                      (%task-over loop)
+                      #t))))
+              #f #f #f #f #f #f name loop group scope 'ready #f #f '() #f on-end))
 
 (define (check-same task)
   (unless (eq? task (current-task))

@@ -6,11 +6,13 @@
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport io argument)
+  #:use-module (sockport io wait)
   #:use-module (sockport primitive)
   #:use-module (sockport task)
   #:use-module (sockport task deadline)
   #:use-module (sockport task exception)
   #:use-module (sockport task group)
+  #:use-module (sockport task join)
   #:use-module (sockport task loop)
   #:use-module (sockport task timer)
   #:use-module (sockport task waiter)
@@ -30,9 +32,6 @@
             channel-operation
             ring-operation))
 
-(define POLLIN 1)
-(define POLLOUT 4)
-
 ;;; (TRY) returns a list of one value if there is nothing to wait for, else #f.
 ;;; (START waiter operation) has WAITER claimed, for OPERATION, when there is; it
 ;;; returns #t if the wait is over by that and nobody wakes it, else #f or a thunk
@@ -50,8 +49,7 @@
   (lambda (operation port) (display "#<operation>" port)))
 
 (define (check-operation object position who)
-  (unless (operation? object)
-    (refuse-type who position "operation" object)))
+  (check-that (operation? object) object position "operation" who))
 
 (define (operation-map operation proc)
   "Return OPERATION with its values passed to PROC, whose values are returned."
@@ -140,10 +138,9 @@ is drawn, and that in a list; or #f and #f."
   (when (null? operations)
     (scm-error 'misc-error "wait-first"
                "nothing to wait for: at least one operation is needed" '() #f))
-  (let check ((left operations) (position 1))
-    (unless (null? left)
-      (check-operation (car left) position "wait-first")
-      (check (cdr left) (+ position 1)))))
+  (for-each (lambda (operation position)
+              (check-operation operation position "wait-first"))
+            operations (iota (length operations) 1)))
 
 (define (perform-in-new-loop operations who)
   ;; The deadline is the thread's, not that of the task that waits for it.
@@ -197,8 +194,8 @@ be read (DIRECTION 0) or written (1)."
   (make-operation try start finish #t))
 
 (define (port-operation port events direction who)
-  (unless (and (port? port) (or (port-closed? port) (file-port? port)))
-    (refuse-type who 1 "file port" port))
+  (check-that (and (port? port) (or (port-closed? port) (file-port? port)))
+              port 1 "file port" who)
   ;; Also where it is closed: nothing is to be waited for.
   (define (ready?)
     (catch 'system-error
@@ -245,5 +242,5 @@ it is (PAST?)."
 its exception."
   (check-task task "join-operation")
   (ring-operation (lambda () (and (task-ended? task) '(#t)))
-                  (task-watchers task) #f
+                  (task-ring task) #f
                   (lambda (_) (task-values task))))

@@ -17,7 +17,7 @@
             set-task-interrupt! set-task-port! task-name task-loop task-group
             task-scope set-task-scope! task-state set-task-state! task-ended?
             task-result set-task-result! task-node set-task-node! task-watchers
-            task-on-end))
+            set-task-watchers! task-joiners set-task-joiners! task-on-end))
 
 ;;; CURRENT is the task that runs.  INSIDE? is true while its own code does, and
 ;;; false in the loop and while a continuation is taken or put back.  SLOTS has for
@@ -45,10 +45,13 @@
 ;;; (ABANDON task) takes it out of what it waits in, PLACE being where, and
 ;;; returns whether it still was there.  INTERRUPT is the exception that it gets
 ;;; when it has to wait, or #f.  PORT is what it waited for last, WANTED where it
-;;; would have received.  These six are known in guile/task/poller.h.
+;;; would have received, SETTINGS an alist of the fluids that it has set, or #f.
+;;; These seven are known in guile/task/poller.h.  JOINERS are the tasks of the same
+;;; loop that wait for its end, the latest first; WATCHERS is a ring of what else does,
+;;; or #f, and changed under the lock.
 (define-record-type <task>
-  (%make-task continuation abandon place interrupt port wanted name loop group
-              scope state result node watchers on-end)
+  (%make-task continuation abandon place interrupt port wanted settings name loop group
+              scope state result node joiners watchers on-end)
   task?
   (continuation task-continuation set-task-continuation!)
   (abandon task-abandon set-task-abandon!)
@@ -56,6 +59,7 @@
   (interrupt task-interrupt set-task-interrupt!)
   (port task-port set-task-port!)
   (wanted task-wanted)
+  (settings task-settings)
   (name task-name)
   (loop task-loop)
   (group task-group)
@@ -63,7 +67,8 @@
   (state task-state set-task-state!)
   (result task-result set-task-result!)
   (node task-node set-task-node!)
-  (watchers task-watchers)
+  (joiners task-joiners set-task-joiners!)
+  (watchers task-watchers set-task-watchers!)
   (on-end task-on-end))
 
 (set-record-type-printer! <task>
@@ -72,6 +77,15 @@
 (set-record-type-printer! <loop>
   (lambda (loop port)
     (format port "#<loop ~a>" (loop-worker loop))))
+
+;;; What was built for other records must not touch these.
+(for-each (lambda (type known)
+            (unless (string-prefix? known
+                                    (string-join (map symbol->string
+                                                      (record-type-fields type))
+                                                 " "))
+              (error "libguile-sockport was built for other modules:" type)))
+          (list <loop> <task>) (%known-fields))
 
 ;;; Thread-local, so that a thread started by a task is not taken for the loop's.
 (define loop-fluid (make-thread-local-fluid #f))

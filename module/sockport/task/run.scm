@@ -6,6 +6,7 @@
   #:use-module (sockport io wait)
   #:use-module (sockport primitive)
   #:use-module (sockport task loop)
+  #:use-module (sockport task origin)
   #:use-module (sockport task record)
   #:use-module (sockport task timer)
   #:export (loop-run! loop-close! with-loop-handler))
@@ -30,7 +31,7 @@
       (cond (failure
              (leave-inside! loop)
              (task-failed! loop failure))
-            (k (set-task-continuation! (loop-current loop) k)))))
+            (k (set-task-continuation! (loop-current loop) (%taken k))))))
   (set-loop-current! loop #f))
 
 ;;; As much as a time can be in C, on any machine.
@@ -43,48 +44,53 @@
           (else -1))))
 
 (define (run-ready! loop)
-  "Run what is ready; return how much that was."
-  (let* ((poller (loop-poller loop)) (count (%ready-begin! poller)))
+  (let ((poller (loop-poller loop)))
     (let next ((entry (%ready-pop! poller)))
       (when entry
         (if (task? entry)
             (run-task! loop entry)
             (entry))
-        (next (%ready-pop! poller))))
-    count))
+        (next (%ready-pop! poller))))))
 
 ;;; Calls that came when LOOP was over see that it has no root.
 (define (refuse-rest! loop)
   (let ((poller (loop-poller loop)))
-    (%ready-begin! poller)
-    (let next ((entry (%ready-pop! poller)))
-      (when entry
-        (unless (task? entry) (entry))
-        (next (%ready-pop! poller))))))
-
-;;; While tasks keep each other busy, the kernel is asked seldom.
-(define most-unasked 64)
+    (let next ()
+      (%ready-begin! poller)
+      (let ((entry (%ready-pop! poller)))
+        (when entry
+          (unless (task? entry) (entry))
+          (next))))))
 
 (define (turns! loop over?)
-  (let turn ((unasked 0))
-    (when (loop-root loop)
-      (let* ((run (+ unasked (run-ready! loop)))
-             (ready (%ready-begin! (loop-poller loop))))
-        (cond ((not (loop-root loop)) #f)
-              ((and (positive? ready) (< run most-unasked)) (turn run))
-              ((and over? (over? loop)) (set-loop-root! loop #f))
-              (else
-               (%poller-wait loop (timeout-ns loop ready))
-               (when (timers-next (loop-timers loop))
-                 (timers-expire! (loop-timers loop) (monotonic-ns)))
-               (turn 0)))))))
+  (let ((poller (loop-poller loop)))
+    (let turn ()
+      (run-ready! loop)
+      (when (and over? (loop-root loop) (over? loop))
+        (set-loop-root! loop #f))
+      (when (loop-root loop)
+        (%poller-wait loop (timeout-ns loop (%ready-begin! poller)))
+        (when (timers-next (loop-timers loop))
+          (timers-expire! (loop-timers loop) (monotonic-ns)))
+        (turn)))))
 
 (define (with-loop-handler loop thunk)
   (with-exception-handler
       (lambda (exception)
         (%loop-recover loop)
+        (note-origin! exception)
         (abort-to-prompt (if (loop-inside? loop) task-tag loop-tag) exception))
     thunk))
+
+;;; What is set in THUNK, which runs the tasks of LOOP, is nobody else's; and where
+;;; that is known (guile/task/setting.h), what a task sets is its own.
+(define (keeping-settings loop thunk)
+  (if known?
+      (dynamic-wind
+        (lambda () (%settings-begin loop))
+        thunk
+        (lambda () (%settings-end loop)))
+      (with-dynamic-state (current-dynamic-state) thunk)))
 
 ;;; What is raised in a task's own code leaves it by its prompt.  What a winder of
 ;;; Guile's own raises while the task is being left or taken up ends the task too;
@@ -93,7 +99,9 @@
   (let again ()
     (call-with-prompt loop-tag
       (lambda ()
-        (with-loop-handler loop (lambda () (turns! loop over?))))
+        (with-loop-handler loop
+          (lambda ()
+            (keeping-settings loop (lambda () (turns! loop over?))))))
       (lambda (k exception)
         (cond ((loop-current loop)
                (task-failed! loop exception)

@@ -6,6 +6,7 @@
   #:use-module (ice-9 threads)
   #:use-module (sockport primitive)
   #:use-module (sockport task loop)
+  #:use-module (sockport task origin)
   #:export (with-watchdog
             print-stuck))
 
@@ -62,13 +63,12 @@
 (define (with-watchdog seconds on-stuck thunk)
   "Call THUNK, the first task of its loop, and watch the loop until it returns."
   (let ((end (start-thread (current-loop) seconds on-stuck)))
-    (with-exception-handler
-        (lambda (exception)
-          (end)
-          (raise-exception exception))
-      (lambda ()
-        (call-with-values thunk
-          (lambda values
-            (end)
-            (apply (@ (guile) values) values))))
-      #:unwind? #t)))
+    (call-noting
+     (lambda ()
+       (call-with-values thunk
+         (lambda results
+           (end)
+           (apply values results))))
+     (lambda (exception)
+       (end)
+       (raise-exception exception)))))

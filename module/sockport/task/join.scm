@@ -1,0 +1,61 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; The end of a task, and waiting for it.
+
+(define-module (sockport task join)
+  #:use-module (sockport io argument)
+  #:use-module (sockport task loop)
+  #:use-module (sockport task origin)
+  #:use-module (sockport task ring)
+  #:use-module (sockport task waiter)
+  #:export (note-end!
+            task-ring
+            task-values
+            wait-for-end
+            check-task))
+
+(define (check-task object who)
+  (check-that (task? object) object 1 "task" who))
+
+(define (note-end! task state result)
+  "Note that TASK has ended, and let those that wait for it go on."
+  (with-lock
+   (set-task-result! task result)
+   (set-task-state! task state)
+   (when (task-watchers task)
+     (ring-claim-all! (task-watchers task) #t)))
+  (let ((joiners (task-joiners task)))
+    (unless (null? joiners)
+      (set-task-joiners! task '())
+      (for-each resume! (reverse joiners)))))
+
+(define (task-ring task)
+  "Return the ring of what waits for the end of TASK."
+  (with-lock
+   (unless (task-watchers task)
+     (set-task-watchers! task (make-ring)))
+   (task-watchers task)))
+
+(define (abandon-join joiner)
+  (let* ((task (task-place joiner)) (joiners (task-joiners task)))
+    (and (memq joiner joiners)
+         (begin
+           (set-task-joiners! task (delq joiner joiners))
+           #t))))
+
+(define (wait-for-end task who)
+  "Wait until TASK has ended, which it has not yet."
+  (let ((joiner (current-task)))
+    (if (and joiner (eq? (task-loop joiner) (task-loop task)))
+        (begin
+          (begin-wait! joiner who)
+          (set-task-joiners! task (cons joiner (task-joiners task)))
+          (let ((interrupt (suspend! joiner abandon-join task)))
+            (unless (task-ended? task)
+              (raise-exception interrupt))))
+        (await-in-ring (lambda () (and (task-ended? task) '(#t)))
+                       (task-ring task) #f who))))
+
+(define (task-values task)
+  (if (eq? (task-state task) 'done)
+      (apply values (task-result task))
+      (raise-failure (task-result task))))

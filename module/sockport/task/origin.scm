@@ -1,0 +1,161 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Where the exceptions of tasks were raised.  What is noted is a few addresses of
+;;; code, which costs microseconds and keeps nothing alive; what they stand for is
+;;; looked up when it is shown, which takes milliseconds.
+
+(define-module (sockport task origin)
+  #:use-module (ice-9 exceptions)
+  #:use-module (ice-9 match)
+  #:use-module (srfi srfi-1)
+  #:use-module (sockport ports failure)
+  #:use-module (sockport task exception)
+  #:use-module (sockport task loop)
+  #:export (note-origin!
+            call-noting
+            with-others
+            raise-failure
+            display-task-failure
+            failure->text))
+
+;;; For an exception, one or two of (who id address ...): where it was raised first
+;;; and, in another task that joined that one say, last.
+(define origins (make-weak-key-hash-table))
+
+(define most-frames 64)
+
+(define (addresses stack)
+  (let collect ((frame (stack-ref stack 0))
+                (left (min most-frames (stack-length stack))))
+    (if (and frame (positive? left))
+        (cons (frame-instruction-pointer frame)
+              (collect (frame-previous frame) (- left 1)))
+        '())))
+
+(define (shown-name name)
+  "Return NAME, of a task, as a datum that keeps nothing else alive."
+  (cond ((procedure? name) (procedure-name name))
+        ((or (symbol? name) (string? name) (number? name)) name)
+        (else #f)))
+
+(define (inside-task? task)
+  (and task (loop-inside? (task-loop task))))
+
+(define (origin-here)
+  (let* ((task (current-task))
+         (stack (if (inside-task? task)
+                    (make-stack #t 0 task-tag)
+                    (make-stack #t))))
+    (cons* (if task (shown-name (task-name task)) 'thread)
+           (object-address (or task (current-loop) origins))
+           (if stack (addresses stack) '()))))
+
+;;; Nothing here may raise: in a handler, Guile's catch and with-exception-handler
+;;; have no effect in 3.0.8.
+(define (note-origin! exception)
+  "Note that EXCEPTION was raised here, unless the same task has noted it before.
+To be called by a handler, before anything is unwound."
+  (when (and (exception? exception) (not (task-cancelled? exception)))
+    (let ((here (origin-here)) (before (hashq-ref origins exception '())))
+      (unless (and (pair? before) (eqv? (cadr (last before)) (cadr here)))
+        (hashq-set! origins exception
+                    (if (null? before)
+                        (list here)
+                        (list (car before) here)))))))
+
+(define (call-noting thunk failed)
+  "Return the values of THUNK; if it raises an exception, note where, and return
+those of (FAILED exception), called out of its extent."
+  (let ((tag (make-prompt-tag "noting")))
+    (call-with-prompt tag
+      (lambda ()
+        (with-exception-handler
+            (lambda (exception)
+              (note-origin! exception)
+              (abort-to-prompt tag exception))
+          thunk))
+      (lambda (k exception) (failed exception)))))
+
+(define (with-others exception others)
+  "Return EXCEPTION with the exceptions OTHERS attached, if there are any."
+  (if (null? others)
+      exception
+      (let ((all (make-exception (as-exception exception)
+                                 (make-task-errors others))))
+        (hashq-set! origins all (hashq-ref origins exception '()))
+        all)))
+
+(define (as-exception object)
+  (if (exception? object)
+      object
+      (make-exception-from-throw
+       'misc-error (list #f "a task has raised: ~S" (list object) #f))))
+
+;;; Showing.
+
+;;; Neither what raises and handles nor what runs the tasks.
+(define (of-the-user? file)
+  (not (or (string-prefix? "sockport/" file)
+           (string-prefix? "ice-9/" file)
+           (string=? file "web/server/sockport.scm"))))
+
+;;; What reads debug information is loaded when it is needed first.
+(define-syntax-rule (debug name arg)
+  ((@ (system vm debug) name) arg))
+
+(define (place address)
+  "Return the text of the place in the user's program that ADDRESS stands for, or #f
+if it is not there."
+  (let* ((source (debug find-source-for-addr address))
+         (file (and source (debug source-file source))))
+    (and file
+         (of-the-user? file)
+         (let ((info (debug find-program-debug-info address)))
+           (format #f "~a:~a:~a~a" file
+                   (debug source-line-for-user source)
+                   (debug source-column source)
+                   (name-in-parentheses
+                    (and info (debug program-debug-info-name info))))))))
+
+(define (name-in-parentheses name)
+  (if name (format #f " (~a)" name) ""))
+
+(define (display-origin port verb origin)
+  (match origin
+    ((who _ . addresses)
+     (format port "~a in ~a~a\n" verb
+             (match who
+               (#f "a task")
+               ('thread "a thread")
+               (name (format #f "task ~a" name)))
+             (match (filter-map place addresses)
+               (() ", where no compiled code of the program was called")
+               (places (string-append ":\n  " (string-join places "\n  "))))))))
+
+(define (display-origins exception port)
+  (match (hashq-ref origins exception '())
+    (() #f)
+    ((first . again)
+     (display-origin port "raised" first)
+     (for-each (lambda (origin) (display-origin port "and again" origin)) again)))
+  (when (task-errors? exception)
+    (for-each (lambda (other)
+                (display "besides: " port)
+                (display-task-failure other port))
+              (task-errors-others exception))))
+
+(define* (display-task-failure exception #:optional (port (current-error-port)))
+  "Write EXCEPTION, then where in the program it was raised, to PORT."
+  (plain-print-exception port #f (exception-kind exception)
+                         (exception-args exception))
+  (display-origins exception port))
+
+(define (failure->text exception)
+  (string-trim-right
+   (call-with-output-string
+     (lambda (port) (display-task-failure exception port)))))
+
+(define (raise-failure exception)
+  "Raise EXCEPTION of a task; if nobody handles it, Guile shows where it was raised
+as well."
+  (show-failure-as exception display-origins)
+  (raise-exception exception))
