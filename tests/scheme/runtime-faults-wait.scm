@@ -166,7 +166,7 @@
 
 (test-case "who must not wait is told so"
   (test-equal "sleep and the others in a signal's handler"
-    '(misc-error misc-error misc-error done)
+    '(misc-error misc-error misc-error misc-error done)
     (apart
      (define how '())
      (define channel (make-channel))
@@ -177,7 +177,8 @@
                (map error-key
                     (list (lambda () (sleep 0.01))
                           (lambda () (channel-get channel))
-                          (lambda () (event-wait (make-event))))))))
+                          (lambda () (event-wait (make-event)))
+                          (lambda () (task-yield)))))))
      (let ((value (in-tasks
                    (let ((task (spawn-task (lambda () (sleep 0.05) 'done))))
                      (kill (getpid) SIGUSR1)
@@ -185,12 +186,13 @@
                      (join task)))))
        (append how (list value)))))
   (test-equal "a handler that arrives while the loop sleeps"
-    '(misc-error done)
+    '(misc-error misc-error done)
     (apart
      (define how '())
      (sigaction SIGALRM
        (lambda (_)
-         (set! how (list (error-key (lambda () (sleep 0.01)))))))
+         (set! how (map error-key (list (lambda () (sleep 0.01))
+                                        (lambda () (task-yield)))))))
      (let ((value (in-tasks
                    (setitimer ITIMER_REAL 0 0 0 20000)
                    (sleep 0.2)
@@ -208,6 +210,23 @@
       (setitimer ITIMER_REAL 0 0 0 20000)
       (event-wait event)
       (list (channel-get channel) (event-set? event))))))
+
+;;; More than the nanoseconds that a clock can tell.
+
+(test-case "sleeping for a century"
+  (for-each
+   (lambda (seconds)
+     (test-equal (list seconds 'cancelled) '(task-cancelled ready)
+       (run-apart
+        `((in-tasks
+           (let* ((task (spawn-task (lambda () (sleep ,seconds))))
+                  (state (begin (sleep 0.001) (task-state task))))
+             (cancel! task)
+             (list (error-key (lambda () (join task))) state))))))
+     (test-equal (list seconds 'late) 'late
+       (run-apart
+        `((with-deadline 0.01 (lambda () (sleep ,seconds)) (const 'late))))))
+   '(1e9 3e9 4000000000 1e20)))
 
 ;;; Below C code.
 

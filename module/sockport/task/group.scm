@@ -102,13 +102,12 @@
   "Call the procedure that TASK has for its end, if any."
   (let ((on-end (task-on-end task)))
     (and on-end
-         (with-exception-handler
-             (lambda (exception)
-               (%loop-recover (task-loop task))
-               (group-fail! group exception)
-               #f)
-           (lambda () (on-end (and (eq? state 'failed) result)))
-           #:unwind? #t))))
+         (call-noting
+          (lambda () (on-end (and (eq? state 'failed) result)))
+          (lambda (exception)
+            (%loop-recover (task-loop task))
+            (group-fail! group exception)
+            #f)))))
 
 (define (group-ended task state result)
   "TASK has ended: `done' with RESULT, a list of values, or `failed' with RESULT,
