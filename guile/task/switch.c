@@ -256,14 +256,21 @@ same_items (const scm_t_dynstack *a, const scm_t_dynstack *b)
          && !memcmp (first - 1, other - 1, ((size_t)words + 1) * sizeof *first);
 }
 
+/* Where the interpreter has to go on in OWN, the newest frame may have no
+   machine return address (the first word) yet, when it is entered by machine
+   code before Guile takes it.  */
 static int
-same (const struct scm_vm_cont *a, const struct scm_vm_cont *b)
+same (const struct scm_vm_cont *own, const struct scm_vm_cont *of_guile)
 {
-  return a->vra == b->vra && a->fp_offset == b->fp_offset
-         && a->stack_size == b->stack_size && a->flags == b->flags
-         && !memcmp (a->stack_bottom, b->stack_bottom,
-                     (size_t)a->stack_size * sizeof *a->stack_bottom)
-         && same_items (a->dynstack, b->dynstack);
+  const union scm_vm_stack_element *a = own->stack_bottom,
+                                   *b = of_guile->stack_bottom;
+  ptrdiff_t first = !own->mra && !has_machine_code (a);
+  return own->vra == of_guile->vra && own->flags == of_guile->flags
+         && own->fp_offset == of_guile->fp_offset
+         && own->stack_size == of_guile->stack_size
+         && !memcmp (a + first, b + first,
+                     (size_t)(own->stack_size - first) * sizeof *a)
+         && same_items (own->dynstack, of_guile->dynstack);
 }
 
 /* K, a continuation that Guile has taken.  */
@@ -293,7 +300,7 @@ scm_skp__leave (SCM loop, const struct scm_skp__leaving *l)
     {
       filled = refilled ? old : NULL;
       if (refilled && checking == 2)
-        old->stack_bottom[0].as_uint ^= 1;
+        old->stack_bottom[2].as_uint ^= 1;
       refilled = 0;
     }
   set_escape (l->prompt, refilled

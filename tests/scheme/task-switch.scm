@@ -3,6 +3,7 @@
 ;;; holds and whatever else goes on.
 
 (use-modules (harness)
+             (harness process)
              (harness socket)
              (harness task)
              (ice-9 binary-ports)
@@ -11,6 +12,7 @@
              (ice-9 threads)
              (rnrs bytevectors)
              (sockport)
+             ((sockport task loop) #:select (known?))
              (srfi srfi-1)
              (system vm vm))
 
@@ -240,5 +242,23 @@ without ever leaving what it is in."
        (cancel! server)
        (close-port listener)
        'slept))))
+
+(test-case "what is filled can be compared with what Guile takes"
+  (define (status-with setting)
+    (run-program "env" "-u" "SOCKPORT_PLAIN_TASKS" "-u" "SOCKPORT_CHAOS"
+                 (string-append "SOCKPORT_CHECK_TASKS=" setting)
+                 "guile" "--no-auto-compile" "-c"
+                 (object->string
+                  '(begin
+                     (use-modules (sockport))
+                     (let ((rounds 10))
+                       (catch #t
+                         (lambda ()
+                           (run-tasks
+                            (lambda ()
+                              (do ((i 0 (+ i 1))) ((= i rounds)) (sleep 0)))))
+                         (lambda (key . args) (primitive-exit 7))))))))
+  (test-eqv "the same" 0 (status-with "1"))
+  (test-eqv "spoilt, which is noticed" (if known? 7 0) (status-with "2")))
 
 (test-end "task-switch")
