@@ -15,7 +15,7 @@
 #include "dynamic-stack.h"
 #include "poller.h"
 
-#include <gc/gc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,23 +102,22 @@ refill (struct scm_vm_cont *old, const scm_thread *thread,
   return 1;
 }
 
-struct resumption
+/* Put the continuation FROM on the stack, below BASE.  A collector in another
+   thread may stop this one anywhere and look at the stack from the newest frame
+   on, so that is an old one while the others are written; what is on neither
+   side of it then, the continuations have.  */
+static void
+put_on_stack (struct scm_vm *vm, const struct scm_vm_cont *from,
+              union scm_vm_stack_element *base)
 {
-  struct scm_vm *vm;
-  const struct scm_vm_cont *from;
-  union scm_vm_stack_element *base;
-};
-
-/* While no collector looks at the stack.  */
-static void *
-do_resume (void *data)
-{
-  struct resumption *r = data;
-  memcpy (r->base - r->from->stack_size, r->from->stack_bottom,
-          (size_t)r->from->stack_size * sizeof *r->base);
-  r->vm->fp = r->base - r->from->fp_offset;
-  r->vm->sp = r->vm->fp - 1;
-  return NULL;
+  vm->fp = SCM_FRAME_DYNAMIC_LINK (base);
+  atomic_signal_fence (memory_order_seq_cst);
+  memcpy (base - from->stack_size, from->stack_bottom,
+          (size_t)from->stack_size * sizeof *base);
+  atomic_signal_fence (memory_order_seq_cst);
+  vm->fp = base - from->fp_offset;
+  atomic_signal_fence (memory_order_seq_cst);
+  vm->sp = vm->fp - 1;
 }
 
 /* Can the continuation FROM take the place of the one on the stack, by a return
@@ -210,11 +209,9 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
   if (!scm_skp__is_task (q->entry[q->head]))
     return 0;
   SCM next = q->entry[q->head];
-  struct resumption r = { .vm = &thread->vm,
-                          .base = base,
-                          .from = continuation_data (
-                              scm_skp__field (next, TASK_CONTINUATION)) };
-  if (!can_resume (thread, r.from, base, items))
+  const struct scm_vm_cont *from
+      = continuation_data (scm_skp__field (next, TASK_CONTINUATION));
+  if (!can_resume (thread, from, base, items))
     return 0;
   fetch_ahead (q);
   scm_skp__pop (q);
@@ -229,9 +226,9 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
   if (scm_skp__may_be_set (&p->base))
     scm_skp__set_aside (&p->base);
   scm_skp__run_next (p, next);
-  scm_skp__enter_items (&thread->dynstack, r.from->dynstack,
+  scm_skp__enter_items (&thread->dynstack, from->dynstack,
                         thread->vm.stack_top - base, thread->vm.registers);
-  GC_call_with_alloc_lock (do_resume, &r);
+  put_on_stack (&thread->vm, from, base);
   return 1;
 }
 
