@@ -23,7 +23,7 @@ struct scm_skp__fluids
 {
   SCM thread_local_values, values;
   uint8_t aliased;
-  uint64_t drawn; /* which entry makes room */
+  scm_t_bits drawn; /* which entry makes room */
   struct scm_skp__cached cache[SCM_SKP__CACHE_SIZE];
 };
 
