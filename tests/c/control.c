@@ -25,8 +25,8 @@ a_buffer_is_walked_as_it_was_built (void **state)
       end = skp_control_append (buffer, sizeof buffer, (size_t)end, &item);
       assert_true (end > 0);
     }
-  assert_int_equal (end, skp_control_space (0) + 2 * skp_control_space (1)
-                             + skp_control_space (13));
+  assert_int_equal (end, CMSG_SPACE (0) + CMSG_SPACE (1) + CMSG_SPACE (8)
+                             + CMSG_SPACE (13));
   assert_int_equal (skp_control_data_offset (), CMSG_LEN (0));
   size_t at = 0;
   struct skp_control_item item;
@@ -147,15 +147,17 @@ times_are_nanoseconds (void **state)
   const int64_t times[] = { 0, 1000, 1700000000123456000, -1000, -1000000000 };
   const int types[] = { SO_TIMESTAMP_OLD, SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_OLD,
                         SO_TIMESTAMPNS_NEW };
+  const size_t sizes[] = { 2 * sizeof (long), 16, 2 * sizeof (long), 16 };
   for (size_t i = 0; i < 5; i++)
     for (size_t k = 0; k < 4; k++)
       {
         struct skp_part part = { .number = (uint64_t)times[i] }, back[8];
         unsigned char data[16];
         const struct skp_control_type *type
-            = skp_control_find (SOL_SOCKET, types[k], 16);
-        assert_int_equal (skp_control_encode (type, &part, 1, data, 16), 16);
-        struct skp_control_item item = { SOL_SOCKET, types[k], data, 16 };
+            = skp_control_find (SOL_SOCKET, types[k], sizes[k]);
+        assert_int_equal (skp_control_encode (type, &part, 1, data, 16),
+                          sizes[k]);
+        struct skp_control_item item = { SOL_SOCKET, types[k], data, sizes[k] };
         assert_ptr_equal (skp_control_decode (&item, back), type);
         assert_true ((int64_t)back[0].number == times[i]);
       }
