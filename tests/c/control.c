@@ -16,7 +16,7 @@ a_buffer_is_walked_as_it_was_built (void **state)
   (void)state;
   unsigned char buffer[256];
   const size_t lengths[] = { 0, 1, 8, 13 };
-  const unsigned char data[13] = "thirteen byte";
+  const unsigned char data[] = "thirteen byte";
   ssize_t end = 0;
 
   for (size_t i = 0; i < 4; i++)
