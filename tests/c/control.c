@@ -24,6 +24,8 @@ a_buffer_is_walked_as_it_was_built (void **state)
       struct skp_control_item item = { 77, (int)i, data, lengths[i] };
       end = skp_control_append (buffer, sizeof buffer, (size_t)end, &item);
       assert_true (end > 0);
+      assert_int_equal (skp_control_space (lengths[i]),
+                        CMSG_SPACE (lengths[i]));
     }
   assert_int_equal (end, CMSG_SPACE (0) + CMSG_SPACE (1) + CMSG_SPACE (8)
                              + CMSG_SPACE (13));
