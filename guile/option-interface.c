@@ -29,8 +29,7 @@ interface_into (struct scm_skp__value *to, const struct skp_option *option,
                 SCM interface, const struct source *s)
 {
   const struct skp_field *address = field_named (option, "address");
-  if (address && SCM_I_INUMP (interface)
-      && SCM_I_INUM (interface) >= FIRST_ADDRESS)
+  if (address && scm_is_unsigned_integer (interface, FIRST_ADDRESS, UINT32_MAX))
     scm_skp__field_to (address, to->store, to->length, interface, s->pos,
                        s->who);
   else

@@ -104,7 +104,8 @@
         (list (message-length message) (message-data-cut? message)
               (message-control-cut? message))))
     (sendmsg near "abcdef" #f (rights near far))
-    (let ((message (recvmsg! far (make-bytevector 3) MSG_TRUNC 20)))
+    (let ((message (recvmsg! far (make-bytevector 3) MSG_TRUNC
+                             (+ control-header 4))))
       (test-equal "both" '(6 #t #t 1)
         (list (message-length message) (message-data-cut? message)
               (message-control-cut? message)

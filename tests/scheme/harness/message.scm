@@ -4,8 +4,10 @@
 (define-module (harness message)
   #:use-module (ice-9 binary-ports)
   #:use-module (sockport)
+  #:use-module ((system foreign) #:select (sizeof size_t))
   #:export (bytevector-append*
             call-with-pair
+            control-header
             rights
             with-pair))
 
@@ -22,6 +24,9 @@
 (define (bytevector-append* . parts)
   (call-with-output-bytevector
    (lambda (port) (for-each (lambda (part) (put-bytevector port part)) parts))))
+
+;; The bytes of struct cmsghdr.
+(define control-header (+ 8 (sizeof size_t)))
 
 (define (rights . ports)
   (list (control-message 'rights ports)))
