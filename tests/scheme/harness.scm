@@ -80,10 +80,13 @@
       (explain runner))
     (force-output)))
 
+;; Those that failed as a whole, which no runner counts.
+(define failed-cases 0)
+
 (define (finish runner)
   (format #t "1..~a~%" (or (test-runner-aux-value runner) 0))
   (force-output)
-  (exit (if (zero? (test-runner-fail-count runner)) 0 1)))
+  (exit (if (= 0 failed-cases (test-runner-fail-count runner)) 0 1)))
 
 (test-runner-factory
  (lambda ()
@@ -174,7 +177,7 @@ own descriptors are closed a moment after it was joined."
 
 (define (fail-case name label value)
   (let ((runner (test-runner-current)))
-    (test-runner-fail-count! runner (+ 1 (test-runner-fail-count runner)))
+    (set! failed-cases (+ 1 failed-cases))
     (print-verdict "not ok" name "")
     (tap-comment label value)
     (force-output)))
