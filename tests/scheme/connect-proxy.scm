@@ -8,6 +8,7 @@
              (harness proxy)
              (harness server)
              (ice-9 match)
+             (ice-9 regex)
              (rnrs bytevectors)
              (srfi srfi-1)
              (sockport)
@@ -28,6 +29,11 @@
   (let ((text (say sock "hello")))
     (close-port sock)
     text))
+
+;; Guile's writer has a capital since 3.0.11, which means the same.
+(define (as-of-old head)
+  (regexp-substitute/global #f "Authorization: Basic" head
+                            'pre "Authorization: basic" 'post))
 
 (define (reason-or-errno thunk)
   (catch 'http-error
@@ -126,7 +132,7 @@
               (string-append
                "CONNECT a.invalid:80 HTTP/1.1\r\nHost: a.invalid:80\r\n"
                "Proxy-Authorization: basic bWU6cHc=\r\n\r\n")
-              second))))
+              (as-of-old second)))))
        #:before "first"
        #:place (const (port-of target))))))
 
@@ -197,7 +203,8 @@
               "GET http://a.invalid:81/b?c HTTP/1.1\r\nHost: a.invalid:81\r\n"
               first))
            (test-assert "the login"
-             (string-contains first "Proxy-Authorization: basic bWU6cHc=\r\n"))
+             (string-contains (as-of-old first)
+                              "Proxy-Authorization: basic bWU6cHc=\r\n"))
            (test-assert "brackets"
              (string-prefix? "GET http://[::1]/d HTTP/1.1\r\nHost: [::1]\r\n"
                              second))))))))
