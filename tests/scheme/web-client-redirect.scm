@@ -119,8 +119,9 @@
        (get-values (string-append "http://Aladdin:open%20sesame@"
                                   (substring uri 7)))
        (test-assert "are told"
+         ;; The scheme has a capital since Guile 3.0.11.
          (string-contains (last (requests))
-                          "Authorization: basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="))
+                          "asic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="))
        (test-assert "not with the host"
          (not (string-contains (last (requests)) "Aladdin")))))))
 
