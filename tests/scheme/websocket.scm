@@ -144,15 +144,16 @@
   (define came #f)
   (call-with-websockets echo
     (lambda (new server)
-      (let-ports ((sock (new)))
-        (call-with-new-thread
-         (lambda ()
+      ;; A socket that a task had made would not wait in a thread.
+      (call-with-new-thread
+       (lambda ()
+         (let-ports ((sock (new)))
            (let ((ws (open-websocket "ws://test/" #:socket sock)))
              (websocket-send ws "hello")
              (let ((message (websocket-receive ws)))
                (websocket-close ws)
-               (set! came (list message (websocket-close-code ws)))))))
-        (wait-for-end (lambda () came)))))
+               (set! came (list message (websocket-close-code ws))))))))
+      (wait-for-end (lambda () came))))
   (test-equal "a message" '("hello" 1000) came))
 
 (test-case "what is no address of one"
