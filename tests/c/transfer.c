@@ -137,7 +137,7 @@ static void
 datagrams_are_whole_or_cut (void **state)
 {
   (void)state;
-  char bytes[4] = "....";
+  char bytes[] = "....";
   open_pair (SOCK_DGRAM);
   skp_transfer_send (pair[0], "0123456789", 10, 0);
   skp_transfer_send (pair[0], "", 0, 0);
