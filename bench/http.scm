@@ -7,6 +7,7 @@
 (use-modules (bench harness)
              (bench server)
              (ice-9 match)
+             (ice-9 regex)
              (srfi srfi-1))
 
 (define source (dirname (dirname (current-filename))))
@@ -14,25 +15,27 @@
 (define (built name)
   (string-append (or (getenv "SOCKPORT_BUILD") "build") "/bench/" name))
 
-(define file (tmpnam))
-(define configuration (string-append file ".conf"))
+(define directory (mkdtemp "/tmp/bench-http-XXXXXX"))
+(define (in-directory name) (string-append directory "/" name))
+(define file (in-directory "file.html"))
+(define configuration (in-directory "nginx.conf"))
 (define (write-files)
+  (chmod directory #o755)
   (call-with-output-file file
     (lambda (port) (display (make-string 10240 #\a) port)))
   (chmod file #o644))
 
 ;;; Servers.  Each is given a port.
 
+;;; Some have much to say of each connection that is reset.
 (define (program . command)
   (lambda (port)
-    (append command (list (number->string port) file))))
+    (append '("sh" "-c" "exec \"$@\" 2>/dev/null" "sh")
+            command (list (number->string port) file))))
 
-;;; Guile's own server has a line to say of each connection that is reset.
 (define (guile back-end)
-  (lambda (port)
-    (list "sh" "-c" "exec \"$@\" 2>/dev/null" "sh"
-          "guile" "--no-auto-compile" "-s" (peer "http-guile.scm")
-          (number->string port) file back-end)))
+  (compose (lambda (command) (append command (list back-end)))
+           (program "guile" "--no-auto-compile" "-s" (peer "http-guile.scm"))))
 
 ;;; One process, as the others have one; it reads the file anew each time, as they
 ;;; do.
@@ -43,12 +46,12 @@
 pid ~a.pid;
 events { worker_connections 4096; }
 http { access_log off; keepalive_requests 1000000000; sendfile on;
-  types { text/html html; }
+  types { text/html html; } default_type text/html;
   client_body_temp_path ~a.1; proxy_temp_path ~a.2; fastcgi_temp_path ~a.3;
   uwsgi_temp_path ~a.4; scgi_temp_path ~a.5;
   server { listen 127.0.0.1:~a backlog=4096;
     location = /file.html { alias ~a; } } }
-" file file file file file file port file)))
+" directory directory directory directory directory directory port file)))
   (list "nginx" "-c" configuration))
 
 (define servers
@@ -84,14 +87,19 @@ percentiles 50, 99 and 99.9 of the microseconds they took; or #f."
                   p50 p99 p999)))
       (_ #f))))
 
+;;; The last one is the end of Guile's own server.  BENCH_CASES, a regular
+;;; expression, chooses some.
 (define cases
-  '(("get, 20 connections" "get" 20)
-    ("get, 200 connections" "get" 200)
-    ("get, 1000 connections" "get" 1000)
-    ("post of 1 KiB" "post" 20)
-    ("page of 10 KiB" "10k" 20)
-    ("page of 1 MiB" "1m" 20)
-    ("file of 10 KiB" "file" 20)))
+  (filter (match-lambda
+            ((name . _)
+             (string-match (or (getenv "BENCH_CASES") "") name)))
+          '(("get, 20 connections" "get" 20)
+            ("get, 200 connections" "get" 200)
+            ("post of 1 KiB" "post" 20)
+            ("page of 10 KiB" "10k" 20)
+            ("page of 1 MiB" "1m" 20)
+            ("file of 10 KiB" "file" 20)
+            ("get, 1000 connections" "get" 1000))))
 
 (define (takes-part? name kind)
   (or (not (string=? name "nginx")) (string=? kind "file")))
@@ -129,8 +137,10 @@ percentiles 50, 99 and 99.9 of the microseconds they took; or #f."
               (lambda (name kind connections peer port pid)
                 (recall name peer select))))
 
-(define gets (take (map car cases) 3))
-(define (on-gets ratio) (map (lambda (name) (cons name ratio)) gets))
+(define (on-gets ratio)
+  (map (lambda (connections)
+         (cons (format #f "get, ~a connections" connections) ratio))
+       '(20 200 1000)))
 
 (define rounds 5)
 
@@ -161,6 +171,5 @@ percentiles 50, 99 and 99.9 of the microseconds they took; or #f."
     (begin
       (write-files)
       (run)
-      (for-each (lambda (file) (when (file-exists? file) (delete-file file)))
-                (list file configuration)))
+      (system* "rm" "-r" directory))
     (display "http: needs wrk\n"))

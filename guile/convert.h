@@ -305,6 +305,7 @@ void scm_skp__init_http_memory (void);
 void scm_skp__init_http_output (void);
 void scm_skp__init_http_request (void);
 void scm_skp__init_http_response (void);
+void scm_skp__init_http_send (void);
 void scm_skp__init_http_client (void);
 void scm_skp__init_scheme_port (void);
 void scm_skp__init_interface (void);

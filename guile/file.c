@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <sockport/file.h>
 
 static int
@@ -56,35 +55,11 @@ file_open (SCM directory, SCM name, SCM links, SCM found)
   return SCM_I_MAKINUM (1);
 }
 
-/* COUNT bytes of the file FD from OFFSET on, fewer if it has become shorter. FD
-   is closed, whatever happens.  */
-static SCM
-file_read (SCM fd, SCM offset, SCM count)
-{
-  static const char who[] = "file-handler";
-  int file = (int)scm_skp__integer (fd, 0, INT32_MAX, 1, who);
-  int64_t from = scm_skp__integer (offset, 0, SCM_MOST_POSITIVE_FIXNUM, 2, who);
-  int64_t size = scm_skp__integer (count, 0, INT32_MAX, 3, who);
-  SCM bytes = scm_c_make_bytevector ((size_t)size);
-  ssize_t n = skp_file_read (file, SCM_BYTEVECTOR_CONTENTS (bytes),
-                             (size_t)size, from);
-  close (file);
-  if (n < 0)
-    scm_skp__error (n, who);
-  if (n == size)
-    return bytes;
-  SCM part = scm_c_make_bytevector ((size_t)n);
-  memcpy (SCM_BYTEVECTOR_CONTENTS (part), SCM_BYTEVECTOR_CONTENTS (bytes),
-          (size_t)n);
-  return part;
-}
-
 void
 scm_skp__init_file (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%file-open", 4, 0, 0, file_open },
-    { "%file-read", 3, 0, 0, file_read },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

@@ -104,22 +104,78 @@ put_media_type (struct scm_skp__text *text, SCM name, SCM value)
   return 1;
 }
 
+/* ("tag" . strong?); 0 if it is none, or has to be quoted otherwise.  */
+static int
+put_entity_tag (struct scm_skp__text *text, SCM name, SCM value)
+{
+  if (!scm_is_pair (value) || !scm_is_string (SCM_CAR (value)))
+    return 0;
+  if (scm_is_false (SCM_CDR (value)))
+    scm_skp__text_put (text, "W/", 2);
+  scm_skp__text_put (text, "\"", 1);
+  size_t start = text->size;
+  scm_skp__http_put_value (text, name, value, SCM_CAR (value));
+  for (size_t i = start; i < text->size; i++)
+    if (text->bytes[i] == '"' || text->bytes[i] == '\\')
+      return 0;
+  scm_skp__text_put (text, "\"", 1);
+  return 1;
+}
+
+/* (TOKEN ...); 0 if it is none.  */
+static int
+put_tokens (struct scm_skp__text *text, SCM name, SCM value)
+{
+  for (SCM rest = value; scm_is_pair (rest); rest = SCM_CDR (rest))
+    {
+      if (!scm_is_symbol (SCM_CAR (rest)))
+        return 0;
+      if (!scm_is_eq (rest, value))
+        scm_skp__text_put (text, ", ", 2);
+      scm_skp__http_put_value (text, name, value,
+                               scm_symbol_to_string (SCM_CAR (rest)));
+    }
+  return scm_is_pair (value);
+}
+
+static int
+put_integer (struct scm_skp__text *text, SCM name, SCM value)
+{
+  (void)name;
+  if (!SCM_I_INUMP (value) || SCM_I_INUM (value) < 0)
+    return 0;
+  scm_skp__text_number (text, (uint64_t)SCM_I_INUM (value));
+  return 1;
+}
+
+static int
+put_string (struct scm_skp__text *text, SCM name, SCM value)
+{
+  scm_skp__http_put_value (text, name, value, value);
+  return 1;
+}
+
+/* Those that C writes; what is not as it has to be is left to Scheme, which
+   knows what to say.  */
+static int (*const put[SCM_SKP__HTTP_KINDS]) (struct scm_skp__text *, SCM, SCM)
+    = { [SCM_SKP__HTTP_STRING] = put_string,
+        [SCM_SKP__HTTP_INTEGER] = put_integer,
+        [SCM_SKP__HTTP_MEDIA_TYPE] = put_media_type,
+        [SCM_SKP__HTTP_ENTITY_TAG] = put_entity_tag,
+        [SCM_SKP__HTTP_TOKENS] = put_tokens };
+
 static void
 put_field_value (struct scm_skp__text *text, struct scm_skp__http_memory *m,
                  enum scm_skp__http_kind kind, SCM name, SCM value)
 {
   size_t start = text->size;
-  if (kind == SCM_SKP__HTTP_STRING)
-    scm_skp__http_put_value (text, name, value, value);
-  else if (kind == SCM_SKP__HTTP_INTEGER && SCM_I_INUMP (value)
-           && SCM_I_INUM (value) >= 0)
-    scm_skp__text_number (text, (uint64_t)SCM_I_INUM (value));
-  else if (kind != SCM_SKP__HTTP_MEDIA_TYPE
-           || !put_media_type (text, name, value))
+  if (!put[kind] || !put[kind](text, name, value))
     {
       text->size = start;
       scm_skp__http_put_value (text, name, value,
-                               scm_skp__http_write (m, name, value));
+                               kind == SCM_SKP__HTTP_TIME && SCM_STRUCTP (value)
+                                   ? scm_skp__http_write_time (m, name, value)
+                                   : scm_skp__http_write (m, name, value));
     }
 }
 
@@ -133,11 +189,11 @@ scm_skp__http_token (const char *bytes, size_t size)
   return size > 0;
 }
 
-int
+unsigned
 scm_skp__http_put_headers (struct scm_skp__text *text,
                            struct scm_skp__http_memory *m, SCM headers)
 {
-  int dated = 0;
+  unsigned met = 0;
   for (; scm_is_pair (headers); headers = SCM_CDR (headers))
     {
       SCM pair = SCM_CAR (headers);
@@ -149,12 +205,14 @@ scm_skp__http_put_headers (struct scm_skp__text *text,
         continue;
       if (!scm_skp__http_token (writer.name, writer.size - 2))
         refuse_value (text, SCM_CAR (pair), SCM_CDR (pair));
-      dated |= writer.kind == SCM_SKP__HTTP_DATE_FIELD;
+      met |= writer.kind == SCM_SKP__HTTP_DATE_FIELD ? SCM_SKP__HTTP_MET_DATE
+             : writer.kind == SCM_SKP__HTTP_UPGRADE  ? SCM_SKP__HTTP_MET_UPGRADE
+                                                     : 0;
       scm_skp__text_put (text, writer.name, writer.size);
       put_field_value (text, m, writer.kind, SCM_CAR (pair), SCM_CDR (pair));
       scm_skp__text_put (text, "\r\n", 2);
     }
-  return dated;
+  return met;
 }
 
 static void

@@ -36,6 +36,7 @@ struct input
   struct skp_http_chunk chunk;
   enum state state;
   int expected; /* 100 Continue was not sent yet */
+  int blocked;  /* the last attempt had to wait */
 };
 
 static scm_t_port_type *type;
@@ -100,6 +101,7 @@ receive (struct input *in, char *bytes, size_t size)
       skp_transfer_send (fd, line, sizeof line - 1, 0);
     }
   ssize_t n = skp_transfer_recv (fd, bytes, size, 0);
+  in->blocked = n == -EAGAIN;
   if (n == 0)
     refuse (in, 400);
   if (n < 0 && n != -EAGAIN)
@@ -330,6 +332,12 @@ input_ended (SCM port)
 }
 
 static SCM
+input_blocked (SCM port)
+{
+  return scm_from_bool (input_of (port)->blocked);
+}
+
+static SCM
 input_broken (SCM port)
 {
   return scm_from_bool (input_of (port)->state == BROKEN);
@@ -362,6 +370,7 @@ scm_skp__init_http_input (void)
     { "%http-input-at", 1, 0, 0, input_at },
     { "%http-input-end", 1, 0, 0, input_end },
     { "%http-input-ended?", 1, 0, 0, input_ended },
+    { "%http-input-blocked?", 1, 0, 0, input_blocked },
     { "%http-input-broken?", 1, 0, 0, input_broken },
     { "%http-input-expected?", 1, 0, 0, input_expected },
     { "%http-input-total", 1, 0, 0, input_total },

@@ -12,6 +12,7 @@
 #define NAMES 256  /* sets of names and writers, of one each */
 #define VALUES 512 /* sets of values */
 #define WAYS 2     /* in which a value can be */
+#define TIMES 64
 #define NAME_MOST 64
 #define VALUE_MOST 256
 
@@ -40,9 +41,14 @@ struct scm_skp__http_memory
   struct name names[NAMES];
   struct value values[VALUES][WAYS];
   struct scm_skp__http_writer writers[NAMES];
+  struct
+  {
+    SCM date, text;
+  } times[TIMES];
   unsigned turn; /* which way is taken next */
   time_t second;
   char date[32];
+  char *file; /* the collector is not to look into it */
 };
 
 struct scm_skp__http_memory *
@@ -62,7 +68,14 @@ make_memory (SCM describe, SCM parse, SCM kind, SCM write)
   m->parse = parse;
   m->kind = kind;
   m->write = write;
+  m->file = scm_gc_malloc_pointerless (SCM_SKP__HTTP_FILE, "http file");
   return scm_from_pointer (m, NULL);
+}
+
+char *
+scm_skp__http_file_buffer (struct scm_skp__http_memory *m)
+{
+  return m->file;
 }
 
 static uint64_t
@@ -240,6 +253,18 @@ SCM
 scm_skp__http_write (struct scm_skp__http_memory *m, SCM symbol, SCM value)
 {
   return scm_call_2 (m->write, symbol, value);
+}
+
+SCM
+scm_skp__http_write_time (struct scm_skp__http_memory *m, SCM symbol, SCM date)
+{
+  size_t place = (SCM_UNPACK (date) >> 4) % TIMES;
+  if (!scm_is_eq (m->times[place].date, date))
+    {
+      m->times[place].text = scm_skp__http_write (m, symbol, date);
+      m->times[place].date = date;
+    }
+  return m->times[place].text;
 }
 
 const char *

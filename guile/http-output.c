@@ -2,10 +2,11 @@
 /* The body of a response as a port: its head with the first bytes, then chunks,
    or bytes up to a length or to the end of the connection.
 
-   Guile's suspendable procedures write through port_write, which says when it
-   would have to wait.  What is written by C, by display say, cannot be
-   suspended, and must not keep the thread from the other tasks: that part is
-   queued in memory and goes first the next time.  */
+   What would have to wait says so, and Guile's suspendable procedures then wait
+   for the socket.  What C writes, display say, cannot be suspended, and must
+   not keep the thread from the other tasks: that part is queued in memory and
+   goes first the next time.  Which of the two it is, Scheme knows
+   (http-response.scm).  */
 
 #include "http.h"
 
@@ -157,8 +158,9 @@ transmit (struct output *out, const char *bytes, size_t size)
   return body > 0 || size == 0 ? (ssize_t)body : -EAGAIN;
 }
 
+/* How many bytes went, or #f.  */
 static SCM
-write_some (SCM port, SCM src, SCM start, SCM count)
+output_write (SCM port, SCM src, SCM start, SCM count)
 {
   struct output *out = output_of (port);
   if (scm_skp__turn_over ())
@@ -170,17 +172,26 @@ write_some (SCM port, SCM src, SCM start, SCM count)
   return n < 0 ? SCM_BOOL_F : scm_from_ssize_t (n);
 }
 
-/* From C: everything is taken.  */
-static size_t
-write_all (SCM port, SCM src, size_t start, size_t count)
+/* What a client may leave of what C has written.  */
+#define QUEUED_MOST ((size_t)64 << 20)
+
+/* Take everything, up to a limit.  */
+static SCM
+output_queue (SCM port, SCM src, SCM start, SCM count)
 {
   struct output *out = output_of (port);
-  const char *bytes = (const char *)SCM_BYTEVECTOR_CONTENTS (src) + start;
-  size_t size = frame (out, count);
+  const char *bytes
+      = (const char *)SCM_BYTEVECTOR_CONTENTS (src) + scm_to_size_t (start);
+  size_t size = frame (out, scm_to_size_t (count));
   ssize_t n = transmit (out, bytes, size);
   if (n < 0)
     n = 0;
   size_t rest = size - (size_t)n;
+  if (waiting (out) + rest > QUEUED_MOST)
+    scm_misc_error (who,
+                    "the client takes less than display and the like write;"
+                    " put-string and force-output wait for it",
+                    SCM_EOL);
   if (rest > 0)
     {
       queue (out, bytes + n, rest);
@@ -189,7 +200,23 @@ write_all (SCM port, SCM src, size_t start, size_t count)
         queue (out, "\r\n", 2);
     }
   scm_remember_upto_here_1 (src);
-  return size;
+  return scm_from_size_t (size);
+}
+
+/* WRITE is how bytes are written to such ports.  */
+static SCM
+output_writer (SCM write)
+{
+  scm_set_port_scm_write (type, scm_permanent_object (write));
+  return SCM_UNSPECIFIED;
+}
+
+/* A type of output ports needs one in C; it is not called (output_writer).  */
+static size_t
+write_nothing (SCM port, SCM src, size_t start, size_t count)
+{
+  (void)port, (void)src, (void)start, (void)count;
+  return 0;
 }
 
 static int
@@ -280,11 +307,11 @@ scm_skp__init_http_output (void)
     { "%http-output-blocked?", 1, 0, 0, output_blocked },
     { "%http-output-end!", 1, 0, 0, output_end },
     { "%http-output-flush!", 1, 0, 0, output_flush },
+    { "%http-output-write", 4, 0, 0, output_write },
+    { "%http-output-queue", 4, 0, 0, output_queue },
+    { "%http-output-writer!", 1, 0, 0, output_writer },
   };
-  type = scm_make_port_type ("http-response-body", NULL, write_all);
-  scm_set_port_scm_write (
-      type, scm_permanent_object (scm_c_make_gsubr (
-                "http-write", 4, 0, 0, __extension__(scm_t_subr) write_some)));
+  type = scm_make_port_type ("http-response-body", NULL, write_nothing);
   scm_set_port_write_wait_fd (type, port_wait_fd);
   scm_set_port_get_natural_buffer_sizes (type, port_sizes);
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);

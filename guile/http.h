@@ -27,6 +27,10 @@ enum scm_skp__http_kind
   SCM_SKP__HTTP_MEDIA_TYPE,
   SCM_SKP__HTTP_DATE_FIELD, /* as WRITTEN; the server adds none then */
   SCM_SKP__HTTP_OWN,        /* the server writes it itself */
+  SCM_SKP__HTTP_UPGRADE,    /* as WRITTEN; Connection names it */
+  SCM_SKP__HTTP_TIME,       /* as WRITTEN; a date, which nobody can change */
+  SCM_SKP__HTTP_ENTITY_TAG,
+  SCM_SKP__HTTP_TOKENS, /* a list of symbols */
   SCM_SKP__HTTP_KINDS
 };
 
@@ -45,6 +49,10 @@ scm_skp__http_writer (struct scm_skp__http_memory *memory, SCM symbol);
 SCM scm_skp__http_write (struct scm_skp__http_memory *memory, SCM symbol,
                          SCM value);
 
+/* The same, of a date.  */
+SCM scm_skp__http_write_time (struct scm_skp__http_memory *memory, SCM symbol,
+                              SCM date);
+
 /* The alist of the fields of HEAD, which is that of BYTES.  *INVALID becomes an
    alist of those whose values do not parse, as strings.  */
 SCM scm_skp__http_headers (struct scm_skp__http_memory *memory,
@@ -53,6 +61,10 @@ SCM scm_skp__http_headers (struct scm_skp__http_memory *memory,
 
 /* The date of now in 29 bytes.  */
 const char *scm_skp__http_date (struct scm_skp__http_memory *memory);
+
+/* Room for the part of a file that is sent with a head.  */
+#define SCM_SKP__HTTP_FILE 32768
+char *scm_skp__http_file_buffer (struct scm_skp__http_memory *memory);
 
 /* A text that grows; what is refused on the way is refused by WHO.  */
 struct scm_skp__text
@@ -87,10 +99,17 @@ int scm_skp__http_token (const char *bytes, size_t size);
 void scm_skp__http_put_value (struct scm_skp__text *text, SCM name, SCM value,
                               SCM string);
 
+enum scm_skp__http_met
+{
+  SCM_SKP__HTTP_MET_DATE = 1,
+  SCM_SKP__HTTP_MET_UPGRADE = 2,
+};
+
 /* The fields of the alist HEADERS but for those that are written otherwise;
-   whether there is a date among them.  */
-int scm_skp__http_put_headers (struct scm_skp__text *text,
-                               struct scm_skp__http_memory *m, SCM headers);
+   which of those above are among them.  */
+unsigned scm_skp__http_put_headers (struct scm_skp__text *text,
+                                    struct scm_skp__http_memory *m,
+                                    SCM headers);
 
 /* How a body ends: nothing is said of it, by its length, by its last chunk.  */
 enum scm_skp__http_framing
@@ -103,7 +122,8 @@ enum scm_skp__http_framing
 void scm_skp__http_put_framing (struct scm_skp__text *text, SCM framing,
                                 SCM length);
 
-/* End what reads a request, with an answer: throws refused-request.  */
+/* End what reads a request, which is answered with STATUS: throws
+   refused-request.  */
 _Noreturn void scm_skp__http_refuse (int status);
 
 /* The status that the error of a parser stands for.  */

@@ -15,21 +15,17 @@
 (define large (make-bytevector 1048576 97))
 (define html '((content-type . (text/html (charset . "utf-8")))))
 
-;;; FILE is a name or a descriptor.
 (define (file-headers file)
   `((content-type . (text/html))
     (last-modified . ,(time-utc->date
                        (make-time 'time-utc 0 (stat:mtime (stat file))) 0))))
 
 (define (whole-file file)
-  (values (file-headers file)
-          (call-with-input-file file get-bytevector-all #:binary #t)))
+  (lambda (request body)
+    (values (file-headers file)
+            (call-with-input-file file get-bytevector-all #:binary #t))))
 
-(define (opened-file file)
-  (let ((opened (open-fdes file O_RDONLY)))
-    (values (file-headers opened) opened)))
-
-(define (handler file send-file)
+(define (handler send-file)
   (lambda (request body)
     (if (eq? 'POST (request-method request))
         (values '((content-type . (text/plain (charset . "utf-8"))))
@@ -37,15 +33,20 @@
         (match (uri-path (request-uri request))
           ("/10k" (values html page))
           ("/1m" (values html large))
-          ("/file.html" (send-file file))
+          ("/file.html" (send-file request body))
           (_ (values '((content-type . (text/plain (charset . "utf-8"))))
                      "Hello, World!"))))))
 
+(define (sockport module name)
+  "Return what NAME is in MODULE; the other back ends do without."
+  (module-ref (resolve-interface module) name))
+
 (match (command-line)
   ((_ port file "serve")
-   ((module-ref (resolve-interface '(sockport http)) 'serve-http)
+   ((sockport '(sockport http) 'serve-http)
     (string-append "127.0.0.1:" port)
-    (handler file opened-file)))
+    (handler ((sockport '(sockport serve-files) 'file-handler)
+              (dirname file)))))
   ((_ port file back-end)
-   (run-server (handler file whole-file) (string->symbol back-end)
+   (run-server (handler (whole-file file)) (string->symbol back-end)
                (list #:port (string->number port)))))

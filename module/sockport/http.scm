@@ -6,8 +6,10 @@
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
   #:use-module (sockport log)
+  #:use-module (sockport serve http-admission)
+  #:use-module (sockport serve http-body)
   #:use-module (sockport serve http-connection)
-  #:use-module (sockport serve http-request)
+  #:use-module (sockport serve http-phase)
   #:use-module (sockport serve http-site)
   #:use-module (sockport serve request-id)
   #:use-module (sockport server)
@@ -36,7 +38,8 @@ and of how many connections are open."
 
 (define own
   '(#:idle-seconds #:request-seconds #:minimum-rate #:head-limit #:target-limit
-    #:body-limit #:body-port? #:connections-per-address #:on-response
+    #:body-limit #:body-port? #:connections #:connections-per-address
+    #:on-response
     #:prologue #:request-id #:on-listen))
 
 (define (without-own options)
@@ -73,7 +76,8 @@ and of how many connections are open."
 (define* (serve-http where handler #:key (workers 1) (idle-seconds 75)
                      (request-seconds 60) (minimum-rate 500)
                      (head-limit 65536) (target-limit 8192)
-                     (body-limit 67108864) body-port? connections-per-address
+                     (body-limit 67108864) body-port? connections
+                     connections-per-address
                      (log log-line) on-response prologue request-id
                      (on-listen (const #t))
                      #:allow-other-keys #:rest options)
@@ -87,6 +91,8 @@ response and the body that it returns.  OPTIONS are those of @code{serve}, too."
   (check-count "target-limit" target-limit 1)
   (when body-limit (check-count "body-limit" body-limit 0))
   (check-count "minimum-rate" minimum-rate 1)
+  (when connections
+    (check-count "connections" connections 1))
   (when connections-per-address
     (check-count "connections-per-address" connections-per-address 1))
   (check-seconds "idle-seconds" idle-seconds)
@@ -96,8 +102,10 @@ response and the body that it returns.  OPTIONS are those of @code{serve}, too."
   (let* ((shares (make-vector (if (exact-integer? workers) workers 1) #f))
          (settings (make-settings handler head-limit target-limit body-limit
                                   body-port? idle-seconds request-seconds
-                                  minimum-rate connections-per-address
-                                  (make-hash-table) log on-response prologue
+                                  minimum-rate
+                                  (make-admission connections
+                                                  connections-per-address)
+                                  log on-response prologue
                                   (if (eq? request-id #t)
                                       new-request-id
                                       request-id)

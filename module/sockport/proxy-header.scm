@@ -9,6 +9,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport io argument)
   #:use-module (sockport primitive)
+  #:use-module (sockport serve bytes)
   #:use-module (sockport serve network)
   #:use-module (sockport transfer)
   #:export (proxy-header
@@ -117,12 +118,6 @@ objects.  Version 1 is text, and has Internet addresses alone."
         (else (- (+ fixed-bytes
                     (bytevector-u16-ref bytes 14 (endianness big)))
                  count))))
-
-(define (append-bytes a b)
-  (let ((both (make-bytevector (+ (bytevector-length a) (bytevector-length b)))))
-    (bytevector-copy! a 0 both 0 (bytevector-length a))
-    (bytevector-copy! b 0 both (bytevector-length a) (bytevector-length b))
-    both))
 
 (define (read-header read!)
   "Return two values, the addresses that the header names.  (READ! count) returns so

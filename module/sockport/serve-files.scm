@@ -49,16 +49,6 @@
 (define (part fd range)
   (cons fd (cons (car range) (- (cdr range) (car range)))))
 
-;;; What is small goes with the head, in one piece; for the rest the system needs no
-;;; copy.
-(define small 16384)
-
-(define (body request fd range)
-  (let ((count (- (cdr range) (car range))))
-    (if (and (<= count small) (eq? 'GET (request-method request)))
-        (%file-read fd (car range) count)
-        (part fd range))))
-
 (define (content-range range size)
   (match range
     ((from . to) `(content-range bytes (,from . ,(- to 1)) ,size))
@@ -101,13 +91,13 @@
   (define size (entity-size entity))
   (match (ranges-of request entity)
     (#f (values (with-headers 200 headers)
-                (body request fd (cons 0 size))))
+                (part fd (cons 0 size))))
     (()
      (close-fdes fd)
      (plain 416 "There are no such bytes." (content-range '* size)))
     ((range)
      (values (with-headers 206 (cons (content-range range size) headers))
-             (body request fd range)))
+             (part fd range)))
     (ranges (multipart entity fd ranges))))
 
 ;;; A 304 has what a 200 would have but for what describes the body: RFC 9110,

@@ -58,6 +58,25 @@
   (any (lambda (value) (member token (tokens value)))
        (headers-of message name)))
 
+;;; Options that both sides have.
+
+(define most-bytes #x1fffffff)
+
+(define (check-options who protocols message-limit ping-seconds)
+  (define (refuse key wanted value)
+    (scm-error key who "Bad argument (expecting ~A): ~S"
+               (list wanted value) (list value)))
+  (unless (and (list? protocols) (every string? protocols))
+    (refuse 'wrong-type-arg "a list of strings for #:protocols" protocols))
+  (unless (exact-integer? message-limit)
+    (refuse 'wrong-type-arg "an integer for #:message-limit" message-limit))
+  (unless (<= 0 message-limit most-bytes)
+    (refuse 'out-of-range "0 to 536870911 for #:message-limit" message-limit))
+  (unless (or (not ping-seconds) (real? ping-seconds))
+    (refuse 'wrong-type-arg "a number or #f for #:ping-seconds" ping-seconds))
+  (unless (or (not ping-seconds) (< 0 ping-seconds 1e9))
+    (refuse 'out-of-range "more than 0 for #:ping-seconds" ping-seconds)))
+
 ;;; The server's side: RFC 6455, 4.2.
 
 (define (check-request request who)
@@ -150,6 +169,7 @@ that REQUEST came on: (PROC websocket) is called then, and the WebSocket is clos
 when it returns.  If REQUEST is not right, the values are a response that says so."
   (check-request request "accept-websocket")
   (check-procedure proc 2 "accept-websocket")
+  (check-options "accept-websocket" protocols message-limit ping-seconds)
   (match (fault request origins)
     ((code text . more) (apply refusal code text more))
     (#f
@@ -224,6 +244,7 @@ wss://host/path; over SOCKET, if it is given, a connected socket."
   (let ((uri (and (string? url) (false-if-exception (string->uri url)))))
     (unless (and uri (memq (uri-scheme uri) '(ws wss)) (uri-host uri))
       (refuse-url url))
+    (check-options "open-websocket" protocols message-limit ping-seconds)
     (let* ((key (%websocket-key))
            (message (prepare (opening-request uri key protocols headers) #f
                              #:keep? #t))

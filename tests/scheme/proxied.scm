@@ -4,8 +4,10 @@
 
 (use-modules (harness)
              (harness socket)
+             (harness web)
              (ice-9 match)
              (ice-9 receive)
+             (ice-9 textual-ports)
              (rnrs bytevectors)
              (sockport)
              (sockport forwarded)
@@ -108,6 +110,31 @@
     (peer (proxy-prologue #:from '("127.0.0.0/8")) "127.0.0.1:1" line))
   (test-error* "from elsewhere" '(misc-error #f "proxy-prologue")
     (peer (proxy-prologue #:from '("127.0.0.0/8")) "192.0.2.9:1" line)))
+
+(test-case "the header on a connection, in pieces or long"
+  (call-with-http
+      (lambda (request body)
+        (values '() (text (assq-ref (request-meta request) 'peer))))
+    (lambda (new server)
+      (define (seen send-header)
+        (let-ports ((sock (new)))
+          (send-header sock)
+          (send sock get)
+          (shutdown sock SHUT_WR)
+          (setvbuf sock 'block)
+          (body-of (get-string-all sock))))
+      (test-equal "byte by byte" "192.0.2.1:5"
+        (seen (lambda (sock)
+                (for-each (lambda (char)
+                            (send sock (string char))
+                            (task-yield))
+                          (string->list "PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n")))))
+      (test-equal "longer than the buffer" "192.0.2.1:5"
+        (seen (lambda (sock)
+                (send sock signature)
+                (send sock #vu8(#x21 #x11 #x4e #x2c 192 0 2 1 192 0 2 2 0 5 0 6))
+                (send sock (make-bytevector 20000))))))
+    #:prologue (proxy-prologue)))
 
 (define (request peer . headers)
   (build-request (build-uri 'http #:host "test" #:path "/")

@@ -6,10 +6,14 @@
              (harness web)
              (ice-9 match)
              (ice-9 regex)
+             (sockport)
              (sockport http)
              (web request)
              (web response)
              (web uri))
+
+;; The thread's own pipe for waiting, made at its first wait, must not count.
+(with-deadline 0 (lambda () (sleep 1)) (const #f))
 
 (test-begin "web-response")
 
@@ -28,6 +32,7 @@
                  ("/length" (values '((content-length . 3)) "text"))
                  ("/body" (values (build-response #:code 204) "text"))
                  ("/early" (values (build-response #:code 102) #f))
+                 ("/switch" (values (build-response #:code 101) (const #f)))
                  ("/kind" (values '() 'text))))
            (lambda (new server)
              (for-each
@@ -37,8 +42,8 @@
                   (test-assert (list path "no header slips through")
                     (not (string-contains text "Y: b")))))
               '("/value" "/reason" "/type" "/wide" "/name" "/length" "/body"
-                "/early" "/kind"))))))
-    (test-equal "each is logged" 9 (length lines))
+                "/early" "/switch" "/kind"))))))
+    (test-equal "each is logged" 10 (length lines))
     (test-assert "with what it was for"
       (string-prefix? "GET /value from 127.0.0.1:" (car lines)))))
 
@@ -51,6 +56,9 @@
           ("/same" (values (build-response
                             #:code 304 #:headers '((etag . ("x" . #t)))) #f))
           ("/head" (values '((content-length . 5)) #f))
+          ("/upgrade" (values (build-response
+                               #:code 426 #:headers '((upgrade . ("a/1"))))
+                              "text"))
           ("/nothing" (values '() #f))))
     (lambda (new server)
       (let ((text (ask new "GET" "/coding")))
@@ -70,6 +78,11 @@
       (test-assert "HEAD: none of the server's making"
         (not (string-contains (ask new "HEAD" "/nothing") "Content-Length")))
       (test-assert "no body" (has? (ask new "GET" "/nothing")
-                                   "Content-Length: 0")))))
+                                   "Content-Length: 0"))
+      (test-assert "Upgrade is for this connection"
+        (has? (ask new "GET" "/upgrade") "Connection: Upgrade"))
+      (test-assert "that may end as well"
+        (has? (ask new "GET" "/upgrade" "Connection: close")
+              "Connection: close, Upgrade")))))
 
 (test-end "web-response")

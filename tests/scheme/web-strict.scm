@@ -32,6 +32,9 @@ the handler has seen."
 (define post "POST /p HTTP/1.1")
 (define host "Host: a")
 
+;; The thread's own pipe for waiting, made at its first wait, must not count.
+(with-deadline 0 (lambda () (sleep 1)) (const #f))
+
 (test-begin "web-strict")
 
 (test-case "refused before any handler, and nothing behind it served"
@@ -124,6 +127,30 @@ the handler has seen."
       (served "fields that (web http) refuses" "/p" "GET /p HTTP/1.1" host
               "If-Modified-Since: 0" "Range: lines=1-2"
               "Content-Type: text/plain;" "Accept: ;;" ""))))
+
+(test-case "a target that is a whole URI says what it is for"
+  (call-with-http
+      (lambda (request body)
+        (let ((uri (request-uri request)))
+          (values '() (format #f "~s ~s ~s" (uri-path uri) (uri-query uri)
+                              (filter (lambda (header) (eq? 'host (car header)))
+                                      (request-headers request))))))
+    (lambda (new server)
+      (define (seen . lines)
+        (body-of (exchange new (apply crlf lines))))
+      (test-equal "its host counts, not Host"
+        "\"/p\" \"q\" ((host \"b\" . 8080))"
+        (seen "GET http://b:8080/p?q HTTP/1.1" host ""))
+      (test-equal "in 1.0 as well" "\"/p\" #f ((host \"b\" . #f))"
+        (seen "GET http://b/p HTTP/1.0" ""))
+      (test-equal "no path is the root" "\"/\" #f ((host \"b\" . #f))"
+        (seen "GET http://b HTTP/1.1" host ""))
+      (test-equal "with a query too" "\"/\" \"q\" ((host \"::1\" . #f))"
+        (seen "GET http://[::1]?q HTTP/1.1" host ""))
+      (test-equal "or all there is" "\"*\" #f ((host \"b\" . #f))"
+        (seen "OPTIONS http://b HTTP/1.1" host ""))
+      (test-equal "with a user it is none" '(400)
+        (codes (exchange new (crlf "GET http://u@b/ HTTP/1.1" host "")))))))
 
 (test-case "what cannot be parsed is the handler's business"
   (call-with-http

@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; WebSocket as programs use it: how a connection begins and is refused, clients,
-;;; who may send when, pings, and every way in which a connection ends.
+;;; and who may send when.
 
 (use-modules (harness)
              (harness socket)
@@ -13,7 +13,9 @@
              (srfi srfi-1)
              (sockport)
              (sockport websocket)
-             (web response))
+             (web request)
+             (web response)
+             (web uri))
 
 (define (accepting proc . options)
   (lambda (request) (apply accept-websocket request proc options)))
@@ -59,7 +61,13 @@
       (let-ports ((sock (new)))
         (test-assert "another version: ours is told"
           (member "Sec-Websocket-Version: 13" (handshake sock #:version "8"))))
-      (test-equal "no upgrade" 426 (code #:upgrade "h2c"))
+      (let-ports ((sock (new)))
+        (let ((lines (handshake sock #:upgrade "h2c")))
+          (test-equal "no upgrade" 426 (code-of lines))
+          (test-equal "what it could be" '(1 1)
+            (map (lambda (line) (count (lambda (other) (string-ci=? line other))
+                                       lines))
+                 '("Upgrade: websocket" "Connection: Upgrade")))))
       (test-equal "not of the connection" 426 (code #:connection "keep-alive")))))
 
 (test-case "pages from elsewhere are refused"
@@ -195,80 +203,22 @@
              (next (+ count 1)))))
         (close-port (websocket-socket ws))))))
 
-(test-case "a peer that says nothing is asked, and then left"
-  (define codes '())
-  (call-with-websockets
-      (accepting (lambda (ws)
-                   (echo-messages ws)
-                   (set! codes (cons (websocket-close-code ws) codes)))
-                 #:ping-seconds 1/20)
-    (lambda (new server)
-      (let-ports ((sock (new)))
-        (handshake sock)
-        (test-equal "asked" '(ping #vu8()) (get-frame sock))
-        (send sock (frame 10))
-        (test-equal "asked again, for it answered" '(ping #vu8())
-          (get-frame sock))
-        (test-equal "left" 'end (get-frame sock)))
-      (wait-for-end (lambda () (pair? codes)))))
-  (test-equal "as one that has gone" '(1006) codes))
-
-(test-case "a peer that does not take what is sent"
-  (define sent '())
-  (call-with-websockets
-      (accepting
-       (lambda (ws)
-         (let next ()
-           (let ((result (with-deadline 1/10
-                           (lambda () (websocket-send ws (make-bytevector 65536)))
-                           (const 'late))))
-             (set! sent (cons result sent))
-             (when (eq? #t result) (next))))
-         (set! sent (list (car sent) (websocket-open? ws)
-                          (websocket-close-code ws) (websocket-send ws "x")))))
-    (lambda (new server)
-      (let-ports ((sock (new)))
-        (handshake sock)
-        (wait-for-end (lambda () (and (= 4 (length sent))
-                                      (eq? 'late (car sent))))))))
-  (test-equal "a frame cut short is the end" '(late #f 1006 #f) sent))
-
-(test-case "every way to end"
-  (define (ends proc . options)
-    (let* ((came #f)
-           (logged
-            (apply call-with-websockets (accepting proc)
-                   (lambda (new server)
-                     (let-ports ((sock (new)))
-                       (handshake sock)
-                       (send sock (frame 1 "go"))
-                       (set! came (get-frame sock))))
-                   options)))
-      (list came (length logged))))
-  (test-equal "the handler returns" '((close 1000) 0) (ends websocket-receive))
-  (test-equal "with a word of its own" '((close 4001) 0)
-    (ends (lambda (ws) (websocket-receive ws) (websocket-close ws 4001 "x"))))
-  (test-equal "an error, which is logged" '((close 1011) 1)
-    (ends (lambda (ws) (websocket-receive ws) (error "oops"))))
-  (let ((codes '()))
-    (call-with-websockets
-        (accepting (lambda (ws)
-                     (websocket-receive ws)
-                     (set! codes (cons (websocket-close-code ws) codes))))
-      (lambda (new server)
-        (let-ports ((sock (new)))
-          (handshake sock)
-          (send sock (frame 1 "cut") 0 0 4))
-        (wait-for-end (lambda () (pair? codes)))))
-    (test-equal "the connection, in the middle of a frame" '(1006) codes)))
-
-(test-case "the server stops"
-  (call-with-websockets echo
-    (lambda (new server)
-      (let-ports ((sock (new)))
-        (handshake sock)
-        (stop-server! server #t)
-        (test-equal "going away" '((close 1001) end) (read-frames sock))))))
+(test-case "options"
+  (for-each
+   (match-lambda
+     ((key . options)
+      (test-error* options (list key #f "accept-websocket")
+        (apply accept-websocket (build-request (string->uri "http://a/"))
+               echo-messages options))
+      (test-error* (cons 'open options) (list key #f "open-websocket")
+        (apply open-websocket "ws://127.0.0.1:1/" options))))
+   '((wrong-type-arg #:protocols "chat")
+     (wrong-type-arg #:protocols (chat))
+     (wrong-type-arg #:message-limit "1")
+     (out-of-range #:message-limit -1)
+     (out-of-range #:message-limit 1000000000000000000000)
+     (wrong-type-arg #:ping-seconds "1")
+     (out-of-range #:ping-seconds 0))))
 
 (test-case "arguments"
   (call-with-websockets echo

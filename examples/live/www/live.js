@@ -18,8 +18,10 @@ function show(text, from) {
     item.append(who);
   }
   item.append(text);
-  find('messages').append(item);
-  item.scrollIntoView({ block: 'nearest' });
+  const messages = find('messages');
+  messages.append(item);
+  if (messages.children.length > 500) messages.firstChild.remove();
+  messages.scrollTop = messages.scrollHeight;
 }
 
 function bytes(count) {
@@ -59,9 +61,9 @@ function enter() {
   socket.send(name);
 }
 
-function state(text) {
+function state(kind, text) {
   find('state').textContent = text;
-  find('state').className = text;
+  find('state').className = kind;
 }
 
 function connect() {
@@ -69,7 +71,7 @@ function connect() {
   socket = new WebSocket(`${scheme}//${location.host}/chat`);
   socket.onopen = () => {
     pause = 500;
-    state('open');
+    state('open', 'connected');
     if (name) {
       enter();
       const said = parameters.get('say');
@@ -78,7 +80,7 @@ function connect() {
   };
   socket.onmessage = (event) => receive(JSON.parse(event.data));
   socket.onclose = () => {
-    state('closed');
+    state('closed', 'no connection; trying again…');
     setTimeout(connect, pause);
     pause = Math.min(2 * pause, 30000);
   };

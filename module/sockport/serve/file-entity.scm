@@ -18,6 +18,19 @@
             entity-size
             path->components))
 
+;;; Most paths are as their file's name is written.
+(define plain-characters
+  (string->char-set
+   (string-append "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                  "0123456789-._~!$&'()*+,;=:@/")))
+
+(define (split-path path)
+  (if (string-every plain-characters path)
+      (string-tokenize path not-slash)
+      (split-and-decode-uri-path path)))
+
+(define not-slash (char-set-complement (char-set #\/)))
+
 (define (path->components path hidden?)
   "Return the names that PATH, of a target, consists of, or #f if it cannot be that of
 a file that is to be served."
@@ -29,7 +42,7 @@ a file that is to be served."
                   (string-prefix? "." name)
                   (not (string=? name ".well-known"))))))
   (let ((names (catch #t
-                 (lambda () (split-and-decode-uri-path path))
+                 (lambda () (split-path path))
                  (lambda (key . args)
                    (if (memq key '(uri-error decoding-error))
                        #f

@@ -4,15 +4,16 @@
 ;;; that was sent to it.
 
 (define-module (sockport serve http-connection)
-  #:use-module (ice-9 threads)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport constant)
-  #:use-module (sockport address)
   #:use-module (sockport primitive)
+  #:use-module (sockport serve http-admission)
+  #:use-module (sockport serve http-body)
   #:use-module (sockport serve http-part)
   #:use-module (sockport serve failure)
   #:use-module (sockport serve http-request)
   #:use-module (sockport serve http-response)
+  #:use-module (sockport serve http-phase)
   #:use-module (sockport serve http-site)
   #:use-module (sockport serve listeners)
   #:use-module (sockport serve request-id)
@@ -44,9 +45,13 @@
              (failure->text exception stack)))))
 
 (define (passes? exception)
-  "Is EXCEPTION not a failure of the handler?"
+  "Does EXCEPTION end the connection, whatever it was about?"
   (or (task-cancelled? exception)
-      (memq (exception-kind exception) '(quit refused-request))))
+      (eq? 'quit (exception-kind exception))))
+
+(define (refused? exception)
+  "Does EXCEPTION say that the body of a request, which a handler reads, is none?"
+  (eq? 'refused-request (exception-kind exception)))
 
 (define (failing-to proc thunk)
   "Call THUNK; if it raises an exception, call (PROC exception stack) instead, out
@@ -89,29 +94,28 @@ of its extent."
   "Send HEAD and REST, as `prepare-response' has made them; return whether the
 connection is kept."
   (now-sending! connection)
-  (cond ((procedure? rest)
-         (when head (send-bytes connection head))
-         (rest))
-        ((null? rest)
-         (send-bytes connection head)
+  (cond ((not (procedure? rest))
+         (send-response connection head rest)
          keep?)
         (else
-         (send (connection-sock connection) head MSG_MORE)
-         (send-parts connection rest)
-         keep?)))
+         (when head (send-response connection head '()))
+         (rest))))
 
+;;; A client that was not told to go on will send no body, or has begun to: nobody
+;;; knows where its next request begins.
 (define (kept? connection response asked?)
-  (and asked?
-       (not (share-draining? (connection-share connection)))
-       (not (memq 'close (response-connection response)))))
+  (let ((input (connection-input connection)))
+    (and asked?
+         (not (share-draining? (connection-share connection)))
+         (not (memq 'close (response-connection response)))
+         (not (and input (%http-input-expected? input))))))
 
-;;; While BEGUN? is false nothing has been sent, and a failure can be told.
 (define (answer connection request body asked?)
   "Have REQUEST handled and send the response; return its code and whether the
 connection is kept."
   (let ((handler (settings-handler
                   (share-settings (connection-share connection))))
-        (code 500) (begun? #f) (result #f))
+        (code 500) (upgraded? #f))
     (define (respond response body)
       (let* ((response (with-id (full-response response) request))
              (keep? (kept? connection response asked?)))
@@ -120,16 +124,25 @@ connection is kept."
             (lambda ()
               (prepare-response connection request response body keep?))
           (lambda (head rest)
-            (set! begun? (and head #t))
+            (set! upgraded? (upgrade? request response))
             (send-prepared connection head rest keep?)))))
-    (define (failed exception stack)
+    ;; While that is false, a failure can be told.
+    (define (begun?)
       (let ((output (connection-output connection)))
-        (unless (client-gone? exception)
-          (log-error connection request exception stack))
-        (cond ((or begun? (and output (%http-output-begun? output))) 'cut)
-              (else (set! code 500)
-                    (set-connection-output! connection #f)
-                    (respond (build-response #:code 500) #f)))))
+        (or (connection-begun? connection)
+            (and output (%http-output-begun? output)))))
+    (define (failed exception stack)
+      (unless (or (client-gone? exception) (refused? exception))
+        (log-error connection request exception stack))
+      (cond (upgraded? #f)
+            ((begun?) 'cut)
+            (else
+             (set-connection-output! connection #f)
+             (when (refused? exception)
+               (raise-exception exception))
+             (set! code 500)
+             (respond (build-response #:code 500) #f))))
+    (set-connection-begun! connection #f)
     (let ((keep? (failing-to failed
                    (lambda ()
                      (call-with-values
@@ -137,10 +150,15 @@ connection is kept."
                            (with-default-prompt
                             (lambda () (handler request body))))
                        (lambda (response body . rest)
-                         (set! result body)
+                         (set-connection-result! connection body)
                          (respond response body)))))))
-      (close-body-files result)
+      (end-result! connection)
       (values code keep?))))
+
+;;; When the connection is cancelled, that is the end of what it sends as well.
+(define (end-result! connection)
+  (close-body-files (connection-result connection))
+  (set-connection-result! connection #f))
 
 (define (note-response connection request code begun)
   (let* ((share (connection-share connection))
@@ -176,8 +194,8 @@ connection is kept."
     (call-with-values (lambda () (answer connection request body asked?))
       (lambda (code keep?)
         (note-response connection request code begun)
-        (cond ((eq? keep? 'cut) 'cut)
-              ((port-closed? (connection-sock connection)) #f)
+        (cond ((port-closed? (connection-sock connection)) #f)
+              ((eq? keep? 'cut) 'cut)
               ((and keep? (end-body! connection)) #t)
               (else 'finish))))))
 
@@ -189,6 +207,7 @@ what came: closing a socket with input unread resets the connection."
   (let ((sock (connection-sock connection))
         (scratch (share-scratch (connection-share connection)))
         (most (+ (monotonic-ns) longest-linger)))
+    (now-sending! connection)
     (shutdown sock SHUT_WR)
     (now-lingering! connection)
     (let again ()
@@ -230,53 +249,47 @@ what came: closing a socket with input unread resets the connection."
                  (connection-sock connection)
                  (connection-peer connection))))))
 
+(define (refuse-client connection)
+  "Tell one for whom there is no room.  Only a few can be waited for: listening must
+not end, and neither must the descriptors."
+  (let ((admission (admission-of connection)))
+    (if (admit-refused! admission)
+        (call-with-cleanup
+         (lambda () (refuse connection 503))
+         (lambda () (dismiss-refused! admission)))
+        (begin
+          (count! (connection-share connection) 'refused 1)
+          (send-bytes connection (refusal-bytes connection 503))))))
+
+(define (admission-of connection)
+  (settings-admission (share-settings (connection-share connection))))
+
+(define (serve-client connection)
+  (let ((admission (admission-of connection)) (peer (connection-peer connection)))
+    (if (admit-client! admission peer)
+        (call-with-cleanup
+         (lambda () (serve-requests connection))
+         (lambda () (dismiss-client! admission peer)))
+        (refuse-client connection))))
+
 (define (converse share sock peer)
   "Serve the requests on SOCK."
-  (let ((connection (make-connection share sock peer)) (counted #f))
-    (define (admit?)
-      (set! counted (connection-peer connection))
-      (admit! share counted))
+  (let* ((connection (make-connection share sock peer))
+         (admission (admission-of connection))
+         (admitted? #f))
     (add-connection! share connection)
     (call-with-cleanup
      (lambda ()
-       (catch 'refused-request
-         (lambda ()
-           (call-prologue connection)
-           (if (admit?)
-               (serve-requests connection)
-               (refuse connection 503)))
-         (lambda (key code)
-           (refuse connection code))))
+       (set! admitted? (admit! admission))
+       (if admitted?
+           (catch 'refused-request
+             (lambda ()
+               (call-prologue connection)
+               (serve-client connection))
+             (lambda (key code)
+               (refuse connection code)))
+           (refuse-client connection)))
      (lambda ()
-       (when counted (dismiss! share counted))
+       (end-result! connection)
+       (when admitted? (dismiss! admission))
        (remove-connection! share connection)))))
-
-;;; How many connections an address has.
-
-(define addresses-lock (make-mutex))
-
-(define (address-key peer)
-  (and peer
-       (memv (sockaddr:fam peer) (list AF_INET AF_INET6))
-       (sockaddr:addr peer)))
-
-(define (count-address! share peer change)
-  "Return how many connections the address of PEER has after CHANGE, or #f."
-  (let* ((settings (share-settings share))
-         (key (and (settings-per-address settings) (address-key peer)))
-         (table (settings-addresses settings)))
-    (and key
-         (with-mutex addresses-lock
-           (let ((count (+ change (hashv-ref table key 0))))
-             (if (positive? count)
-                 (hashv-set! table key count)
-                 (hashv-remove! table key))
-             count)))))
-
-(define (admit! share peer)
-  (let ((count (count-address! share peer 1)))
-    (or (not count)
-        (<= count (settings-per-address (share-settings share))))))
-
-(define (dismiss! share peer)
-  (count-address! share peer -1))

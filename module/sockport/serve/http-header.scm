@@ -65,7 +65,13 @@ makes of TEXT; #f if it makes none."
 ;;; Headers of responses.  The kinds are those of guile/http.h.
 
 (define kinds
-  '((date . 4)
+  '((upgrade . 6)
+    (last-modified . 7)
+    (expires . 7)
+    (etag . 8)
+    (accept-ranges . 9)
+    (content-encoding . 9)
+    (date . 4)
     (connection . 5)
     (content-length . 5)
     (transfer-encoding . 5)
@@ -161,4 +167,15 @@ others, which (web uri) understands."
          (let ((host (parse-host target)))
            (build-uri-reference #:host (car host) #:port (cdr host) #:path ""
                                 #:validate? #f)))
-        (else (string->uri target))))
+        (else (string->target-uri method target))))
+
+;;; RFC 9112, 3.2: no path is that of the root, and of all that there is for OPTIONS.
+(define (string->target-uri method target)
+  (let ((uri (string->uri target)))
+    (if (and uri (string-null? (uri-path uri)))
+        (build-uri (uri-scheme uri) #:host (uri-host uri) #:port (uri-port uri)
+                   #:path (if (and (eq? method 'OPTIONS) (not (uri-query uri)))
+                              "*"
+                              "/")
+                   #:query (uri-query uri) #:validate? #f)
+        uri)))

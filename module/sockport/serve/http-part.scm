@@ -1,20 +1,23 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; The bodies of responses that are not made by a procedure: bytes, files and parts
-;;; of files, and how they are sent while the client takes them.
+;;; of files, and how responses are sent while the client takes them.
 
 (define-module (sockport serve http-part)
   #:use-module (ice-9 match)
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-1)
   #:use-module (sockport bulk)
+  #:use-module (sockport constant)
+  #:use-module (sockport io wait)
   #:use-module (sockport primitive)
+  #:use-module (sockport serve bytes)
+  #:use-module (sockport serve http-phase)
   #:use-module (sockport serve http-site)
   #:use-module (sockport transfer)
   #:export (body->parts
             parts-size
-            parts->bytes
             send-bytes
-            send-parts
+            send-response
             note-moved!
             close-body-files))
 
@@ -45,29 +48,13 @@ it is something else."
         ((and (pair? body) (list? body) (every part? body)) body)
         (else #f)))
 
-(define (parts-size parts)
-  (fold (lambda (part sum)
-          (+ sum (if (bytevector? part)
-                     (bytevector-length part)
-                     (cddr part))))
-        0 parts))
+(define (part-size part)
+  (if (bytevector? part)
+      (bytevector-length part)
+      (cddr part)))
 
-(define (parts->bytes parts size)
-  "Return the SIZE bytes of PARTS."
-  (define (part->bytes part)
-    (match part
-      ((? bytevector?) part)
-      ((file offset . count) (%http-read-file file offset count))))
-  (match parts
-    ((part) (part->bytes part))
-    (_ (let ((all (make-bytevector size)))
-         (let next ((parts parts) (at 0))
-           (if (null? parts)
-               all
-               (let* ((bytes (part->bytes (car parts)))
-                      (count (bytevector-length bytes)))
-                 (bytevector-copy! bytes 0 all at count)
-                 (next (cdr parts) (+ at count)))))))))
+(define (parts-size parts)
+  (fold (lambda (part sum) (+ sum (part-size part))) 0 parts))
 
 (define (body-files body)
   (define (file part)
@@ -79,13 +66,16 @@ it is something else."
    (filter-map file (if (and (list? body) (not (part? body))) body (list body)))
    eqv?))
 
+(define (close-file file)
+  (false-if-exception
+   (if (port? file) (close-port file) (close-fdes file))))
+
 (define (close-body-files body)
   "Close the files that BODY, what a handler has returned, is made of."
-  (when (or (pair? body) (file? body))
-    (for-each (lambda (file)
-                (false-if-exception
-                 (if (port? file) (close-port file) (close-fdes file))))
-              (body-files body))))
+  (match body
+    (((? file? file) . (offset . count)) (close-file file))
+    ((or (? file?) (? pair?)) (for-each close-file (body-files body)))
+    (_ #t)))
 
 ;;; Sending.
 
@@ -115,9 +105,59 @@ it is something else."
       (note-moved! connection sent)
       (send-file connection file (+ offset sent) (- count sent)))))
 
+(define (send-part connection part)
+  (match part
+    ((? bytevector? bytes) (send-bytes connection bytes))
+    ((file offset . count) (send-file connection file offset count))))
+
 (define (send-parts connection parts)
-  (for-each (match-lambda
-              ((? bytevector? bytes) (send-bytes connection bytes))
-              ((file offset . count)
-               (send-file connection file offset count)))
-            parts))
+  (for-each (lambda (part) (send-part connection part)) parts))
+
+;;; Responses: the head, and what is behind it.
+
+;;; What goes in one send with the head.
+(define small 32768)
+
+(define (rest-of part sent)
+  "Return what is left of PART when SENT bytes of it have gone."
+  (match part
+    ((? bytevector? bytes) (bytes-part bytes sent (bytevector-length bytes)))
+    ((file offset . count) (cons* file (+ offset sent) (- count sent)))))
+
+(define (send-joined connection head part)
+  "Send HEAD and PART, a small one, together.  If PART cannot be read, nothing has
+been sent."
+  (let* ((sock (connection-sock connection))
+         (sent (match part
+                 ((? bytevector? bytes) (%http-send sock head bytes))
+                 ((file offset . count)
+                  (%http-send-file sock head
+                                   (share-memory (connection-share connection))
+                                   file offset count)))))
+    (if sent
+        (let ((left (- (+ (bytevector-length head) (part-size part)) sent)))
+          (set-connection-begun! connection #t)
+          (cond ((zero? left))
+                ((> left (part-size part))
+                 (send-bytes connection
+                             (bytes-part head sent (bytevector-length head)))
+                 (send-part connection part))
+                (else
+                 (send-part connection
+                            (rest-of part (- (part-size part) left))))))
+        (begin
+          (wait-writable sock 'serve-http)
+          (send-joined connection head part)))))
+
+(define (send-response connection head parts)
+  "Send HEAD and then PARTS, as the client takes them."
+  (cond ((null? parts)
+         (set-connection-begun! connection #t)
+         (send-bytes connection head))
+        ((<= (part-size (car parts)) small)
+         (send-joined connection head (car parts))
+         (send-parts connection (cdr parts)))
+        (else
+         (set-connection-begun! connection #t)
+         (send (connection-sock connection) head MSG_MORE)
+         (send-parts connection parts))))

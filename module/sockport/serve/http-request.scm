@@ -1,14 +1,15 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Requests as they come on a connection: the head, which is parsed in C, and the
-;;; body, whole or as a port.  What does not hold is refused: a throw to
-;;; refused-request with the code of the answer.
+;;; Requests as they come on a connection: what was received, and the head in it, which
+;;; is parsed in C.  What does not hold is refused: a throw to refused-request with the
+;;; code of the response.
 
 (define-module (sockport serve http-request)
-  #:use-module (ice-9 binary-ports)
   #:use-module (rnrs bytevectors)
-  #:use-module (srfi srfi-9 gnu)
+  #:use-module (srfi srfi-1)
   #:use-module (sockport primitive)
+  #:use-module (sockport serve bytes)
   #:use-module (sockport serve http-header)
+  #:use-module (sockport serve http-phase)
   #:use-module (sockport serve http-site)
   #:use-module (sockport transfer)
   #:use-module (web request)
@@ -16,14 +17,11 @@
   #:export (refuse-request
             next-request
             keeps-alive?
-            request-body
-            end-body!
-            body-trailers
             receive-exactly
             take-rest!))
 
 (define (refuse-request code)
-  "Leave what reads a request; the answer is CODE."
+  "Leave what reads a request; it is answered with CODE."
   (throw 'refused-request code))
 
 ;;; The buffer.
@@ -74,20 +72,15 @@ first; #f if it ends before."
   (let ((at (connection-at connection)))
     (cond ((>= (- (connection-end connection) at) count)
            (set-connection-at! connection (+ at count))
-           (subbytes (connection-buffer connection) at count))
+           (bytes-part (connection-buffer connection) at (+ at count)))
           ((zero? (fill! connection)) #f)
           (else (receive-exactly connection count)))))
 
-(define (subbytes bytes start count)
-  (let ((part (make-bytevector count)))
-    (bytevector-copy! bytes start part 0 count)
-    part))
-
 (define (take-rest! connection)
   "Return the bytes that have come and were not used, and forget them."
-  (let* ((at (connection-at connection))
-         (rest (subbytes (connection-buffer connection) at
-                         (- (connection-end connection) at))))
+  (let ((rest (bytes-part (connection-buffer connection)
+                          (connection-at connection)
+                          (connection-end connection))))
     (set-connection-at! connection 0)
     (set-connection-end! connection 0)
     rest))
@@ -135,11 +128,28 @@ first; #f if it ends before."
            (target->uri (parts-method parts) (parts-path parts)))
           (refuse-request 400))))
 
+;;; RFC 9112, 3.2.2: where the target has the host, Host does not count.
+(define (with-host headers uri)
+  (acons 'host (cons (uri-host uri) (uri-port uri))
+         (alist-delete 'host headers eq?)))
+
 (define (parts-meta connection parts)
   (let ((peer (list (cons 'peer (connection-peer connection)))))
     (if (null? (parts-invalid parts))
         peer
         (acons 'invalid-headers (parts-invalid parts) peer))))
+
+(define (parts-request connection parts)
+  (let ((uri (parts-uri parts)) (headers (parts-headers parts)))
+    (build-request uri
+                   #:method (parts-method parts)
+                   #:version (cons 1 (parts-minor parts))
+                   #:headers (if (uri-scheme uri)
+                                 (with-host headers uri)
+                                 headers)
+                   #:port (connection-sock connection)
+                   #:meta (parts-meta connection parts)
+                   #:validate-headers? #f)))
 
 (define (next-request connection)
   "Return three values: the next request, or #f at the end, its flags, and the
@@ -155,135 +165,18 @@ length of its body."
                           (connection-at connection)
                           (share-memory share) parts)
           (set-connection-at! connection (+ (connection-at connection) size))
-          (values (build-request (parts-uri parts)
-                                 #:method (parts-method parts)
-                                 #:version (cons 1 (parts-minor parts))
-                                 #:headers (parts-headers parts)
-                                 #:port (connection-sock connection)
-                                 #:meta (parts-meta connection parts)
-                                 #:validate-headers? #f)
+          (values (parts-request connection parts)
                   (parts-flags parts)
                   (parts-length parts)))
         (values #f 0 0))))
 
 ;;; Flags: those of include/sockport/http-head.h.
 
-(define LENGTH 1)
-(define CHUNKED 2)
 (define CLOSE 4)
 (define KEEP-ALIVE 8)
-(define CONTINUE 32)
 
 (define (keeps-alive? request flags)
   "May another request follow, as far as the client says?"
   (and (not (logtest CLOSE flags))
        (or (eqv? 1 (cdr (request-version request)))
            (logtest KEEP-ALIVE flags))))
-
-;;; The body.
-
-(define (request-body connection request flags length)
-  "Return two values: REQUEST, with the trailers of its body in its metadata if
-there are any, and the body: a bytevector, a port if the settings say so, or #f if
-there is none."
-  (if (logtest (logior LENGTH CHUNKED) flags)
-      (let* ((settings (share-settings (connection-share connection)))
-             (limit (settings-body-limit settings))
-             (port? (settings-body-port settings)))
-        (when (and limit (> length limit)) (refuse-request 413))
-        (if (if (procedure? port?) (port? request) port?)
-            (values request
-                    (open-body! connection request flags length limit))
-            (whole-body connection request flags length limit)))
-      (values request #f)))
-
-(define (whole-body connection request flags length limit)
-  (let ((at (connection-at connection)))
-    (if (and (logtest LENGTH flags)
-             (<= length (- (connection-end connection) at)))
-        (begin
-          (set-connection-at! connection (+ at length))
-          (values request
-                  (subbytes (connection-buffer connection) at length)))
-        (let* ((port (open-body! connection request flags length limit))
-               (body (get-all port))
-               (trailers (body-trailers port)))
-          (close-input! connection)
-          (values (if (null? trailers)
-                      request
-                      (set-field request (request-meta)
-                                 (acons 'trailers trailers
-                                        (request-meta request))))
-                  body)))))
-
-(define (open-body! connection request flags length limit)
-  (let ((port (%make-http-input
-               (connection-sock connection) (connection-buffer connection)
-               (connection-at connection) (connection-end connection)
-               (if (logtest CHUNKED flags) #f length)
-               (or limit 0)
-               (and (logtest CONTINUE flags)
-                    (eqv? 1 (cdr (request-version request)))
-                    ;; A body that is here already needs no word.
-                    (= (connection-at connection) (connection-end connection)))
-               (connection-head connection)
-               (share-memory (connection-share connection)))))
-    (now-asked! connection)
-    (set-connection-input! connection port)
-    port))
-
-(define piece 65536)
-
-(define (get-all port)
-  "Return what PORT delivers to its end; no more memory is taken than has come."
-  (let next ((pieces '()) (size 0))
-    (let ((bytes (get-bytevector-n port piece)))
-      (if (eof-object? bytes)
-          (join-pieces pieces size)
-          (next (cons bytes pieces) (+ size (bytevector-length bytes)))))))
-
-(define (join-pieces pieces size)
-  (let ((all (make-bytevector size)))
-    (let next ((pieces pieces) (end size))
-      (if (null? pieces)
-          all
-          (let* ((count (bytevector-length (car pieces))) (start (- end count)))
-            (bytevector-copy! (car pieces) 0 all start count)
-            (next (cdr pieces) start))))))
-
-(define (body-trailers port)
-  "Return an alist of the trailers that came behind the body which PORT, an
-argument of a handler, has delivered to its end; @code{'()} if there were none."
-  (%http-input-trailers port))
-
-(define (close-input! connection)
-  "Go on behind the body that has been read to its end."
-  (let* ((port (connection-input connection))
-         (total (%http-input-total port)))
-    (set-connection-at! connection (%http-input-at port))
-    (set-connection-end! connection (%http-input-end port))
-    (set-connection-moved! connection (+ total (connection-moved connection)))
-    (count! (connection-share connection) 'bytes-in total)
-    (set-connection-input! connection #f)))
-
-(define most-unread 65536)
-
-(define (skip-rest port left)
-  "Read PORT to its end, if that is not too far."
-  (and (positive? left)
-       (let ((bytes (get-bytevector-n port (min left 16384))))
-         (or (eof-object? bytes)
-             (skip-rest port (- left (bytevector-length bytes)))))))
-
-(define (end-body! connection)
-  "Go past the rest of the request's body, if any was left unread; return whether
-another request can be read behind it."
-  (let ((port (connection-input connection)))
-    (or (not port)
-        (and (not (%http-input-broken? port))
-             (or (%http-input-ended? port)
-                 (and (not (%http-input-expected? port))
-                      (skip-rest port most-unread)))
-             (begin
-               (close-input! connection)
-               #t)))))

@@ -1,7 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Responses as they go: the head is made in C, with a small body behind it, so
-;;; that most responses are one send; what is larger, a file, or made by a
-;;; procedure follows as the client takes it.
+;;; Responses as they go: the head, which is made in C, and what has to follow it, by
+;;; what the handler has returned.
 
 (define-module (sockport serve http-response)
   #:use-module (ice-9 iconv)
@@ -12,8 +11,10 @@
   #:use-module (sockport primitive)
   #:use-module (sockport serve http-part)
   #:use-module (sockport serve http-request)
+  #:use-module (sockport serve http-phase)
   #:use-module (sockport serve http-site)
   #:use-module (sockport task)
+  #:use-module (sockport task loop)
   #:use-module (web request)
   #:use-module (web response)
   #:export (prepare-response
@@ -44,12 +45,12 @@
 (define by-length 1)
 (define by-chunks 2)
 
-(define connection-codes '((#f . 0) (close . 1) (keep-alive . 2) (upgrade . 3)))
+(define connection-codes '((#f . 0) (close . 1) (keep-alive . 2)))
 
-(define (head-bytes connection response headers framing length told body)
+(define (head-bytes connection response headers framing length told)
   (%http-response (share-memory (connection-share connection))
                   (response-code response) (reason-of response) headers
-                  framing length (assq-ref connection-codes told) body))
+                  framing length (assq-ref connection-codes told)))
 
 ;;; What is told of the connection.
 (define (token request keep?)
@@ -81,15 +82,6 @@
       (string->bytevector text charset)))
 
 ;;; A response and its body, as bytes and what has to follow.
-
-(define small 32768)
-
-(define (append-bytes a b)
-  (let ((both (make-bytevector (+ (bytevector-length a)
-                                  (bytevector-length b)))))
-    (bytevector-copy! a 0 both 0 (bytevector-length a))
-    (bytevector-copy! b 0 both (bytevector-length a) (bytevector-length b))
-    both))
 
 (define (upgrade? request response)
   "Does RESPONSE hand the connection over to its body?"
@@ -127,24 +119,27 @@ kept."
           ((body->parts body)
            => (lambda (parts)
                 (prepare-parts connection request response headers parts
-                               keep?)))
+                               (parts-size parts) keep?)))
           (else (error "no body of a response:" body)))))
 
 (define (refuse-body code size)
   (when (and (bodiless? code) (positive? size))
     (error "a response with this code has no body:" code)))
 
-(define (prepare-bytes connection request response headers bytes keep?)
-  (let* ((size (bytevector-length bytes)) (code (response-code response))
-         (head? (eq? 'HEAD (request-method request)))
-         (whole? (and (not head?) (<= size small))))
+(define (prepare-parts connection request response headers parts size keep?)
+  (let ((code (response-code response))
+        (head? (eq? 'HEAD (request-method request))))
     (refuse-body code size)
     (check-length headers size)
     (set-connection-sent! connection (if head? 0 size))
     (values (head-bytes connection response headers
                         (if (bodiless? code) no-framing by-length) size
-                        (token request keep?) (and whole? bytes))
-            (if (or head? whole?) '() (list bytes)))))
+                        (token request keep?))
+            (if (or head? (zero? size)) '() parts))))
+
+(define (prepare-bytes connection request response headers bytes keep?)
+  (prepare-parts connection request response headers (list bytes)
+                 (bytevector-length bytes) keep?))
 
 (define (prepare-none connection request response headers keep?)
   (let* ((code (response-code response))
@@ -156,38 +151,24 @@ kept."
     (set-connection-sent! connection 0)
     (values (head-bytes connection response headers
                         (if length by-length no-framing) (or length 0)
-                        (token request keep?) #f)
+                        (token request keep?))
             '())))
-
-(define (prepare-parts connection request response headers parts keep?)
-  (let ((size (parts-size parts))
-        (head? (eq? 'HEAD (request-method request))))
-    (if (or head? (> size small))
-        (prepare-large connection request response headers parts size keep?)
-        (prepare-bytes connection request response headers
-                       (parts->bytes parts size) keep?))))
-
-(define (prepare-large connection request response headers parts size keep?)
-  (let ((head? (eq? 'HEAD (request-method request))))
-    (refuse-body (response-code response) size)
-    (check-length headers size)
-    (set-connection-sent! connection (if head? 0 size))
-    (values (head-bytes connection response headers by-length size
-                        (token request keep?) #f)
-            (if head? '() parts))))
 
 (define (prepare-upgrade connection response body)
   (unless (procedure? body)
     (error "a connection is handed over to a procedure, not to" body))
+  (unless (or (not (= 101 (response-code response)))
+              (assq 'upgrade (response-headers response)))
+    (error "a response with the code 101 needs Upgrade among its headers"))
   (values (head-bytes connection response
-                      (response-headers response) no-framing 0
-                      (and (= 101 (response-code response)) 'upgrade) #f)
+                      (response-headers response) no-framing 0 #f)
           (lambda ()
             (let ((sock (connection-sock connection))
                   (rest (take-rest! connection)))
               (now-working! connection)
               (unget-rest sock rest)
               (body sock)
+              (now-sending! connection)
               (unless (port-closed? sock)
                 (force-output sock))
               #f))))
@@ -197,6 +178,13 @@ kept."
     ((@ (ice-9 binary-ports) unget-bytevector) sock bytes)))
 
 ;;; Procedures.
+
+;;; What C code writes, display say, cannot wait: that would keep the whole worker.
+(%http-output-writer!
+ (lambda (port bytes start count)
+   (or (%http-output-write port bytes start count)
+       (and (not (can-wait?))
+            (%http-output-queue port bytes start count)))))
 
 (define (prepare-procedure connection request response headers body keep?)
   (refuse-body (response-code response) 1)
@@ -220,7 +208,7 @@ kept."
                              (cond (told by-length)
                                    (chunks? by-chunks)
                                    (else no-framing))
-                             (or told 0) (token request keep?) #f)))
+                             (or told 0) (token request keep?))))
          (port (%make-http-output (connection-sock connection) head
                                   (or told (not chunks?)) charset)))
     (now-sending! connection)
@@ -262,8 +250,7 @@ kept."
         (lambda ()
           (prepare-bytes connection request response headers bytes keep?))
       (lambda (head parts)
-        (send-bytes connection head)
-        (send-parts connection parts)
+        (send-response connection head parts)
         keep?))))
 
 ;;; Refusals.
@@ -272,4 +259,4 @@ kept."
   "Return the whole response that refuses a request, or a connection, with CODE."
   (head-bytes connection (build-response #:code code)
               (if (= code 503) '((retry-after . 1)) '())
-              by-length 0 'close #f))
+              by-length 0 'close))

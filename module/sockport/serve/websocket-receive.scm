@@ -9,6 +9,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport deadline)
   #:use-module (sockport primitive)
+  #:use-module (sockport serve bytes)
   #:use-module (sockport serve websocket-send)
   #:use-module (sockport socket)
   #:use-module (sockport task)
@@ -25,11 +26,6 @@
 
 ;;; How long the peer may take to close as well.
 (define close-seconds 5)
-
-(define (bytevector-part bytes from to)
-  (let ((part (make-bytevector (- to from))))
-    (bytevector-copy! bytes from part 0 (- to from))
-    part))
 
 (define (fit-buffer! ws)
   "Have room for more: much for a message that is long, little for who waits."
@@ -74,7 +70,7 @@
     (set-message-length! ws needed)))
 
 (define (take-message! ws opcode)
-  (let ((bytes (bytevector-part (message ws) 0 (message-length ws))))
+  (let ((bytes (bytes-part (message ws) 0 (message-length ws))))
     (set-message! ws #f)
     (set-message-length! ws 0)
     (if (= opcode TEXT) (utf8->string bytes) bytes)))
@@ -94,23 +90,24 @@
 ;;; Closing with input unread resets the connection, and what was sent last is
 ;;; lost.
 (define (drain ws)
+  (let next ((left most-drained))
+    (let ((count (recv! (websocket-socket ws) (buffer ws))))
+      (unless (or (zero? count) (> count left))
+        (next (- left count))))))
+
+(define (shut ws)
+  "Send nothing more, and let the peer read what was sent."
   (unless-gone ws
-    (let ((sock (websocket-socket ws)))
-      (shutdown sock SHUT_WR)
-      (with-deadline 1
-        (lambda ()
-          (let next ((left most-drained))
-            (let ((count (recv! sock (buffer ws))))
-              (unless (or (zero? count) (> count left))
-                (next (- left count))))))
-        (const #f)))))
+    (begin
+      (shutdown (websocket-socket ws) SHUT_WR)
+      (with-deadline 1 (lambda () (drain ws)) (const #f)))))
 
 (define (finish ws payload code reason)
   "The end of WS, which the peer or its faults have brought."
   (when (websocket-open? ws)
     (send-frame ws CLOSE payload))
   (ended! ws code reason)
-  (drain ws)
+  (shut ws)
   (eof-object))
 
 (define (take-close ws payload)
@@ -119,7 +116,7 @@
       (finish ws payload
               (bytevector-u16-ref payload 0 (endianness big))
               (utf8->string
-               (bytevector-part payload 2 (bytevector-length payload))))))
+               (bytes-part payload 2 (bytevector-length payload))))))
 
 (define codes `((,EPROTO . 1002) (,EILSEQ . 1007) (,EMSGSIZE . 1009)))
 
@@ -203,12 +200,20 @@ sends before that is dropped.  When another task is receiving from WS, that wait
     (await-close ws))
   *unspecified*)
 
+(define (read-unread ws)
+  "Read what has come; it would have the kernel drop what was sent last."
+  (let next ((left most-drained))
+    (match (%recv! (websocket-socket ws) (buffer ws))
+      ((or #f 0) #f)
+      (count (when (< count left) (next (- left count)))))))
+
 (define (abandon-websocket ws code)
   "Say CODE if that can be done at once; nothing more is sent or received."
   (catch #t
     (lambda ()
       (with-deadline 0
         (lambda () (send-frame ws CLOSE (close-payload code "")))
-        (const #f)))
+        (const #f))
+      (read-unread ws))
     (const #f))
   (ended! ws code ""))

@@ -9,8 +9,11 @@
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport constant)
+  #:use-module (sockport deadline)
   #:use-module (sockport primitive)
   #:use-module (sockport semaphore)
+  #:use-module (sockport serve bytes)
+  #:use-module (sockport socket)
   #:use-module (sockport task)
   #:use-module (sockport transfer)
   #:export (make-websocket
@@ -84,10 +87,9 @@
 (define (take-buffered! port)
   "Return what PORT has buffered; the rest is received without it."
   (let* ((buffer (port-read-buffer port))
-         (from (port-buffer-cur buffer))
-         (bytes (make-bytevector (- (port-buffer-end buffer) from))))
-    (bytevector-copy! (port-buffer-bytevector buffer) from bytes 0
-                      (bytevector-length bytes))
+         (bytes (bytes-part (port-buffer-bytevector buffer)
+                            (port-buffer-cur buffer)
+                            (port-buffer-end buffer))))
     (set-port-buffer-cur! buffer (port-buffer-end buffer))
     bytes))
 
@@ -135,18 +137,35 @@ none, 1006 if the connection ended without; #f while it is open."
 
 ;;; Sending.
 
+;;; What a peer has to take in the time that it may be silent: one that takes nothing
+;;; would keep its senders, and what they send, for ever.
+(define piece 65536)
+
+(define (send-pieces ws bytes)
+  "Send BYTES; return whether the peer has let that happen."
+  (let ((sock (websocket-socket ws)) (size (bytevector-length bytes)))
+    (let next ((start 0))
+      (let ((end (min size (+ start piece))))
+        (and (with-deadline (ping-seconds ws)
+               (lambda () (send sock bytes 0 start end))
+               (const #f))
+             (or (= end size)
+                 (next end)))))))
+
+(define (break! ws)
+  "Let the peer, and the task that receives, see that WS has ended."
+  (dropped! ws)
+  (false-if-exception (shutdown (websocket-socket ws) SHUT_RDWR)))
+
 (define (send-whole ws bytes)
   "Send BYTES; a frame that was not sent to its end is the end of WS."
   (let ((whole? #f))
     (call-with-cleanup
      (lambda ()
-       (unless-gone ws
-         (begin
-           (send (websocket-socket ws) bytes)
-           (set! whole? #t)
-           #t)))
+       (set! whole? (unless-gone ws (send-pieces ws bytes)))
+       whole?)
      (lambda ()
-       (unless whole? (dropped! ws))))))
+       (unless whole? (break! ws))))))
 
 (define (send-frame ws opcode payload)
   "Send a frame, and return true, or #f if WS has ended."
