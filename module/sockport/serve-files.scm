@@ -20,7 +20,7 @@
 ;;; the ends of the names of files that are in them.
 (define-record-type <site>
   (make-site directory prefix links index types hidden? encodings headers
-             not-found entities)
+             not-found paths entities)
   site?
   (directory site-directory)
   (prefix site-prefix)
@@ -31,6 +31,7 @@
   (encodings site-encodings)
   (headers site-headers)
   (not-found site-not-found)
+  (paths site-paths)
   (entities site-entities))
 
 ;;; Responses.
@@ -128,7 +129,8 @@
 (define (open-file site path name coding suffix)
   (open-entity
    (site-entities site) (site-directory site) (site-links site)
-   (string-append path "\0" suffix) (string-append name suffix)
+   (if (string-null? suffix) path (string-append path "\0" suffix))
+   (string-append name suffix)
    (lambda ()
      `((content-type . ,(file-type name (site-types site)))
        (accept-ranges bytes)
@@ -189,7 +191,7 @@
 
 (define (serve-path site request body path)
   (define slash? (string-suffix? "/" path))
-  (match (path->components path (site-hidden? site))
+  (match (path->components (site-paths site) path (site-hidden? site))
     (#f ((site-not-found site) request body))
     (names
      (call-with-values
@@ -257,6 +259,6 @@
                        `((cache-control (max-age . ,max-age)))
                        '())
                  ,@headers)
-               not-found (make-entities))))
+               not-found (make-places) (make-places))))
     (lambda (request body)
       (handle site request body))))

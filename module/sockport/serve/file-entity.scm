@@ -10,7 +10,7 @@
   #:use-module (srfi srfi-19)
   #:use-module (sockport primitive)
   #:use-module (web uri)
-  #:export (make-entities
+  #:export (make-places
             open-entity
             entity-etag
             entity-headers
@@ -31,9 +31,7 @@
 
 (define not-slash (char-set-complement (char-set #\/)))
 
-(define (path->components path hidden?)
-  "Return the names that PATH, of a target, consists of, or #f if it cannot be that of
-a file that is to be served."
+(define (decode-path path hidden?)
   (define (good? name)
     (not (or (string-index name #\/)
              (string-index name #\nul)
@@ -52,6 +50,25 @@ a file that is to be served."
            (or (null? rest) (and (good? (car rest)) (all-good? (cdr rest)))))
          names)))
 
+;;; A place for each of so many, by the hash of their keys: bounded, and threads
+;;; need no lock.
+(define places 1024)
+
+(define (make-places)
+  (make-vector places #f))
+
+(define (path->components known path hidden?)
+  "Return the names that PATH, of a target, consists of, or #f if it cannot be that of
+a file that is to be served.  KNOWN, of `make-places', has those of some paths, with
+the same HIDDEN?."
+  (let* ((place (hash path places)) (pair (vector-ref known place)))
+    (if (and pair (string=? path (car pair)))
+        (cdr pair)
+        (let ((names (decode-path path hidden?)))
+          ;; The path is the request's, whose handler may change it.
+          (vector-set! known place (cons (string-copy path) names))
+          names))))
+
 ;;; What is known of a file: FOUND is what the system said of it.
 (define-record-type <entity>
   (make-entity key found etag headers)
@@ -63,13 +80,6 @@ a file that is to be served."
 
 (define (entity-size entity) (vector-ref (entity-found entity) 1))
 (define (entity-modified entity) (vector-ref (entity-found entity) 3))
-
-;;; A place for each of so many, by the hash of their keys: bounded, and threads
-;;; need no lock.
-(define places 1024)
-
-(define (make-entities)
-  (make-vector places #f))
 
 (define (same? a b)
   "Is the file the same, the descriptor apart?"
@@ -92,7 +102,7 @@ a file that is to be served."
 
 (define (describe key found headers)
   (let ((etag (etag found)))
-    (make-entity key found etag
+    (make-entity (string-copy key) found etag
                  `((last-modified . ,(date (vector-ref found 3)))
                    (etag . ,etag)
                    ,@(headers)))))
@@ -100,7 +110,8 @@ a file that is to be served."
 (define (open-entity entities directory links key name headers)
   "Open NAME below DIRECTORY.  Return the entity, which has those of (HEADERS) among
 its headers, and a descriptor; or a number, 0 for a directory, else a negative errno,
-and #f.  KEY is a string that stands for all of this among ENTITIES."
+and #f.  KEY is a string that stands for all of this among ENTITIES, of
+`make-places'."
   (let* ((found (make-vector 5 #f))
          (result (%file-open directory (string->utf8 name) links found)))
     (if (not (eqv? result 1))
