@@ -7,12 +7,12 @@
    connection asks for it when it goes on.  */
 
 #include "http.h"
+#include "layer.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <sockport/http-chunk.h>
-#include <sockport/transfer.h>
 
 /* The last two are over; of what is BROKEN no more can be read.  */
 enum state
@@ -91,23 +91,23 @@ receive (struct input *in, char *bytes, size_t size)
       in->state = BROKEN;
       scm_skp__error_closed ("serve-http");
     }
-  int fd = SCM_FPORT_FDES (in->sock);
   if (in->expected)
     {
       /* There is room for it: nothing else has been sent since the request.
          Who does not get it goes on without, after a while.  */
       static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+      struct iovec slice = { (char *)(uintptr_t)line, sizeof line - 1 };
       in->expected = 0;
-      skp_transfer_send (fd, line, sizeof line - 1, 0);
+      scm_skp__port_send (in->sock, &slice, 1);
     }
-  ssize_t n = skp_transfer_recv (fd, bytes, size, 0);
+  ssize_t n = scm_skp__port_recv (in->sock, bytes, size);
   in->blocked = n == -EAGAIN;
   if (n == 0)
     refuse (in, 400);
   if (n < 0 && n != -EAGAIN)
     {
       in->state = BROKEN;
-      scm_skp__error (n, "serve-http");
+      scm_skp__port_fail (in->sock, n, "serve-http");
     }
   return n;
 }
@@ -281,7 +281,7 @@ port_sizes (SCM port, size_t *read_size, size_t *write_size)
 static int
 port_wait_fd (SCM port)
 {
-  return SCM_FPORT_FDES (input_of (port)->sock);
+  return scm_skp__port_fd (input_of (port)->sock, 1, "serve-http");
 }
 
 /* A port for the body that begins at AT in BUFFER, which has bytes up to END.

@@ -9,12 +9,12 @@
    (http-response.scm).  */
 
 #include "http.h"
+#include "layer.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sockport/message.h>
-#include <sockport/transfer.h>
+#include <sys/uio.h>
 
 /* MAKE_HEAD is called for the head when there is something to send, and is #f
    from then on.  READY is what goes before anything else, from READY_AT on: the
@@ -66,14 +66,6 @@ queue (struct output *out, const void *bytes, size_t size)
     }
   memcpy (out->ready + out->ready_size, bytes, size);
   out->ready_size += size;
-}
-
-static int
-descriptor (const struct output *out)
-{
-  if (SCM_CLOSEDP (out->sock))
-    scm_skp__error_closed (who);
-  return SCM_FPORT_FDES (out->sock);
 }
 
 /* The head, once.  */
@@ -134,15 +126,16 @@ transmit (struct output *out, const char *bytes, size_t size)
   struct iovec slices[] = { { out->ready + out->ready_at, first },
                             { (void *)(uintptr_t)bytes, size },
                             { (void *)(uintptr_t) "\r\n", end } };
-  struct skp_message message = { .slices = slices, .count = 3 };
   if (first + size + end == 0)
     return 0;
-  ssize_t n = skp_message_send (descriptor (out), &message, 0);
+  if (SCM_CLOSEDP (out->sock))
+    scm_skp__error_closed (who);
+  ssize_t n = scm_skp__port_send (out->sock, slices, 3);
   out->blocked = n == -EAGAIN || (n >= 0 && (size_t)n < first + size + end);
   if (n == -EAGAIN)
     return n;
   if (n < 0)
-    scm_skp__error (n, who);
+    scm_skp__port_fail (out->sock, n, who);
   size_t sent = (size_t)n;
   if (sent < first)
     {
@@ -222,7 +215,7 @@ write_nothing (SCM port, SCM src, size_t start, size_t count)
 static int
 port_wait_fd (SCM port)
 {
-  return SCM_FPORT_FDES (output_of (port)->sock);
+  return scm_skp__port_fd (output_of (port)->sock, 1, who);
 }
 
 static void

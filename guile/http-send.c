@@ -4,10 +4,11 @@
    to take away again.  */
 
 #include "http.h"
+#include "layer.h"
 
 #include <errno.h>
+#include <sys/uio.h>
 #include <sockport/file.h>
-#include <sockport/message.h>
 
 static const char who[] = "serve-http";
 
@@ -20,13 +21,13 @@ send_both (SCM sock, SCM head, void *bytes, size_t size)
   struct iovec slices[]
       = { { SCM_BYTEVECTOR_CONTENTS (head), SCM_BYTEVECTOR_LENGTH (head) },
           { bytes, size } };
-  struct skp_message message = { .slices = slices, .count = 2 };
-  ssize_t n = skp_message_send (scm_skp__fd (sock, 1, who), &message, 0);
+  scm_skp__port_fd (sock, 1, who);
+  ssize_t n = scm_skp__port_send (sock, slices, 2);
   scm_remember_upto_here_1 (head);
   if (n == -EAGAIN)
     return SCM_BOOL_F;
   if (n < 0)
-    scm_skp__error (n, who);
+    scm_skp__port_fail (sock, n, who);
   return scm_from_ssize_t (n);
 }
 
