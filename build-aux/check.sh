@@ -98,6 +98,29 @@ fuzz ()
   nice -n 10 sh build-aux/fuzz.sh build-fuzz
 }
 
+# What the tests reach of the C code: those of C, and those of Scheme that are about
+# it, on the modules that are compiled already.  Whether they hold was counted before.
+coverage ()
+{
+  directory=$PWD/build-coverage
+  configured "$directory" -Dtests=enabled -Db_coverage=true -Db_lto=false \
+    -Doptimization=0 -Dc_args=-fprofile-update=atomic || return
+  # shellcheck disable=SC2046
+  ninja -C "$directory" $(ninja -C "$directory" -t targets rule c_LINKER |
+    sed -n 's/^\([^:]*\):.*/\1/; /^\(src\|guile\|tests\)\//p') || return
+  guild compile -o "$directory/module/sockport/primitive.go" \
+    "$directory/module/sockport/primitive.scm" || return
+  find "$directory" -name '*.gcda' -delete
+  # shellcheck disable=SC2046
+  GUILE_LOAD_COMPILED_PATH=$PWD/build-check/module meson test -C "$directory" \
+    --no-rebuild --num-processes 6 $(meson test -C "$directory" --list |
+      sed 's/.* //' | grep -E '^(c|binding|scheme)-' | grep -vE \
+      '^scheme-(bench|command|example|harness|manual|real|surface|tutorial)' |
+      grep -vE -- '-(cases|crowd|model|mutate|programs)$' |
+      grep -vE -- '-(plain|unknown|interpreted|compiled|threads)$')
+  true
+}
+
 build_and_test 'all' build-check
 fuzz >"$steps/fuzz.tap" 2>&1 &
 # Valgrind 3.19 does not read clang's own choice of debugging information.
@@ -107,6 +130,12 @@ point 'the core asks for no guile' no_guile_asked
 build_and_test 'the core under address and undefined-behaviour sanitizers' \
   build-asan -Dguile=false -Db_lto=false -Db_sanitize=address,undefined -Doptimization=1
 point 'the C example under valgrind' valgrind_example
+point 'the coverage of the C code is measured' coverage
+python3 build-aux/coverage.py build-coverage build-aux/uncovered \
+  >"$steps/coverage.tap" || grep -q '^1\.\.' "$steps/coverage.tap" ||
+  echo 'not ok the coverage cannot be read' >>"$steps/coverage.tap"
+count "$steps/coverage.tap"
+grep '^#' "$steps/coverage.tap" | sed 's/^#/   /'
 echo '==> fuzz'
 wait
 count "$steps/fuzz.tap"
