@@ -2,6 +2,7 @@
 ;;; Fibers' interface on Sockport's tasks.
 
 (define-module (fibers)
+  #:use-module (ice-9 atomic)
   #:use-module ((ice-9 control) #:select (suspendable-continuation?))
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
@@ -23,44 +24,62 @@
 (define %fibers-version "1.4.3")
 
 ;;; Interrupting what computes: HZ times a second, if the task is still the one that
-;;; it was.
+;;; it was.  One interruption at a time is under way, and none comes into another of
+;;; the same task: else, where threads wait long for a processor, they would pile up.
 
-(define (interrupt loop)
+(define (interrupt loop marked)
+  (define left '())                     ; tasks that were left in an interruption
   (lambda ()
+    (atomic-box-set! marked #f)
     (let ((task (loop-current loop)))
-      (when (and task (loop-inside? loop) (suspendable-continuation? task-tag))
-        (yield-on! task)))))
+      (when (and task
+                 (loop-inside? loop)
+                 (suspendable-continuation? task-tag)
+                 (not (memq task left)))
+        (set! left (cons task left))
+        (yield-on! task)
+        (set! left (delq task left))))))
+
+(define (pause! us condition lock)
+  "Wait for CONDITION, for so many microseconds at most."
+  (match (gettimeofday)
+    ((seconds . microseconds)
+     (let ((then (+ us microseconds)))
+       (wait-condition-variable condition lock
+                                (cons (+ seconds (quotient then 1000000))
+                                      (remainder then 1000000)))))))
 
 (define (call-with-interrupts hz loop thunk)
+  (define lock (make-mutex))
+  (define wake (make-condition-variable))
+  (define over? #f)
+  (define marked (make-atomic-box #f))
+  (define interrupted (interrupt loop marked))
+  (define (watch us turns)
+    (unless over?
+      (pause! us wake lock)
+      (let ((now (loop-turns loop)))
+        (when (and (not over?)
+                   (eqv? now turns)
+                   (loop-current loop)
+                   (not (atomic-box-ref marked)))
+          (atomic-box-set! marked #t)
+          (system-async-mark interrupted (loop-thread loop)))
+        (watch us now))))
+  (define (start)
+    (let ((us (inexact->exact (ceiling (/ 1000000 hz)))))
+      (call-with-new-thread (lambda () (with-mutex lock (watch us -1))))))
+  (define thread #f)
   (if (zero? hz)
       (thunk)
-      (let ((lock (make-mutex)) (wake (make-condition-variable))
-            (us (inexact->exact (ceiling (/ 1000000 hz)))) (over? #f))
-        (define (pause)
-          (match (gettimeofday)
-            ((seconds . microseconds)
-             (let ((then (+ us microseconds)))
-               (wait-condition-variable
-                wake lock (cons (+ seconds (quotient then 1000000))
-                                (remainder then 1000000)))))))
-        (define (watch turns)
-          (unless over?
-            (pause)
-            (let ((now (loop-turns loop)))
-              (when (and (not over?) (eqv? now turns) (loop-current loop))
-                (system-async-mark (interrupt loop) (loop-thread loop)))
-              (watch now))))
-        (define thread #f)
-        (dynamic-wind
-          (lambda ()
-            (set! thread (call-with-new-thread
-                          (lambda () (with-mutex lock (watch -1))))))
-          thunk
-          (lambda ()
-            (with-mutex lock
-              (set! over? #t)
-              (signal-condition-variable wake))
-            (join-thread thread))))))
+      (dynamic-wind
+        (lambda () (set! thread (start)))
+        thunk
+        (lambda ()
+          (with-mutex lock
+            (set! over? #t)
+            (signal-condition-variable wake))
+          (join-thread thread)))))
 
 (define (run scheduler hz cpus finished?)
   (define (run-loop)

@@ -269,6 +269,30 @@
        #:parallelism 1 #:hz 1000)
       (map positive? (vector->list counts)))))
 
+(test-case "interruptions that come faster than they are dealt with do not pile up"
+  (test-eqv "all end" 4
+    (let ((ended (make-atomic-box 0)))
+      (run-fibers
+       (lambda ()
+         (let ((done (make-channel)))
+           (for-each (lambda (_)
+                       (spawn-fiber
+                        (lambda ()
+                          (let loop ((i 0))
+                            (when (< i 500)
+                              (spin 30)
+                              (suspend-current-task schedule-task)
+                              (loop (+ i 1))))
+                          (put-message done #t))
+                        #:parallel? #t))
+                     (iota 4))
+           (for-each (lambda (_)
+                       (get-message done)
+                       (atomic-box-set! ended (+ 1 (atomic-box-ref ended))))
+                     (iota 4))))
+       #:parallelism 3 #:hz 100000)
+      (atomic-box-ref ended))))
+
 (test-case "schedulers"
   (test-equal "each has its peers" '(2 2 2)
     (let ((scheduler (make-scheduler #:parallelism 3)))
