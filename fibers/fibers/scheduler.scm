@@ -16,6 +16,7 @@
   #:use-module (sockport task group)
   #:use-module (sockport task inherit)
   #:use-module (sockport task loop)
+  #:use-module ((sockport task origin) #:select (display-task-failure))
   #:use-module ((sockport task record)
                 #:select (make-loop loop-poller loop-inside?))
   #:use-module (sockport task run)
@@ -140,8 +141,7 @@
     (false-if-exception
      (begin
        (display "Uncaught exception in task:\n" port)
-       (print-exception port #f (exception-kind exception)
-                        (exception-args exception))))))
+       (display-task-failure exception port)))))
 
 (define (fiber-ended exception)
   (when (and exception (not (quiet? exception)))

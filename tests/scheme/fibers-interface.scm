@@ -1,21 +1,17 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Fibers' interface on Sockport's tasks: the modules of fibers/, which are first on
-;;; the load path here.
+;;; Fibers' interface on Sockport's tasks (fibers/, which is first on the load path
+;;; here): running, channels, conditions and operations.
 
 (use-modules (harness)
              (fibers)
              (fibers channels)
              (fibers conditions)
-             (fibers io-wakeup)
              (fibers operations)
-             (fibers repl)
-             (fibers scheduler)
              ((fibers timers) #:select (sleep-operation timer-operation))
              (ice-9 atomic)
              (ice-9 match)
              (ice-9 textual-ports)
              (ice-9 threads)
-             (rnrs bytevectors)
              ((sockport deadline) #:select (with-deadline))
              ((sockport task)
               #:select (run-tasks spawn-task join cancel! task-cancelled?))
@@ -243,166 +239,5 @@
          (catch 'task-cancelled
            (lambda () (join task))
            (const 'cancelled)))))))
-
-(define (spin n)
-  (when (positive? n) (spin (- n 1))))
-
-(test-case "fibers that compute are interrupted"
-  (test-equal "all of them, again and again" '(#t #t #t)
-    (let ((stop? #f) (counts (vector 0 0 0)))
-      (run-fibers
-       (lambda ()
-         (for-each (lambda (i)
-                     (spawn-fiber
-                      (lambda ()
-                        (let loop ()
-                          (unless stop?
-                            (spin 1000)
-                            (vector-set! counts i (+ 1 (vector-ref counts i)))
-                            (loop))))))
-                   '(0 1 2))
-         (let loop ()
-           (unless (every (lambda (count) (> count 100)) (vector->list counts))
-             (spin 1000)
-             (loop)))
-         (set! stop? #t))
-       #:parallelism 1 #:hz 1000)
-      (map positive? (vector->list counts)))))
-
-(test-case "interruptions that come faster than they are dealt with do not pile up"
-  (test-eqv "all end" 4
-    (let ((ended (make-atomic-box 0)))
-      (run-fibers
-       (lambda ()
-         (let ((done (make-channel)))
-           (for-each (lambda (_)
-                       (spawn-fiber
-                        (lambda ()
-                          (let loop ((i 0))
-                            (when (< i 500)
-                              (spin 30)
-                              (suspend-current-task schedule-task)
-                              (loop (+ i 1))))
-                          (put-message done #t))
-                        #:parallel? #t))
-                     (iota 4))
-           (for-each (lambda (_)
-                       (get-message done)
-                       (atomic-box-set! ended (+ 1 (atomic-box-ref ended))))
-                     (iota 4))))
-       #:parallelism 3 #:hz 100000)
-      (atomic-box-ref ended))))
-
-(test-case "schedulers"
-  (test-equal "each has its peers" '(2 2 2)
-    (let ((scheduler (make-scheduler #:parallelism 3)))
-      (map (lambda (scheduler) (length (scheduler-remote-peers scheduler)))
-           (cons scheduler (scheduler-remote-peers scheduler)))))
-  (test-assert "no other thing than itself is chosen without them"
-    (let ((scheduler (make-scheduler)))
-      (eq? scheduler (choose-parallel-scheduler scheduler))))
-  (test-equal "can be given work before it runs, and from threads" '(before from-thread)
-    (let ((scheduler (make-scheduler)) (seen '()))
-      (define (note what) (lambda () (set! seen (cons what seen))))
-      (schedule-task scheduler (note 'before))
-      (spawn-fiber (lambda ()
-                     (join-thread
-                      (call-with-new-thread
-                       (lambda () (spawn-fiber (note 'from-thread) scheduler)))))
-                   scheduler)
-      (test-assert "has work" (scheduler-work-pending? scheduler))
-      (run-scheduler scheduler (lambda () (= 2 (length seen))))
-      (test-eq "and no thread afterwards" #f (scheduler-kernel-thread scheduler))
-      (reverse seen)))
-  (fibers
-   (let ((scheduler (current-scheduler)))
-     (test-eq "runs here" (current-thread) (scheduler-kernel-thread scheduler))
-     (test-assert "counts" (positive? (scheduler-runcount scheduler)))
-     (test-equal "suspends and goes on with values" '(1 2)
-       (values-of
-        (lambda ()
-          (suspend-current-task
-           (lambda (scheduler k)
-             (schedule-task scheduler (lambda () (k 1 2))))))))
-     (test-equal "yields" #t (yield-current-task))
-     (let ((seen '()))
-       (schedule-task-at-time scheduler
-                              (+ (get-internal-real-time)
-                                 (quotient internal-time-units-per-second 1000))
-                              (lambda () (set! seen (cons 'time seen))))
-       (cancel-timer scheduler
-                     (schedule-task-at-time scheduler (get-internal-real-time)
-                                            (lambda () (set! seen '(cancelled)))))
-       (sleep 0.003)
-       (test-equal "at a time" '(time) seen))
-     (let* ((ends (socketpair AF_UNIX SOCK_STREAM 0)) (seen '())
-            (note (lambda () (set! seen (cons 'readable seen))))
-            (other (lambda () (set! seen (cons 'forgotten seen)))))
-       (schedule-task-when-fd-readable scheduler (fileno (car ends)) other)
-       (cancel-fd-waiter scheduler (fileno (car ends)) other)
-       (schedule-task-when-fd-readable scheduler (fileno (car ends)) note)
-       (send (cdr ends) #vu8(1))
-       (sleep 0.001)
-       (test-equal "when a descriptor can be read" '(readable) seen)
-       (schedule-task-when-fd-writable scheduler (fileno (car ends)) note)
-       (sleep 0.001)
-       (test-equal "or written" '(readable readable) seen)
-       (close-port (car ends))
-       (close-port (cdr ends))))))
-
-(test-case "winders"
-  (test-equal "are not called when a fiber waits" '(in out)
-    (fibers
-     (let ((seen '()))
-       (dynamic-wind* (lambda () (set! seen (cons 'in seen)))
-                      (lambda ()
-                        (test-eq "not rewinding" #f (rewinding-for-scheduling?))
-                        (sleep 0)
-                        (yield-current-task))
-                      (lambda () (set! seen (cons 'out seen))))
-       (reverse seen)))))
-
-(test-case "ports"
-  (fibers
-   (let ((ends (socketpair AF_UNIX SOCK_STREAM 0)))
-     (define (readable?)
-       (perform-operation
-        (choice-operation
-         (wrap-operation (wait-until-port-readable-operation (car ends)) (const #t))
-         (wrap-operation (sleep-operation 0.001) (const #f)))))
-     (test-eq "not yet" #f (readable?))
-     (spawn-fiber (lambda () (send (cdr ends) #vu8(1))))
-     (test-equal "readable" '()
-       (values-of (lambda ()
-                    (perform-operation
-                     (wait-until-port-readable-operation (car ends))))))
-     (test-equal "writable" '()
-       (values-of (lambda ()
-                    (perform-operation
-                     (wait-until-port-writable-operation (car ends))))))
-     (for-each close-port (list (car ends) (cdr ends)))))
-  (test-assert "a connection"
-    (fibers
-     (let ((sock (socket AF_INET (logior SOCK_STREAM SOCK_NONBLOCK) 0))
-           (client (socket AF_INET SOCK_STREAM 0)))
-       (bind sock AF_INET INADDR_LOOPBACK 0)
-       (listen sock 1)
-       (spawn-fiber (lambda ()
-                      (sleep 0.001)
-                      (connect client (getsockname sock))))
-       (match (perform-operation (accept-operation sock))
-         ((accepted . address)
-          (for-each close-port (list sock client accepted))
-          #t)))))
-  (call-with-input-file "/dev/null"
-    (lambda (port)
-      (test-error* "not what cannot be written" '(misc-error)
-        (wait-until-port-writable-operation port)))))
-
-(test-case "the web servers"
-  (test-assert "are there"
-    (and (procedure? (module-ref (resolve-interface '(fibers web server))
-                                 'run-server))
-         ((@ (web server) lookup-server-impl) 'fibers))))
 
 (test-end "fibers-interface")
