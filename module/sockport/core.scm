@@ -7,6 +7,7 @@
   #:use-module (sockport ports core)
   #:use-module (sockport primitive)
   #:use-module ((sockport task) #:select (current-task (sleep . task-sleep)))
+  #:use-module ((sockport task loop) #:select (can-wait?))
   #:use-module ((sockport task deadline) #:select (prepare-ports!))
   #:export (install-sockport!
             uninstall-sockport!))
@@ -26,12 +27,12 @@
 (define* (accept sock #:optional (flags 0))
   (accept-connection sock flags))
 
-;;; Outside of tasks these are the core's.
+;;; Outside of tasks, and where a task cannot be left, these are the core's.
 
 (define (in-task name proc)
   (let ((core (core-procedure name)))
     (lambda (time)
-      (if (current-task)
+      (if (and (current-task) (can-wait?))
           (proc time)
           (core time)))))
 

@@ -30,7 +30,13 @@ apt-get has it"))
 ;;; One file in a Guile of its own, which prints its counts.
 
 (define driver
-  "(use-modules (test-suite lib) (ice-9 match))
+  "(define-module (test-suite guile-test)
+  #:use-module (test-suite lib)
+  #:use-module (ice-9 match)
+  #:export (data-file-name test-file-name))
+(define (data-file-name name)
+  (in-vicinity (dirname (cadr (command-line))) name))
+(define (test-file-name) (cadr (command-line)))
 (match (command-line)
   ((_ file mode)
    (let ((load-it (lambda ()
@@ -104,6 +110,9 @@ apt-get has it"))
     (when (file-exists? (string-append directory "/test-suite/tests/" name ".test"))
       (test-case name
         (let ((plain (counts name "plain")))
+          ;; Of another release than the one that runs.
+          (unless (every pair? plain)
+            (skip "does not run to its end on Guile alone"))
           (for-each
            (lambda (mode)
              (let ((its (counts name mode)))

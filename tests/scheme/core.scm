@@ -207,6 +207,13 @@
        (close-port (cdr pair))
        count))))
 
+(test-case "where a task cannot be left"
+  (test-equal "sleep and usleep are the core's" '(0 0)
+    (installed
+     (run-tasks
+      (lambda ()
+        (sort '(0 0) (lambda (a b) (sleep 0) (usleep 1) #f)))))))
+
 (test-case "closing"
   (test-equal "every kind of port, once" '((#t #f) (#t #f) (#t #f) (#t #f))
     (installed
