@@ -58,13 +58,14 @@ text_or_false (const char *text)
   return text && *text ? scm_from_latin1_string (text) : SCM_BOOL_F;
 }
 
-/* The vector #(version resumed? cipher protocol name).  */
+/* The vector #(version resumed? cipher protocol name), for WHO, a string.  */
 static SCM
 facts (SCM port, SCM who)
 {
   struct facts found;
-  (void)who;
-  with_session (port, "tls-protocol", find_facts, &found);
+  char name[32] = "";
+  scm_to_locale_stringbuf (who, name, sizeof name - 1);
+  with_session (port, name, find_facts, &found);
   SCM result = scm_c_make_vector (5, SCM_BOOL_F);
   scm_c_vector_set_x (result, 0, scm_from_int (found.version));
   scm_c_vector_set_x (result, 1, scm_from_bool (found.resumed));

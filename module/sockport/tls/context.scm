@@ -151,6 +151,8 @@
                       #:rest settings)
   "Return a context for connections of TLS, as a client and as a server.  What is
 given as a file's name is read now, and again by @code{tls-reload!}."
+  (unless (or (null? settings) (keyword? (car settings)))
+    (refuse-type who 1 "keyword" (car settings)))
   (check-member client-certificates clients "#:client-certificates")
   (check-member minimum (map car minima) "#:minimum")
   (check-alpn alpn)
