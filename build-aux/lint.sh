@@ -142,6 +142,13 @@ gnutls_alone ()
     xargs grep -nE '#:use-module \(sockport tls[ )-]'
 }
 
+modules_are_built ()
+{
+  files 'module/*.scm' | sed 's,^module/,,' | while read -r module; do
+    grep -q "'$module'" module/meson.build || echo "module/meson.build: $module"
+  done
+}
+
 one_place_waits ()
 {
   files 'module/*' |
@@ -171,6 +178,7 @@ rule 'every source begins with its licence' spdx
 rule 'C functions have at most 60 lines' long_c_functions
 rule 'Scheme procedures have at most 60 lines' long_scheme_procedures
 rule 'C files have at most 400 lines' long_files 400 '*.c' '*.h'
+rule 'every module is compiled and installed' modules_are_built
 rule 'Scheme files have at most 300 lines' long_files 300 '*.scm'
 rule 'the core is pure C with no state' core_is_pure
 rule 'the binding leaves the system calls to the core' binding_calls_the_core
