@@ -258,37 +258,31 @@
 
 ;;; Choices.
 
-(test-case "of several that are ready, the first is done"
-  (test-equal "a channel before a descriptor" '(value left)
-    (apart
-     (define pair (unix-pair))
-     (define channel (make-channel 1))
-     (send (cdr pair) "x")
-     (channel-put channel 'value)
-     (in-tasks
-      (list (wait-first (get-operation channel)
-                        (readable-operation (car pair)))
-            (if (zero? (channel-count channel)) 'left 'kept)))))
-  (test-equal "a descriptor before a channel" '(#t 1)
-    (apart
-     (define pair (unix-pair))
-     (define channel (make-channel 1))
-     (send (cdr pair) "x")
-     (channel-put channel 'value)
-     (in-tasks
-      (list (eq? (car pair)
-                 (wait-first (readable-operation (car pair))
-                             (get-operation channel)))
-            (channel-count channel)))))
-  (test-equal "an event before a task that has ended" 'event
-    (apart
-     (define event (make-event))
-     (event-set! event)
-     (in-tasks
-      (let ((task (spawn-task (const 'task))))
-        (join task)
-        (wait-first (operation-map (event-operation event) (const 'event))
-                    (join-operation task))))))
+(test-case "of several that are ready, one is done and the others are left"
+  (test-equal "a channel and a descriptor" '(value left)
+    (one-of
+     '((value left) (port kept))
+     (apart
+      (define pair (unix-pair))
+      (define channel (make-channel 1))
+      (send (cdr pair) "x")
+      (channel-put channel 'value)
+      (in-tasks
+       (let ((got (wait-first (get-operation channel)
+                              (readable-operation (car pair)))))
+         (list (if (port? got) 'port got)
+               (if (zero? (channel-count channel)) 'left 'kept)))))))
+  (test-equal "an event and a task that has ended" 'event
+    (one-of
+     '(event task)
+     (apart
+      (define event (make-event))
+      (event-set! event)
+      (in-tasks
+       (let ((task (spawn-task (const 'task))))
+         (join task)
+         (wait-first (operation-map (event-operation event) (const 'event))
+                     (join-operation task)))))))
   (test-assert "of nothing, refused"
     (not (eq? 'hung (one-of '(hung nothing)
                             (apart (error-key
