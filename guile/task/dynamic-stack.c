@@ -151,6 +151,38 @@ task_fluids (SCM task)
                                     : bindings;
 }
 
+/* The addresses of what runs here, the innermost first, MOST of them; of a
+   task, if IN_TASK, those above its prompt.  They are where each called the
+   next.  */
+static SCM
+code_addresses (SCM in_task, SCM most)
+{
+  const scm_thread *thread = scm_skp__thread ();
+  const struct scm_vm *vm = &thread->vm;
+  const scm_t_bits *prompt
+      = scm_is_true (in_task) ? scm_skp__find_prompt (thread) : NULL;
+  union scm_vm_stack_element *fp = vm->fp, *end = vm->stack_top;
+  SCM addresses = SCM_EOL;
+  if (prompt)
+    end -= (ptrdiff_t)prompt[PROMPT_FP];
+  for (size_t left = scm_to_size_t (most); left && fp < end; left--)
+    {
+      const uint32_t *address = SCM_FRAME_VIRTUAL_RETURN_ADDRESS (fp);
+      addresses = scm_cons (scm_from_uintptr_t ((uintptr_t)address), addresses);
+      fp = SCM_FRAME_DYNAMIC_LINK (fp);
+    }
+  return scm_reverse_x (addresses, SCM_EOL);
+}
+
+/* That of PROCEDURE, or #f.  */
+static SCM
+code_address (SCM procedure)
+{
+  return SCM_PROGRAM_P (procedure)
+             ? scm_from_uintptr_t ((uintptr_t)SCM_PROGRAM_CODE (procedure))
+             : SCM_BOOL_F;
+}
+
 /* The releases on which the tests have run; INTERNALS says how one is added. */
 static const char *const tested[] = { "3.0.8", "3.0.9", "3.0.10", "3.0.11" };
 
@@ -185,6 +217,8 @@ scm_skp__init_dynamic_stack (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%task-bindings", 1, 0, 0, task_fluids },
+    { "%code-addresses", 2, 0, 0, code_addresses },
+    { "%code-address", 1, 0, 0, code_address },
   };
   scm_skp__known
       = runs_tested_release () && plainness () < 2 && scm_skp__fluids_known ();

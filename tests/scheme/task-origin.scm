@@ -163,7 +163,9 @@
                    #:on-end (lambda (exception)
                               (set! text (shown exception))
                               #t))))
-    (test-assert "here" (mentions? text "here"))))
+    (test-assert "here" (mentions? text "here"))
+    (test-assert "named after its procedure"
+      (string-contains text "raised in task alone"))))
 
 (test-case "code that is not compiled"
   (let ((text (shown (failure-of (lambda () (car '()))))))

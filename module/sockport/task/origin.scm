@@ -8,6 +8,7 @@
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
   #:use-module (sockport ports failure)
+  #:use-module (sockport primitive)
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
   #:export (note-origin!
@@ -23,31 +24,30 @@
 
 (define most-frames 64)
 
-(define (addresses stack)
-  (let collect ((frame (stack-ref stack 0))
-                (left (min most-frames (stack-length stack))))
-    (if (and frame (positive? left))
-        (cons (frame-instruction-pointer frame)
-              (collect (frame-previous frame) (- left 1)))
-        '())))
+(define (addresses in-task?)
+  "Return the addresses of the code that runs here, the innermost first."
+  (if known?
+      (%code-addresses in-task? most-frames)
+      (let ((stack (if in-task? (make-stack #t 0 task-tag) (make-stack #t))))
+        (let collect ((frame (and stack (stack-ref stack 0)))
+                      (left (if stack (min most-frames (stack-length stack)) 0)))
+          (if (and frame (positive? left))
+              (cons (frame-instruction-pointer frame)
+                    (collect (frame-previous frame) (- left 1)))
+              '())))))
 
+;;; A procedure's own name takes longer to find than all else here.
 (define (shown-name name)
   "Return NAME, of a task, as a datum that keeps nothing else alive."
-  (cond ((procedure? name) (procedure-name name))
+  (cond ((procedure? name) (list (%code-address name)))
         ((or (symbol? name) (string? name) (number? name)) name)
         (else #f)))
 
-(define (inside-task? task)
-  (and task (loop-inside? (task-loop task))))
-
 (define (origin-here)
-  (let* ((task (current-task))
-         (stack (if (inside-task? task)
-                    (make-stack #t 0 task-tag)
-                    (make-stack #t))))
+  (let ((task (current-task)))
     (cons* (if task (shown-name (task-name task)) 'thread)
            (object-address (or task (current-loop) origins))
-           (if stack (addresses stack) '()))))
+           (addresses (and task (loop-inside? (task-loop task)))))))
 
 ;;; Nothing here may raise: in a handler, Guile's catch and with-exception-handler
 ;;; have no effect in 3.0.8.
@@ -109,12 +109,17 @@ if it is not there."
          (file (and source (debug source-file source))))
     (and file
          (of-the-user? file)
-         (let ((info (debug find-program-debug-info address)))
-           (format #f "~a:~a:~a~a" file
-                   (debug source-line-for-user source)
-                   (debug source-column source)
-                   (name-in-parentheses
-                    (and info (debug program-debug-info-name info))))))))
+         (format #f "~a:~a:~a~a" file
+                 (debug source-line-for-user source)
+                 (debug source-column source)
+                 (name-in-parentheses (name-of address))))))
+
+(define (name-of address)
+  (let ((info (debug find-program-debug-info address)))
+    (and info (debug program-debug-info-name info))))
+
+(define (named-task name)
+  (if name (format #f "task ~a" name) "a task"))
 
 (define (name-in-parentheses name)
   (if name (format #f " (~a)" name) ""))
@@ -124,9 +129,10 @@ if it is not there."
     ((who _ . addresses)
      (format port "~a in ~a~a\n" verb
              (match who
-               (#f "a task")
+               ((or #f (#f)) "a task")
+               ((address) (named-task (name-of address)))
                ('thread "a thread")
-               (name (format #f "task ~a" name)))
+               (name (named-task name)))
              (match (filter-map place addresses)
                (() ", where no compiled code of the program was called")
                (places (string-append ":\n  " (string-join places "\n  "))))))))
