@@ -117,23 +117,31 @@
   (when keep-alive (check-integer keep-alive 1 32767 "#:keep-alive" "connect-to"))
   (when user-timeout (check-number user-timeout 0 2147483 "#:user-timeout")))
 
+;;; A race of one needs no more than its socket.
 (define (connect-alone target open on-attempt)
-  "Connect to an address that is none of the Internet's, the only one."
-  (let ((sock (open target)))
-    (on-attempt target #f)
-    (closing-on-error sock
+  "Connect to the only address that there is."
+  (let ((sock #f))
+    (catch 'system-error
       (lambda ()
-        (catch 'system-error
-          (lambda () (connect sock target))
-          (lambda args
-            (on-attempt target (system-error-errno args))
-            (apply throw args)))
-        sock))))
+        (set! sock (open target))
+        (on-attempt target #f)
+        (closing-on-error sock
+          (lambda () (connect sock target)))
+        sock)
+      (lambda args
+        (let ((errno (system-error-errno args)))
+          (when sock (on-attempt target errno))
+          (if (internet? target)
+              (raise-failures (list (cons target errno)))
+              (apply throw args)))))))
 
 (define (connect-directly target open delay family on-attempt)
   (match target
-    (((? sockaddr? (? (negate internet?) alone)))
-     (connect-alone alone open on-attempt))
+    (((? sockaddr? alone))
+     (if (or (not (internet? alone))
+             (memv family (list AF_UNSPEC (sockaddr:fam alone))))
+         (connect-alone alone open on-attempt)
+         (race open delay family #:addresses target)))
     (((? string? host) . service)
      (race open delay family #:host host #:service service
            #:on-attempt on-attempt))

@@ -17,7 +17,8 @@
   #:use-module (sockport io internet)
   #:use-module (sockport io lookup)
   #:use-module (sockport io wait)
-  #:export (race))
+  #:export (race
+            raise-failures))
 
 ;;; A race.  QUEUE has the addresses not tried yet, by family; LOOKUPS those that
 ;;; are asked for, pairs of a family and a lookup; ATTEMPTS pairs of a socket and
@@ -179,7 +180,7 @@
   (take-answers! race)
   (let* ((now (monotonic-ns)) (until (wake-time race now)))
     (cond ((take-attempts! race))
-          ((lost? race) (raise-failures race))
+          ((lost? race) (raise-lost race))
           ((and until (<= until now))
            (or (start! race delay)
                (run race delay)))
@@ -197,13 +198,18 @@
 
 ;;; Failing.
 
-(define (raise-failures race)
+(define (raise-lost race)
   (match (reverse (race-failures race))
     (()
      (when (null? (race-codes race))
        (error "connect-to: no address is of the family that is wanted"))
      (lookup-failed (worst (race-codes race)) 'connect-to (race-name race)))
-    ((and failures ((_ . errno) . _))
+    (failures (raise-failures failures))))
+
+(define (raise-failures failures)
+  "Raise what FAILURES, pairs of an address and its errno, mean together."
+  (match failures
+    (((_ . errno) . _)
      (scm-error 'system-error "connect-to" "~A"
                 (list (string-join (map failure->string failures) "; "))
                 (list errno failures)))))
