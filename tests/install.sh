@@ -48,7 +48,10 @@ files_there ()
     include/sockport/sockport.h include/sockport/guile-names.h \
     share/guile/site/3.0/sockport.scm lib/guile/3.0/site-ccache/sockport.go \
     share/man/man3/sockport.3 share/man/man3/skp_socket_bind.3 \
-    share/man/man7/guile-sockport.7 libexec/sockport/sockport-resolve; do
+    share/man/man7/guile-sockport.7 libexec/sockport/sockport-resolve \
+    bin/sockport share/man/man1/sockport.1 \
+    share/bash-completion/completions/sockport \
+    share/zsh/site-functions/_sockport; do
     test -e "$prefix/$file" || { echo "no $file"; return 1; }
   done
 }
@@ -105,10 +108,11 @@ program='(use-modules (sockport))
 (recv! (cdr pair) buffer)
 (display buffer)'
 
-echo 1..14
+echo 1..15
 point 'builds' build_there
 point 'installs under a prefix, and compiles nothing' install_there
 point 'puts every kind of file there' files_there
+point 'the command runs' answers 'sockport 0.1.0' "$prefix/bin/sockport" --version
 point 'each header compiles alone' headers_alone "$@"
 point 'embed.c compiles' compile "$root/examples/embed.c" \
   'sockport-guile guile-3.0' "$@"

@@ -2,7 +2,7 @@
 ;;; The command sockport from end to end, with other programs as its peers.
 
 (use-modules (harness) (harness command) (harness json) (harness process)
-             (harness socket) (ice-9 match) (ice-9 rdelim) (ice-9 textual-ports)
+             (harness socket) (ice-9 match) (ice-9 rdelim) (ice-9 regex) (ice-9 textual-ports)
              (srfi srfi-1) (sockport))
 
 (define-syntax-rule (with-server (peer address argument ...) body ...)
@@ -154,6 +154,41 @@ s.close ()"
       (test-assert "a connection's" (eof-object? (read-char sock))))
     (test-equal "not the server's" '(0 "x")
       (run-sockport "x" "connect" address))))
+
+(define watch-terminal "
+import os, pty, select, subprocess, sys
+master, slave = pty.openpty ()
+peer = subprocess.Popen ([sys.argv[1], 'connect', sys.argv[2]], stderr=slave,
+                         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+os.close (slave)
+seen = b''
+while b'received' not in seen:
+    ready, room, _ = select.select ([master], [peer.stdin], [])
+    if ready:
+        seen += os.read (master, 1000)
+    elif room:
+        os.write (peer.stdin.fileno (), b'x' * 4096)
+peer.stdin.close ()
+peer.wait ()
+try:
+    while True:
+        seen += os.read (master, 1000)
+except OSError:
+    pass
+print (seen)
+")
+
+(test-case "a terminal shows how far a long transfer is"
+  (require-program "python3")
+  (with-server (peer address "echo" "127.0.0.1:0")
+    (match (output-of "python3" "-c" watch-terminal
+                      (string-append (getenv "SOCKPORT_BUILD") "/bin/sockport")
+                      address)
+      ((0 seen)
+       (test-assert "how much, and how fast"
+         (string-match "[0-9.]+ [kMG]?B sent, [0-9.]+ [kMG]?B received, [0-9.]+ \
+[kMG]?B/s" seen))
+       (test-assert "and wipes it out" (string-contains seen "\\r\\x1b[K'"))))))
 
 (test-case "events as JSON"
   (call-with-peer (sockport "echo" "--json" "127.0.0.1:0")

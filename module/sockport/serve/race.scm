@@ -110,6 +110,11 @@
           #f))))
    (race-attempts race)))
 
+;;; Of a host's addresses one of IPv6 is the first, whichever answer came first; others
+;;; are tried as they are given.
+(define (first-last host)
+  (and host AF_INET))
+
 (define (next-address race)
   "The first of another family than the last one tried, or the first."
   (or (find (lambda (address)
@@ -249,7 +254,7 @@ next is tried DELAY nanoseconds after it, or with #f when it has failed.  All
 others are closed.  (ON-ATTEMPT address errno) is called when an address is tried,
 with #f, and when that has failed."
   (let ((race (make-race (lookup-name host service) (%port-set) open on-attempt
-                         '() '() '() '() '() #f 0 0 #f))
+                         '() '() '() '() '() (first-last host) 0 0 #f))
         (winner #f))
     (call-with-cleanup
      (lambda ()

@@ -1,0 +1,117 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Look-ups and connections under Fibers: they suspend their fiber alone, and have
+;;; the same values.  Fibers is found as in real-fibers.scm.
+
+(use-modules (harness) (harness dns) (harness socket) (ice-9 match) (sockport))
+
+(define own-network? (in-own-network))
+(define prefix (getenv "FIBERS_PREFIX"))
+
+(when prefix
+  (let ((effective (effective-version)))
+    (set! %load-path
+          (cons (string-append prefix "/share/guile/site/" effective)
+                %load-path))
+    (set! %load-compiled-path
+          (cons (string-append prefix "/lib/guile/" effective "/site-ccache")
+                %load-compiled-path))))
+
+(test-begin "real-fibers-names")
+
+(define fibers
+  (false-if-exception (resolve-interface '(fibers))))
+
+(unless (and fibers own-network?)
+  (test-case "everything"
+    (skip "needs Fibers, below FIBERS_PREFIX, and root, unshare and ip"))
+  (test-end "real-fibers-names"))
+
+(define run-fibers (module-ref fibers 'run-fibers))
+(define spawn-fiber (module-ref fibers 'spawn-fiber))
+(define fiber-sleep (module-ref fibers 'sleep))
+
+(define address #xc0000207)             ; 192.0.2.7
+
+(define (in-fiber thunk)
+  "Run THUNK in a fiber of its own; return a thunk that tells its value."
+  (let ((end #f))
+    (spawn-fiber
+     (lambda ()
+       (set! end (catch #t thunk (lambda (key . args) (cons key args))))))
+    (lambda () end)))
+
+(define (until thunk)
+  (or (thunk)
+      (begin
+        (fiber-sleep 0.005)
+        (until thunk))))
+
+(define-syntax-rule (in-fibers body ...)
+  (run-fibers (lambda () body ...) #:parallelism 1 #:hz 0))
+
+;; What Fibers makes once is made now; so is what a thread waits with.
+(with-deadline 0 (lambda () (sleep 1)) (const #f))
+(in-fibers (fiber-sleep 0.001))
+
+;; Not cases: Fibers' own descriptors come and go with each scheduler.
+(define server (name-server))
+
+(define (suspends name expected addresses thunk)
+  "Does THUNK return EXPECTED once another fiber answers its question with ADDRESSES?"
+  (test-equal name expected
+    (in-fibers
+     (let* ((end (in-fiber thunk)) (query (next-query server)))
+       ;; It would never get here if the look-up stopped the scheduler.
+       (apply reply! server query addresses)
+       (until end)))))
+
+(alarm 60)
+(suspends "getaddrinfo" (list address) (list address)
+  (lambda ()
+    (map (lambda (entry) (sockaddr:addr (addrinfo:addr entry)))
+         (getaddrinfo "one.test" "80" 0 AF_INET SOCK_STREAM))))
+(suspends "gethost" (list address) (list address)
+  (lambda () (hostent:addr-list (gethost "two.test"))))
+(suspends "getnameinfo" '("192.0.2.9" "80") '()
+  (lambda ()
+    (call-with-values
+        (lambda ()
+          (getnameinfo (make-socket-address AF_INET (+ 2 address) 80)
+                       NI_NUMERICSERV))
+      list)))
+
+(test-equal "entries of files" '(80 6)
+  (in-fibers (list (servent:port (getserv "http" "tcp"))
+                   (protoent:proto (getproto "tcp")))))
+
+(let* ((listener (tcp-listener)) (name (getsockname listener)))
+  (test-equal "connect-to, by a name" name
+    (in-fibers
+     (let* ((sock (connect-to (format #f "localhost:~a" (sockaddr:port name))))
+            (peer (getpeername sock)))
+       (close-port sock)
+       peer)))
+  (test-equal "connect-to, to an address" name
+    (in-fibers
+     (let* ((sock (connect-to name)) (peer (getpeername sock)))
+       (close-port sock)
+       peer)))
+  (close-port listener)
+  (test-equal "one that is refused" ECONNREFUSED
+    (in-fibers
+     (catch 'system-error
+       (lambda () (connect-to name))
+       (lambda args (system-error-errno args))))))
+
+(test-equal "a deadline ends a look-up" 'late
+  (in-fibers
+   (let ((end (in-fiber
+               (lambda ()
+                 (with-deadline 1/10
+                   (lambda () (getaddrinfo "three.test" "80"))
+                   (lambda () 'late))))))
+     (until end))))
+(alarm 0)
+(close-port server)
+
+(test-end "real-fibers-names")
