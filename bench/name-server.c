@@ -19,26 +19,34 @@ enum
 static const unsigned char answer[]
     = { 0xc0, HEADER, 0, A, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 7 };
 
-/* Make the SIZE bytes of a query in MESSAGE into its answer; return its size.
- */
+static int
+begins (const unsigned char *message, const char *word)
+{
+  return memcmp (message + HEADER + 1, word, strlen (word)) == 0;
+}
+
+/* Make the SIZE bytes of a query in MESSAGE into its answer; return its size, 0
+   for none.  */
 static size_t
 reply (unsigned char *message, size_t size)
 {
   size_t end = HEADER;
   while (end < size && message[end])
     end += message[end] + 1u;
-  if (end + 5 > size)
+  if (end + 5 > size || begins (message, "dead"))
     return 0;
-  int wanted = message[end + 2] == A;
+  int count = message[end + 2] != A ? 0 : begins (message, "two") ? 2 : 1;
   end += 5;
   message[2] = 0x81;
   message[3] = 0x80;
   memset (message + 6, 0, 6);
-  message[7] = (unsigned char)wanted;
-  if (!wanted)
-    return end;
-  memcpy (message + end, answer, sizeof answer);
-  return end + sizeof answer;
+  message[7] = (unsigned char)count;
+  for (int i = 0; i < count; i++, end += sizeof answer)
+    {
+      memcpy (message + end, answer, sizeof answer);
+      message[end + sizeof answer - 1] += (unsigned char)i;
+    }
+  return end;
 }
 
 int

@@ -1,28 +1,10 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; web-client.scm HOST PORT PATH: reads a page from an HTTP server and writes it,
-;;; its headers first.  HOST is a name or an address; when it has several
-;;; addresses, the next one is tried if one does not answer.  Exits with 1 if
-;;; none does.
+;;; its headers first.  HOST is a name or an address; when it has several, whichever
+;;; answers first is asked.  Exits with 1 if none does.
 
 (use-modules (sockport) (ice-9 binary-ports) (ice-9 exceptions) (ice-9 match)
              (rnrs bytevectors))
-
-(define (connect-to address)
-  "Return a socket that is connected to ADDRESS, or #f."
-  (let ((sock (socket (sockaddr:fam address) SOCK_STREAM 0)))
-    (catch 'system-error
-      (lambda ()
-        (connect sock address)
-        sock)
-      (lambda error
-        (close-port sock)
-        (format (current-error-port) "~a: ~a~%"
-                (socket-address->string address)
-                (strerror (system-error-errno error)))
-        #f))))
-
-(define (addresses host port)
-  (map addrinfo:addr (getaddrinfo host port 0 AF_UNSPEC SOCK_STREAM)))
 
 (define (ask sock host path)
   ;; A server of HTTP 1.0 closes the connection after the page, so that the end
@@ -46,9 +28,7 @@
            (exit 1)))
   (match (command-line)
     ((_ host port path)
-     (let ((sock (or-map connect-to (addresses host port))))
-       (unless sock
-         (exit 1))
+     (let ((sock (connect-to host #:port port)))
        (ask sock host path)
        (copy-all sock (current-output-port))
        (close-port sock)))

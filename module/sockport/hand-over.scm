@@ -60,13 +60,6 @@
     ((= (lambda (text) (substring text 5)) name) ; after "unix:"
      (cons (string-append "SOCKPORT_HAND_OVER=" name) (environ)))))
 
-(define (end-process pid)
-  (catch 'system-error
-    (lambda ()
-      (kill pid SIGTERM)
-      (wait-process pid))
-    (const #t)))
-
 (define (begin-process command listeners bell)
   "Start COMMAND, and return the number of its process once that is ready."
   (let ((pid (start-process (car command) (cdr command) #:listeners listeners

@@ -6,12 +6,14 @@
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
   #:use-module (sockport io argument)
+  #:use-module (sockport deadline)
   #:use-module (sockport task operation)
   #:use-module (sockport primitive)
   #:use-module (sockport task)
   #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:export (start-process
+            end-process
             wait-process
             process-operation))
 
@@ -73,6 +75,24 @@ alist from names to sockets, is what `listen-fds' returns there."
                          (wait-readable port 'wait-process)
                          (reap pid))
                        (lambda () (close-port port)))))
+
+(define* (end-process pid #:optional (seconds 1))
+  "Ask PID, a child of this process, to end, by SIGTERM, and make it end if it has
+not after SECONDS; return its status, as wait-process does."
+  (unless (and (real? seconds) (>= seconds 0))
+    (refuse-range "end-process" 2 "0 or more seconds" seconds))
+  (let ((port (%process-port pid #f)))
+    (call-with-cleanup
+     (lambda ()
+       (kill pid SIGTERM)
+       ;; What was seen to be readable is not waited for again.
+       (unless (with-deadline seconds
+                 (lambda () (wait-readable port 'end-process) #t)
+                 (const #f))
+         (kill pid SIGKILL)
+         (wait-readable port 'end-process))
+       (reap pid))
+     (lambda () (close-port port)))))
 
 (define (process-operation pid)
   "An operation that waits until PID, a child of this process, has ended, and

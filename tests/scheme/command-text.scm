@@ -160,7 +160,8 @@
   (refused 2 "host:port" "connect" "nonsense")
   (refused 2 "70000" "connect" "127.0.0.1:70000")
   (refused 2 "tcp, udp or unix" "ls" "sctp")
-  (refused 3 "cannot be looked up" "connect" "127.0.0.1:nosuchservice"))
+  (refused 3 "127.0.0.1, nosuchservice cannot be looked up" "connect"
+           "127.0.0.1:nosuchservice"))
 
 ;;; Help, the manual page and the completions.
 

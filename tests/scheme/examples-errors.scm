@@ -51,7 +51,7 @@
         (tells? 1 words (apply run name arguments)))))
    `(("refused" "time-client.scm" "127.0.0.1" ,closed-port)
      ("refused" "web-client.scm" "127.0.0.1" ,closed-port "/")
-     ("getaddrinfo" "web-client.scm" "nowhere.invalid" "80" "/")
+     ("nowhere.invalid" "web-client.scm" "nowhere.invalid" "80" "/")
      ("no address" "proxy.scm" "127.0.0.1:0" "there")
      ("no numeric address" "trace-path.scm" "localhost")
      ("No such file" "pass-file.scm" "take" "/nothing/here")

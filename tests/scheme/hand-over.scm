@@ -38,6 +38,9 @@
 
 (test-begin "hand-over")
 
+;;; All that were started here, and by one another.
+(define started '())
+
 (define clients 8)
 (define generations 3)
 
@@ -51,6 +54,7 @@ anew, until some have; return all answers."
     (set! answers (cons answer answers))
     (when (and (number? answer) (not (memv answer seen)))
       (set! seen (cons answer seen))
+      (set! started (cons answer started))
       (unless (enough?) (kill answer SIGHUP))))
   (define (client)
     (let next ()
@@ -63,7 +67,11 @@ anew, until some have; return all answers."
      (for-each join (map (lambda (i) (spawn-task client)) (iota clients)))))
   (values answers seen))
 
-(test-case "under load, nobody is refused or cut off"
+(define (end-started!)
+  (for-each (lambda (pid) (false-if-exception (kill pid SIGKILL))) started)
+  (set! started '()))
+
+(define (test-under-load)
   (match (socketpair AF_UNIX SOCK_STREAM 0)
     ((ours . theirs)
      (let* ((pid (start-process "guile" (greet-command "127.0.0.1:0")
@@ -82,6 +90,9 @@ anew, until some have; return all answers."
            (status:exit-val (wait-process pid)))
          (end! (car seen) where))
        (close-port ours)))))
+
+(test-case "under load, nobody is refused or cut off"
+  (dynamic-wind (const #t) test-under-load end-started!))
 
 (test-case "one that does not begin leaves everything as it was"
   (let-ports ((listener (tcp-listener)))
@@ -163,5 +174,27 @@ anew, until some have; return all answers."
       (unsetenv "NOTIFY_SOCKET")
       (kill pid SIGTERM)
       (test-equal "it ends" 0 (status:exit-val (wait-process pid))))))
+
+;;; It passes no variable on that it is not told.
+(define (variables . names)
+  (append-map (lambda (name)
+                (match (getenv name)
+                  (#f '())
+                  (value (list "-E" (string-append name "=" value)))))
+              names))
+
+(test-case "activated by systemd's own program"
+  (require-program "systemd-socket-activate")
+  (call-with-peer
+   (append '("systemd-socket-activate" "-l" "127.0.0.1:0" "--fdname=greet")
+           (variables "GUILE_LOAD_PATH" "GUILE_LOAD_COMPILED_PATH"
+                      "GUILE_AUTO_COMPILE" "LC_ALL")
+           (list (in-path "guile"))
+           (greet-command "127.0.0.1:0"))
+   (lambda (peer)
+     (test-equal "it serves what it was passed" (peer-pid peer)
+       (ask (format #f "127.0.0.1:~a" (listening-port peer))))
+     (kill (peer-pid peer) SIGTERM)
+     (test-equal "and ends" 0 (status:exit-val (peer-status peer))))))
 
 (test-end "hand-over")

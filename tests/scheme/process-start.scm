@@ -79,6 +79,35 @@
            (read ours))
          (test-equal "its end" 0 (exit-code pid)))))))
 
+(define (ended-by script)
+  "Start SCRIPT, whose first line says that it has begun; end it."
+  (let-ports ((pair (unix-pair)))
+    (match pair
+      ((ours . theirs)
+       (let ((pid (sh script #:output theirs)))
+         (close-port theirs)
+         (read-line ours)
+         (end-process pid 1/10))))))
+
+(test-case "ending one"
+  (for-each
+   (lambda (wrap)
+     (test-equal "that does as it is asked" SIGTERM
+       (status:term-sig (wrap (lambda () (ended-by "echo begun; exec sleep 1000")))))
+     (test-equal "that has something to do first" 4
+       (status:exit-val
+        (wrap (lambda ()
+                (ended-by "trap 'exit 4' TERM; echo begun
+while :; do :; done")))))
+     (test-equal "that does not hear" SIGKILL
+       (status:term-sig
+        (wrap (lambda ()
+                (ended-by "trap '' TERM; echo begun; exec sleep 1000"))))))
+   (list (lambda (thunk) (thunk)) run-tasks))
+  (test-error* "no child of ours" (list 'system-error ECHILD "wait-process")
+    (end-process 1))
+  (test-error* "no time" '(out-of-range 2 "end-process") (end-process 1 -1)))
+
 (test-case "what cannot be started"
   (test-error* "no such program" (list 'system-error ENOENT "start-process")
     (start-process "/nonexistent/program"))

@@ -1,8 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; 500 forks amid look-ups, then 100,000 look-ups and 10,000 connections, a third of
-;;; which are left, cancelled or fail, or as many as SOAK_SECONDS allow: no child may
-;;; hang, and no descriptor, thread or memory may be left.  SOAK_FORKS changes the
-;;; number of forks.  Needs root.
+;;; 100,000 look-ups and 10,000 connections, a third of which are left, cancelled or
+;;; fail, or as many as SOAK_SECONDS allow: no descriptor, thread or memory may be left.
+;;; Needs root.
 
 (add-to-load-path (string-append (getenv "SOCKPORT_SOURCE") "/tests/scheme"))
 (use-modules (harness) (harness dns) (harness socket) (ice-9 ftw) (ice-9 match)
@@ -27,9 +26,7 @@
   (format #t "not ok SOAK_SEED=~a: ~s~%" seed details)
   (force-output))
 
-(define forks (string->number (or (getenv "SOAK_FORKS") "500")))
-(define lookups 100000)
-(define total (+ (* 20 forks) lookups)) ; a fork takes as long as some look-ups
+(define total 100000)
 
 (define (progress done)
   (format #t "progress ~a ~a~%" done total)
@@ -54,58 +51,9 @@
            (reply! server query address (+ 1 address)))))
     (_ (reply! server query))))
 
-;;; Forks.
-
 (define (look-up name)
   (map (lambda (entry) (sockaddr:addr (addrinfo:addr entry)))
        (getaddrinfo name "80" 0 AF_INET SOCK_STREAM)))
-
-(define (child-status)
-  "Fork; the child looks a name with two addresses up."
-  (let ((pid (parameterize ((current-warning-port (%make-void-port "w")))
-               (primitive-fork))))
-    (when (zero? pid)
-      (sigaction SIGALRM SIG_DFL)
-      (alarm 5)
-      (primitive-_exit
-       (if (lset= = (look-up "two.test") (list address (+ 1 address))) 0 1)))
-    (cdr (waitpid pid))))
-
-(define (fork-amid number)
-  (define (dead i)
-    (begin-thread
-     (with-deadline 1/10
-       (lambda () (look-up (format #f "dead-~a-~a.test" number i)))
-       (const #f))))
-  (let* ((threads (map dead (iota 4)))
-         (begun (get-internal-real-time))
-         (status (child-status))
-         (ms (/ (* 1000. (- (get-internal-real-time) begun))
-                internal-time-units-per-second)))
-    (unless (eqv? 0 (status:exit-val status))
-      (fault! 'fork number 'status status))
-    (for-each join-thread threads)
-    ms))
-
-(define (run-forks)
-  (let ((server (name-server)) (stop? #f))
-    (define thread
-      (begin-thread
-       (let next ()
-         (match (with-deadline 1/10 (lambda () (next-query server)) (const #f))
-           (#f #f)
-           (query (answer! server query)))
-         (unless stop? (next)))))
-    (let loop ((number 0) (longest 0))
-      (if (or (= number forks) (>= (current-time) end))
-          (format #t "# ~a forks, the longest with its child ~a ms~%" number
-                  longest)
-          (begin
-            (when (zero? (modulo number 25)) (progress (* 20 number)))
-            (loop (+ number 1) (max longest (fork-amid number))))))
-    (set! stop? #t)
-    (join-thread thread)
-    (close-port server)))
 
 ;;; Look-ups and connections.
 
@@ -170,7 +118,7 @@ than the C library waits for a name server."
           (one-lookup number)
           (when (zero? (modulo number 10)) (one-connection server dead))
           (when (zero? (modulo number 1000))
-            (progress (+ (* 20 forks) number))))
+            (progress number)))
         (next))))
   (let* ((names (name-server)) (server (tcp-listener 1000))
          (dead (tcp-listener 0)) (filler (fill dead)))
@@ -202,12 +150,11 @@ than the C library waits for a name server."
     (format #t "# ~a look-ups, ~a connections~%" done (quotient done 10))))
 
 (with-deadline 0 (lambda () (sleep 1)) (const #f))
-(run-forks)
 ;; What is made once is made now.
 (run-lookups 2000)
 (let* ((threads (settled-threads)) (descriptors (entries "/proc/self/fd"))
        (memory (resident)))
-  (run-lookups lookups)
+  (run-lookups total)
   (let* ((threads-now (settled-threads))
          (descriptors-now (entries "/proc/self/fd"))
          (memory-now (resident)))

@@ -110,13 +110,22 @@ vsock:CID:PORT.  sockport COMMAND --help shows its options; sockport(1) has more
   (apply say "sockport: " words)
   status)
 
-(define (status-of key args)
-  "Say what the exception KEY with ARGS means; return the status to exit with."
+(define (looked-up exception)
+  "Return what could not be looked up."
+  (match (and (exception-with-irritants? exception)
+              (exception-irritants exception))
+    ((what . _) what)
+    (_ "this name")))
+
+(define (status-of exception)
+  "Say what EXCEPTION means; return the status to exit with."
+  (define key (exception-kind exception))
+  (define args (exception-args exception))
   (match key
     ('usage (fail status-usage (car args) "; see sockport --help"))
     ('deadline-exceeded (fail status-deadline "the deadline has passed"))
     ('getaddrinfo-error
-     (fail status-unknown-name "this name cannot be looked up: "
+     (fail status-unknown-name (looked-up exception) " cannot be looked up: "
            (gai-strerror (car args))))
     ((or 'wrong-type-arg 'out-of-range)
      (fail status-usage (exception->text key args)))
@@ -126,11 +135,8 @@ vsock:CID:PORT.  sockport COMMAND --help shows its options; sockport(1) has more
   "Do what ARGUMENTS ask for, and exit."
   ;; Until a server takes it, it ends the program without a word.
   (sigaction SIGINT SIG_DFL)
-  (let ((status (catch #t
+  (let ((status (with-exception-handler status-of
                   (lambda () (exit-status (dispatch version arguments)))
-                  (lambda (key . args)
-                    (if (eq? key 'quit)
-                        (apply throw key args)
-                        (status-of key args))))))
+                  #:unwind? #t)))
     (force-output (current-output-port))
     (primitive-exit status)))

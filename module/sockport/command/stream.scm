@@ -124,9 +124,7 @@ and give it its deadline.  HANDLER is called with the server as well."
        (wait-process pid)
        (set! ended? #t))
      (lambda ()
-       (unless ended?
-         (kill pid SIGTERM)
-         (wait-process pid))))))
+       (unless ended? (end-process pid))))))
 
 (define (listen-command options where command)
   (define (only-one sock peer server)
