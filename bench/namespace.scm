@@ -19,7 +19,9 @@ trap 'kill $!' EXIT
   "Go on in namespaces of this program's own, where a name server at 127.0.0.1 knows
 every name."
   (unless (getenv "BENCH_RESOLV")
-    (setenv "BENCH_RESOLV" (tmpnam))
+    (let ((file (mkstemp! (string-copy "/tmp/bench-XXXXXX"))))
+      (setenv "BENCH_RESOLV" (port-filename file))
+      (close-port file))
     (setenv "BENCH_NAME_SERVER" (string-append output-directory "/name-server"))
     (let ((status (apply system* "unshare" "--net" "--mount" "sh" "-c" script "sh"
                          "guile" "--no-auto-compile" "-s" (command-line))))
