@@ -74,7 +74,11 @@
        (set! ready? #t)
        pid)
      (lambda ()
-       (unless ready? (end-process pid))))))
+       ;; It may have ended by itself.
+       (unless ready?
+         (catch 'system-error
+           (lambda () (end-process pid))
+           (const #t)))))))
 
 (define* (hand-over listeners #:optional command)
   "Start COMMAND, a list of strings, or this program anew, with LISTENERS, sockets or

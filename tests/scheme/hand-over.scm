@@ -185,16 +185,22 @@ anew, until some have; return all answers."
 
 (test-case "activated by systemd's own program"
   (require-program "systemd-socket-activate")
-  (call-with-peer
-   (append '("systemd-socket-activate" "-l" "127.0.0.1:0" "--fdname=greet")
-           (variables "GUILE_LOAD_PATH" "GUILE_LOAD_COMPILED_PATH"
-                      "GUILE_AUTO_COMPILE" "LC_ALL")
-           (list (in-path "guile"))
-           (greet-command "127.0.0.1:0"))
-   (lambda (peer)
-     (test-equal "it serves what it was passed" (peer-pid peer)
-       (ask (format #f "127.0.0.1:~a" (listening-port peer))))
-     (kill (peer-pid peer) SIGTERM)
-     (test-equal "and ends" 0 (status:exit-val (peer-status peer))))))
+  (with-temporary-directory
+   (lambda (directory)
+     (define name (string-append directory "/greet"))
+     (define (answer)
+       (let ((answer (ask (string-append "unix:" name))))
+         (and (number? answer) answer)))
+     (call-with-peer
+      (append `("systemd-socket-activate" "-l" ,name "--fdname=greet")
+              (variables "GUILE_LOAD_PATH" "GUILE_LOAD_COMPILED_PATH"
+                         "GUILE_AUTO_COMPILE" "LC_ALL")
+              (list (in-path "guile"))
+              (greet-command))
+      (lambda (peer)
+        (test-equal "it serves what it was passed" (peer-pid peer)
+          (wait-until answer))
+        (kill (peer-pid peer) SIGTERM)
+        (test-equal "and ends" 0 (status:exit-val (peer-status peer))))))))
 
 (test-end "hand-over")
