@@ -101,10 +101,12 @@ vsock:CID:PORT.  sockport COMMAND --help shows its options; sockport(1) has more
 
 ;;; Errors.
 
+;;; Its first line: where in the program it was raised is nothing to a user.
 (define (exception->text key args)
-  (string-trim-both
-   (call-with-output-string
-     (lambda (port) (print-exception port #f key args)))))
+  (match (string-split (call-with-output-string
+                         (lambda (port) (print-exception port #f key args)))
+                       #\newline)
+    ((first . _) first)))
 
 (define (fail status . words)
   (apply say "sockport: " words)
