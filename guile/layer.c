@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <sockport/message.h>
 #include <sockport/transfer.h>
@@ -62,6 +63,68 @@ scm_skp__port_fail (SCM port, ssize_t n, const char *who)
   if (scm_skp__layered (port))
     scm_skp__layer->fail (port, n, who);
   scm_skp__error (n, who);
+}
+
+/* A stream has no other flags than these.  */
+static int
+instant (SCM flags, const char *who)
+{
+  int bits = scm_skp__flags (flags, 0, 3, who);
+  if (bits & ~(MSG_DONTWAIT | MSG_MORE | MSG_NOSIGNAL))
+    scm_skp__error (-EOPNOTSUPP, who);
+  return bits & MSG_DONTWAIT;
+}
+
+static SCM
+later (SCM port, ssize_t n, int instant, const char *who)
+{
+  if (n == -EAGAIN && !instant)
+    return SCM_BOOL_F;
+  scm_skp__port_fail (port, n, who);
+}
+
+SCM
+scm_skp__layer_receive (SCM port, const struct scm_skp__slice *slice, SCM flags,
+                        const char *who)
+{
+  int now = instant (flags, who);
+  if (SCM_CLOSEDP (port))
+    scm_skp__refuse_fd (port, 1, who);
+  if (!now && scm_skp__turn_over ())
+    return SCM_BOOL_F;
+  ssize_t n = scm_skp__layer->recv (port, slice->bytes, slice->size);
+  return n < 0 ? later (port, n, now, who) : SCM_I_MAKINUM (n);
+}
+
+/* So many records of one call, then the others' turn.  */
+#define MOST_RECORDS 16
+
+/* When all is taken and not all has gone, it answers as if there were more:
+   going on with nothing then waits for that.  */
+SCM
+scm_skp__layer_transmit (SCM port, const struct scm_skp__slice *slice,
+                         SCM flags)
+{
+  static const char who[] = "send";
+  int now = instant (flags, who);
+  size_t moved = 0;
+  ssize_t n = 0;
+  if (SCM_CLOSEDP (port))
+    scm_skp__refuse_fd (port, 1, who);
+  if (!now && scm_skp__turn_over ())
+    return SCM_BOOL_F;
+  for (int i = 0; n >= 0 && moved < slice->size && i < MOST_RECORDS; i++)
+    {
+      n = scm_skp__layer->send (port, slice->bytes + moved,
+                                slice->size - moved);
+      moved += n > 0 ? (size_t)n : 0;
+    }
+  if (n >= 0)
+    n = scm_skp__layer->flush (port);
+  if (n < 0 && (moved == 0 || n != -EAGAIN))
+    return later (port, n, now, who);
+  int whole = n >= 0 && moved == slice->size;
+  return SCM_I_MAKINUM (whole || now ? (ssize_t)moved : -(ssize_t)moved);
 }
 
 /* LAYER, a pointer to a struct scm_skp__layer that stays.  */

@@ -3,6 +3,7 @@
    do the same until it is done.  */
 
 #include "complete.h"
+#include "layer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -148,10 +149,35 @@ sendto_begin (struct transfer *t, struct skp_address *to, SCM sock, SCM message,
   send_slice (t, rest[0], rest[1], rest[2], pos);
 }
 
+static SCM
+layer_recv (const char *who, SCM port, SCM buffer, SCM flags, SCM start,
+            SCM end)
+{
+  struct scm_skp__slice slice;
+  scm_skp__in_slice (&slice, buffer, start, end, 2, 4, who);
+  SCM n = scm_skp__layer_receive (port, &slice, flags, who);
+  if (SCM_I_INUMP (n) && !SCM_BYTEVECTOR_P (buffer))
+    scm_skp__in_done (&slice, buffer, (size_t)SCM_I_INUM (n));
+  scm_remember_upto_here_1 (buffer);
+  return n;
+}
+
+static SCM
+layer_send (SCM port, SCM message, SCM flags, SCM start, SCM end)
+{
+  struct scm_skp__slice slice;
+  scm_skp__out_slice (&slice, message, start, end, 2, 4, "send");
+  SCM n = scm_skp__layer_transmit (port, &slice, flags);
+  scm_remember_upto_here_1 (message);
+  return n;
+}
+
 static inline SCM
 recv_once (const char *who, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
+  if (scm_skp__layered (sock))
+    return layer_recv (who, sock, buf, flags, start, end);
   receive_begin (&t, who, sock, buf, flags, start, end);
   if (t.call.flags)
     return receive_try (&t);
@@ -213,6 +239,8 @@ static SCM
 send_once (SCM sock, SCM message, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
+  if (scm_skp__layered (sock))
+    return layer_send (sock, message, flags, start, end);
   send_begin (&t, sock, message, flags, start, end);
   return send_try (&t);
 }

@@ -96,5 +96,7 @@ skp_poller_set_add (int set, int fd, int ready)
       = { .events = (ready & SKP_POLLER_READ ? EPOLLIN : 0U)
                     | (ready & SKP_POLLER_WRITE ? EPOLLOUT : 0U),
           .data = { .fd = fd } };
-  return SKP__CALL (epoll_ctl (set, EPOLL_CTL_ADD, fd, &event));
+  int err = SKP__CALL (epoll_ctl (set, EPOLL_CTL_ADD, fd, &event));
+  return err == -EEXIST ? SKP__CALL (epoll_ctl (set, EPOLL_CTL_MOD, fd, &event))
+                        : err;
 }

@@ -69,8 +69,8 @@ SKP_API int skp_poller_wake (struct skp_poller *poller);
 /* A new descriptor that stands for several: it is readable as long as one of
    those added to it is ready, FD for the directions in READY.  So whoever can
    wait for one descriptor can wait for the first of many.  Close it with
-   close(2); a descriptor that is closed leaves by itself.  -EEXIST: FD was
-   added before.  */
+   close(2); a descriptor that is closed leaves by itself.  For one that was
+   added before, READY counts from now on.  */
 SKP_API int skp_poller_set_open (void);
 SKP_API int skp_poller_set_add (int set, int fd, int ready);
 

@@ -13,6 +13,7 @@
   #:use-module (sockport socket)
   #:use-module (sockport io argument)
   #:use-module (sockport io internet)
+  #:use-module (sockport io secure)
   #:use-module (sockport serve race)
   #:export (connect-to
             connect-failures
@@ -135,18 +136,39 @@
               (raise-failures (list (cons target errno)))
               (apply throw args)))))))
 
-(define (connect-directly target open delay family on-attempt)
+(define (connect-directly target open delay family on-attempt secure)
   (match target
     (((? sockaddr? alone))
      (if (or (not (internet? alone))
              (memv family (list AF_UNSPEC (sockaddr:fam alone))))
-         (connect-alone alone open on-attempt)
+         (let ((sock (connect-alone alone open on-attempt)))
+           (if secure (secured sock secure) sock))
          (race open delay family #:addresses target)))
     (((? string? host) . service)
      (race open delay family #:host host #:service service
-           #:on-attempt on-attempt))
+           #:on-attempt on-attempt #:secure secure))
     (addresses
-     (race open delay family #:addresses addresses #:on-attempt on-attempt))))
+     (race open delay family #:addresses addresses #:on-attempt on-attempt
+           #:secure secure))))
+
+;;; TLS.
+
+(define (host-to-prove target host)
+  "Return HOST, or whom TARGET names."
+  (match (or host target)
+    ((? string? host) host)
+    (((? string? host) . _) host)
+    (((? internet? address) . _)
+     (inet-ntop (sockaddr:fam address) (sockaddr:addr address)))
+    (_ (refuse-type "connect-to" "#:tls-host" "name of a host" host))))
+
+(define (secured sock secure)
+  (match secure
+    ((security . host)
+     (closing-on-error sock
+       (lambda ()
+         (finish-handshake security (begin-client security sock host)
+                           'connect-to))))))
 
 ;;; Through a proxy.
 
@@ -168,7 +190,7 @@ proxy" target))))
 (define (without-target options)
   (match options
     (() '())
-    (((or #:port #:proxy) _ . rest) (without-target rest))
+    (((or #:port #:proxy #:tls #:tls-host) _ . rest) (without-target rest))
     ((key value . rest) (cons* key value (without-target rest)))))
 
 (define (connect-through proxy target options)
@@ -183,6 +205,7 @@ proxy" target))))
 (define* (connect-to where #:key port (family AF_UNSPEC) local local-port
                      (delay 1/4) (no-delay? #t) keep-alive user-timeout device
                      mark set-up (on-attempt (const #t)) proxy
+                     tls (tls-host #f)
                      #:rest options)
   "Return a socket that is connected to WHERE: a text such as \"host:http\",
 \"[::1]:80\" or \"unix:/run/name\", an address object, a list of them, or with
@@ -190,10 +213,14 @@ PORT, a number or the name of a service, a host's name.  The addresses of a host
 are tried as RFC 8305 says, each DELAY seconds after the one before it (#f: when
 that has failed), and the first that is connected is kept.  PROXY, a text such as
 \"socks5://host:port\" or \"http://host:port\", is connected to instead, and asked
-for a connection to WHERE."
+for a connection to WHERE.  With TLS, a context of @code{(sockport tls)}, a port of TLS
+is returned, whose peer is the host that WHERE names, or TLS-HOST; an attempt has won
+once its handshake is done."
   (check-keywords family local-port delay keep-alive user-timeout)
   (check-procedure on-attempt #:on-attempt "connect-to")
+  (when tls (check-security tls "#:tls" "connect-to"))
   (let* ((target (parse where port))
+         (secure (and tls (cons tls (host-to-prove target tls-host))))
          (local (read-local local local-port))
          (family (if local (sockaddr:fam local) family))
          (open (opener (list #:local local #:local-port local-port
@@ -201,9 +228,10 @@ for a connection to WHERE."
                              #:user-timeout user-timeout #:device device
                              #:mark mark #:set-up set-up))))
     (if proxy
-        (connect-through proxy target (without-target options))
+        (let ((sock (connect-through proxy target (without-target options))))
+          (if secure (secured sock secure) sock))
         (connect-directly target open (and delay (seconds->ns delay)) family
-                          on-attempt))))
+                          on-attempt secure))))
 
 (define* (where->addresses where #:key port (family AF_UNSPEC))
   "Return the address objects that connect-to would try for WHERE, PORT and FAMILY, a

@@ -5,6 +5,7 @@
 (define-module (sockport http)
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
+  #:use-module (sockport io secure)
   #:use-module (sockport log)
   #:use-module (sockport serve http-admission)
   #:use-module (sockport serve http-body)
@@ -73,6 +74,14 @@ and of how many connections are open."
   (unless (or (boolean? value) (procedure? value))
     (refuse 'wrong-type-arg (format #f "~a, a procedure" name) value)))
 
+(define (with-lenient options)
+  "Return OPTIONS, where the end of TLS need not be told: HTTP does so itself."
+  (match options
+    (() '())
+    ((#:tls (? security? security) . rest)
+     (cons* #:tls (lenient-server security) (with-lenient rest)))
+    ((key value . rest) (cons* key value (with-lenient rest)))))
+
 (define* (serve-http where handler #:key (workers 1) (idle-seconds 75)
                      (request-seconds 60) (minimum-rate 500)
                      (head-limit 65536) (target-limit 8192)
@@ -122,4 +131,4 @@ response and the body that it returns.  OPTIONS are those of @code{serve}, too."
            #:on-listen (lambda (server)
                          (remember! server settings)
                          (on-listen server))
-           (without-own options))))
+           (with-lenient (without-own options)))))

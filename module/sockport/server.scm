@@ -11,14 +11,15 @@
   #:use-module (sockport task exception)
   #:use-module (sockport constant)
   #:use-module (sockport io answer)
+  #:use-module (sockport io secure)
   #:use-module (sockport io wait)
   #:use-module (sockport primitive)
   #:use-module (sockport deadline)
   #:use-module (sockport listener)
   #:use-module (sockport log)
   #:use-module (sockport task loop)
-  #:use-module (sockport task origin)
   #:use-module (sockport task ring)
+  #:use-module (sockport serve judge)
   #:use-module (sockport serve listeners)
   #:use-module (sockport serve stop-signal)
   #:use-module (sockport serve site)
@@ -28,33 +29,6 @@
   #:re-export (stop-server! server? server-addresses server-connections))
 
 ;;; Connections.
-
-;;; What says no more than that the peer has gone.
-(define peer-gone
-  (list ECONNRESET EPIPE ETIMEDOUT ENOTCONN ECONNABORTED EHOSTUNREACH
-        ENETUNREACH ENETDOWN))
-
-(define (errno-of exception)
-  (and (eq? 'system-error (exception-kind exception))
-       (system-error-errno (cons 'system-error (exception-args exception)))))
-
-(define (judge site peer exception)
-  "EXCEPTION, or #f, ended a connection.  Return whether it is dealt with: logged, or
-let be."
-  (cond ((not exception))
-        ((or (task-cancelled? exception)
-             (eq? 'quit (exception-kind exception)))
-         #f)
-        ((or (deadline-exceeded? exception)
-             (memv (errno-of exception) peer-gone))
-         #t)
-        (else
-         ;; In a task, because what is logged to may have to be waited for.
-         (let ((log (server-log (site-server site)))
-               (text (format #f "connection from ~a: ~a" (address->text peer)
-                             (failure->text exception))))
-           (spawn-task (lambda () (log text)) #:group (site-group site))
-           #t))))
 
 (define (limited waiter sock seconds)
   (lambda (port)
@@ -79,20 +53,37 @@ let be."
   (let ((buffer (port-write-buffer sock)))
     (set-port-buffer-cur! buffer (port-buffer-end buffer))))
 
+;;; What has not ended well is not to look as if it had.
+(define (abandon! port)
+  (when (and (layered? port) (not (port-closed? port)))
+    (false-if-exception (shutdown (bottom-port port) SHUT_RDWR))
+    (discard-output! port)
+    (%close-port port)))
+
 ;;; What is on the stack here is copied each time a connection waits, so what has to
 ;;; be done at its end is done outside of it.
-(define (conversation server sock peer)
-  (let ((handler (server-handler server)))
-    (define (converse)
+(define (conversation server sock peer place)
+  (let ((handler (server-handler server)) (secure (server-secure server)))
+    (define (converse-plainly)
       (handler sock peer)
       (unless (port-closed? sock)
         (force-output sock)))
+    (define (converse-securely)
+      (let ((port (secure sock)))
+        (set-car! place port)
+        (handler port peer)
+        (unless (port-closed? port)
+          (close-port port))))
+    (define converse
+      (if secure converse-securely converse-plainly))
     (if (or (server-idle-seconds server) (server-connection-seconds server))
         (lambda () (in-time server sock converse))
         converse)))
 
-(define (conversation-ended site sock peer)
+(define (conversation-ended site sock peer place)
   (lambda (exception)
+    (when (pair? place)
+      (abandon! (car place)))
     (unless (port-closed? sock)
       (discard-output! sock)
       (close-port sock))
@@ -165,6 +156,13 @@ an error."
 ;;; a burst, mostly the only one, does not wait for the call that finds no second.
 (define burst 32)
 
+(define (begin-conversation site sock peer)
+  (let* ((server (site-server site))
+         (place (and (server-secure server) (list sock))))
+    (spawn-task (conversation server sock peer place)
+                #:group (site-group site) #:name peer
+                #:on-end (conversation-ended site sock peer place))))
+
 (define (accept-connections site listener)
   (define server (site-server site))
   (let next ((pause first-pause) (left burst))
@@ -180,9 +178,7 @@ an error."
         ((sock . peer)
          (say-enough! site)
          (set-site-count! site (+ (site-count site) 1))
-         (spawn-task (conversation (site-server site) sock peer)
-                     #:group (site-group site) #:name peer
-                     #:on-end (conversation-ended site sock peer))
+         (begin-conversation site sock peer)
          (when (or (zero? left) (= left burst))
            (task-yield))
          (next first-pause (if (zero? left) burst (- left 1))))
@@ -216,6 +212,12 @@ an error."
                                 (eq? 'now (stopping server))))))
        (const #f))
      (cancel! group))))
+
+(define (securing security seconds)
+  (lambda (sock)
+    (with-deadline seconds
+      (lambda ()
+        (finish-handshake security (begin-server security sock) 'serve)))))
 
 (define (call-with-signals server signals thunk)
   (for-each (lambda (signal) (stop-on! signal server)) signals)
@@ -251,12 +253,17 @@ an error."
 (define* (serve where handler #:key connections idle-seconds connection-seconds
                 (grace-seconds 10) (signals (list SIGTERM)) (workers 1)
                 (on-listen (const #t)) (on-stop (const #t)) (log log-line)
-                (backlog SOMAXCONN) (no-delay? #t) v6-only? mode owner group)
+                (backlog SOMAXCONN) (no-delay? #t) v6-only? mode owner group
+                tls (handshake-seconds 10))
   "Listen at WHERE, and call (HANDLER socket address) in a task for each
 connection; the socket is closed when it returns.  Return when the server has been
-stopped, by one of SIGNALS or @code{stop-server!}."
+stopped, by one of SIGNALS or @code{stop-server!}.  With TLS, a context of
+@code{(sockport tls)}, the handler has a port over the socket, once the handshake is
+done, within HANDSHAKE-SECONDS."
   (check-arguments handler workers connections
-                   idle-seconds connection-seconds grace-seconds)
+                   idle-seconds connection-seconds grace-seconds
+                   handshake-seconds)
+  (when tls (check-security tls "#:tls" "serve"))
   (let* ((sets (open-listeners where workers #:backlog backlog
                                #:no-delay? no-delay?
                                #:v6-only? v6-only? #:mode mode
@@ -265,7 +272,8 @@ stopped, by one of SIGNALS or @code{stop-server!}."
                               connections (make-atomic-box 0)
                               idle-seconds connection-seconds grace-seconds log
                               on-stop
-                              (make-atomic-box #f) (make-atomic-box '()))))
+                              (make-atomic-box #f) (make-atomic-box '())
+                              (and tls (securing tls handshake-seconds)))))
     (define (work)
       (run-site server (list-ref sets (if (> workers 1) (current-worker) 0))))
     (call-with-cleanup

@@ -12,11 +12,12 @@
             security-state
             check-security
             begin-client
+            lenient-server
             begin-server
             handshake-step
             finish-handshake))
 
-;;; (CLIENT sock host lenient-eof?) and (SERVER sock) return a port over the socket
+;;; (CLIENT sock host lenient-eof?) and (SERVER sock lenient-eof?) return a port over the socket
 ;;; SOCK, of which (STEP port) is #t once its handshake is done, and #f as long as it
 ;;; has to wait for what `%awaits-writing?' says of reading.
 (define-record-type <security>
@@ -35,7 +36,14 @@
   ((security-client security) sock host lenient-eof?))
 
 (define (begin-server security sock)
-  ((security-server security) sock))
+  ((security-server security) sock #f))
+
+(define (lenient-server security)
+  "Return SECURITY for a protocol that knows by itself where its messages end."
+  (make-security (security-state security) (security-client security)
+                 (lambda (sock lenient-eof?)
+                   ((security-server security) sock #t))
+                 (security-step security)))
 
 (define (handshake-step security port)
   ((security-step security) port))

@@ -217,9 +217,13 @@ what came: closing a socket with input unread resets the connection."
 
 (define longest-linger (* 10 1000000000))
 
-;;; With a time to linger of zero the client sees an error, not an end.
+;;; With a time to linger of zero the client sees an error, not an end; by TLS it sees
+;;; one unless it is told of an end.
 (define (cut connection)
-  (setsockopt (connection-sock connection) SOL_SOCKET SO_LINGER '(1 . 0)))
+  (let* ((sock (connection-sock connection)) (bottom (bottom-port sock)))
+    (setsockopt bottom SOL_SOCKET SO_LINGER '(1 . 0))
+    (when (layered? sock)
+      (shutdown bottom SHUT_RDWR))))
 
 (define (refuse connection code)
   "Answer what is no request, or too much of one, with CODE."

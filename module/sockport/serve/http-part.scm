@@ -96,10 +96,16 @@ it is something else."
 (define (note-moved! connection count)
   (set-connection-moved! connection (+ count (connection-moved connection))))
 
+;;; The kernel cannot encrypt what it sends by itself.
+(define (send-piece sock file count offset)
+  (if (layered? sock)
+      (send sock (%http-read-file file offset count))
+      (sendfile sock file count offset)))
+
 (define (send-file connection file offset count)
   (when (positive? count)
-    (let ((sent (sendfile (connection-sock connection) file
-                          (min count piece) offset)))
+    (let ((sent (send-piece (connection-sock connection) file
+                            (min count piece) offset)))
       (when (zero? sent)
         (error "a file became shorter while it was sent:" file))
       (note-moved! connection sent)

@@ -117,8 +117,9 @@
                      (shut connection SHUT_RD)))
                  (share-open share)))
 
+;;; The socket itself: TLS would tell the client of an end.
 (define (shut connection how)
-  (false-if-exception (shutdown (connection-sock connection) how)))
+  (false-if-exception (shutdown (bottom-port (connection-sock connection)) how)))
 
 ;;; The time.
 
@@ -179,7 +180,7 @@ made or used."
   (if (eq? 'sending (connection-phase connection))
       (begin
         (false-if-exception
-         (setsockopt (connection-sock connection) SOL_SOCKET SO_LINGER
-                     '(1 . 0)))
+         (setsockopt (bottom-port (connection-sock connection)) SOL_SOCKET
+                     SO_LINGER '(1 . 0)))
         (shut connection SHUT_RDWR))
       (shut connection SHUT_RD)))

@@ -16,6 +16,7 @@
   #:use-module (sockport io close)
   #:use-module (sockport io internet)
   #:use-module (sockport io lookup)
+  #:use-module (sockport io secure)
   #:use-module (sockport io wait)
   #:export (race
             raise-failures))
@@ -23,19 +24,23 @@
 ;;; A race.  QUEUE has the addresses not tried yet, by family; LOOKUPS those that
 ;;; are asked for, pairs of a family and a lookup; ATTEMPTS pairs of a socket and
 ;;; its address; FAILURES pairs of an address and its errno, the last first, and
-;;; CODES those of the look-ups, of NAME.  Times are of the monotonic clock.
+;;; CODES those of the look-ups, of NAME.  SECURE is #f, or a pair of a context and a
+;;; host; then an attempt goes on with the handshake, and its socket becomes the port of
+;;; that.  REFUSAL are the arguments of the first failure of a handshake.  Times are of the monotonic clock.
 (define-record-type <race>
-  (make-race name set open on-attempt queue lookups attempts failures codes last
-             begun next-start patience-end)
+  (make-race name set open on-attempt secure queue lookups attempts failures
+             refusal codes last begun next-start patience-end)
   race?
   (name race-name)
   (set race-set)
   (open race-open)
   (on-attempt race-on-attempt)
+  (secure race-secure)
   (queue race-queue set-race-queue!)
   (lookups race-lookups set-race-lookups!)
   (attempts race-attempts set-race-attempts!)
   (failures race-failures set-race-failures!)
+  (refusal race-refusal set-race-refusal!)
   (codes race-codes set-race-codes!)
   (last race-last set-race-last!)
   (begun race-begun set-race-begun!)
@@ -100,15 +105,45 @@
   "Return the socket that is connected, or #f."
   (any
    (match-lambda
-     ((and attempt (sock . address))
-      (catch 'system-error
-        (lambda () (and (%connect-result sock address) sock))
-        (lambda args
+     ((and attempt (_ . address))
+      (catch #t
+        (lambda () (advance! race attempt))
+        (lambda (key . args)
+          (unless (memq key '(system-error tls-error))
+            (apply throw key args))
           (set-race-attempts! race (delq attempt (race-attempts race)))
-          (close-port sock)
-          (fail! race address (system-error-errno args))
-          #f))))
+          (close-port (car attempt))
+          (note-failure! race address (cons key args))))))
    (race-attempts race)))
+
+(define (note-failure! race address args)
+  (let ((refused? (eq? 'tls-error (car args))))
+    (when (and refused? (not (race-refusal race)))
+      (set-race-refusal! race args))
+    (fail! race address (if refused? EPROTO (system-error-errno args)))
+    #f))
+
+(define (advance! race attempt)
+  (let ((port (car attempt)))
+    (cond ((layered? port) (shake-hands race port))
+          ((not (%connect-result port (cdr attempt))) #f)
+          (else (secure! race attempt)))))
+
+(define (shake-hands race port)
+  (if (handshake-step (car (race-secure race)) port)
+      port
+      (begin
+        (%port-set-add! (race-set race) (bottom-port port)
+                        (%awaits-writing? port 0))
+        #f)))
+
+(define (secure! race attempt)
+  (match (race-secure race)
+    (#f (car attempt))
+    ((security . host)
+     (let ((port (begin-client security (car attempt) host)))
+       (set-car! attempt port)
+       (shake-hands race port)))))
 
 ;;; Of a host's addresses one of IPv6 is the first, whichever answer came first; others
 ;;; are tried as they are given.
@@ -136,18 +171,18 @@
           (and sock
                (closing-on-error sock
                  (lambda () (begin-attempt! race sock address))))))
-      (lambda args
-        (fail! race address (system-error-errno args))
-        #f))))
+      (lambda args (note-failure! race address args)))))
 
+;;; What is secured goes on with the other attempts.
 (define (begin-attempt! race sock address)
-  (if (eq? #t (%connect sock address))
-      sock
-      (begin
-        (set-race-attempts! race (append (race-attempts race)
-                                         (list (cons sock address))))
-        (%port-set-add! (race-set race) sock #t)
-        #f)))
+  (let ((connected? (eq? #t (%connect sock address))))
+    (if (and connected? (not (race-secure race)))
+        sock
+        (begin
+          (set-race-attempts! race (append (race-attempts race)
+                                           (list (cons sock address))))
+          (%port-set-add! (race-set race) sock #t)
+          #f))))
 
 ;;; The loop.
 
@@ -209,6 +244,8 @@
      (when (null? (race-codes race))
        (error "connect-to: no address is of the family that is wanted"))
      (lookup-failed (worst (race-codes race)) 'connect-to (race-name race)))
+    ((? (const (race-refusal race)))
+     (apply throw (race-refusal race)))
     (failures (raise-failures failures))))
 
 (define (raise-failures failures)
@@ -231,7 +268,6 @@
             codes)
       (car codes)))
 
-
 ;;; The whole.
 
 (define (begin-race! race host service addresses family)
@@ -247,14 +283,14 @@
               (list AF_INET6 AF_INET))))
 
 (define* (race open delay family #:key host service (addresses '())
-               (on-attempt (const #t)))
+               (on-attempt (const #t)) secure)
   "Return the first socket that is connected to one of ADDRESSES, or of those of
 HOST and SERVICE, that are of FAMILY.  (OPEN address) returns a socket for one; the
 next is tried DELAY nanoseconds after it, or with #f when it has failed.  All
 others are closed.  (ON-ATTEMPT address errno) is called when an address is tried,
-with #f, and when that has failed."
+with #f, and when that has failed.  With SECURE the port of the handshake is returned."
   (let ((race (make-race (lookup-name host service) (%port-set) open on-attempt
-                         '() '() '() '() '() (first-last host) 0 0 #f))
+                         secure '() '() '() '() #f '() (first-last host) 0 0 #f))
         (winner #f))
     (call-with-cleanup
      (lambda ()

@@ -23,6 +23,7 @@
             server-grace-seconds
             server-log
             server-on-stop
+            server-secure
             server-connections
             stopping
             stop-server!
@@ -39,10 +40,11 @@
             await-site))
 
 ;;; STOPPING is #f, `draining', or `now'.  SITES has one for each worker.  USED is
-;;; how many connections of LIMIT, or #f, all of them have.
+;;; how many connections of LIMIT, or #f, all of them have.  (SECURE sock), if there is
+;;; one, returns what the handler is to have in place of the socket.
 (define-record-type <server>
   (make-server handler addresses limit used idle-seconds connection-seconds
-               grace-seconds log on-stop stopping sites)
+               grace-seconds log on-stop stopping sites secure)
   server?
   (handler server-handler)
   (addresses server-addresses)
@@ -54,7 +56,8 @@
   (log server-log)
   (on-stop server-on-stop)
   (stopping server-stopping)
-  (sites server-sites))
+  (sites server-sites)
+  (secure server-secure))
 
 (set-record-type-printer! <server>
   (lambda (server port)

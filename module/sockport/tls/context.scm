@@ -124,8 +124,8 @@
     (make-client-port (core state 'client) sock host lenient-eof?)))
 
 (define (begin-as-server state)
-  (lambda (sock)
-    (make-server-port (core state 'server) sock)))
+  (lambda (sock lenient-eof?)
+    (make-server-port (core state 'server) sock lenient-eof?)))
 
 ;;; The public procedures.
 
@@ -140,7 +140,7 @@
 
 (define (make-context settings)
   (let ((state (make-state settings (make-atomic-box #f) (make-atomic-box #f)
-                           (make-mutex))))
+                           (make-mutex 'recursive))))
     (make-security state (begin-as-client state) (begin-as-server state)
                    %tls-handshake)))
 

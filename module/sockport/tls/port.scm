@@ -67,9 +67,9 @@
                      "the server has sent more before TLS began" '() #f '()))
   (%make-tls-port sock core host #vu8() lenient-eof?))
 
-(define (make-server-port core sock)
+(define (make-server-port core sock lenient-eof?)
   (check-plain sock "tls-accept")
-  (%make-tls-port sock core #f (take-buffered! sock) #f))
+  (%make-tls-port sock core #f (take-buffered! sock) lenient-eof?))
 
 ;;; What is known.
 
