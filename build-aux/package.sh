@@ -42,8 +42,8 @@ try ()
   names=$(for deb in $debs; do dpkg-deb -f "$deb" Package; done | grep -v dbgsym)
   # What they and their tests depend on comes before the comparison.
   # shellcheck disable=SC2046,SC2086
-  apt-get -qy install --no-install-recommends autopkgtest gcc guile-3.0-dev info \
-    iproute2 libc6-dev man-db pkgconf procps python3 socat
+  apt-get -qy install --no-install-recommends autopkgtest gcc gnutls-bin guile-3.0-dev info \
+    iproute2 libc6-dev man-db openssl pkgconf procps python3 socat
   files >"$work/before"
   # shellcheck disable=SC2046,SC2086
   apt-get -qy install --no-install-recommends \

@@ -210,6 +210,12 @@ layer_flush (SCM port)
   return answer (port, scm_skp__layer->flush (port), "write");
 }
 
+static SCM
+layer_queued (SCM port)
+{
+  return scm_from_bool (scm_skp__layer->queued (port));
+}
+
 /* Somebody waits for what is to go, or (BEGINS #f) no longer.  */
 static SCM
 layer_flushing (SCM port, SCM begins)
@@ -236,6 +242,7 @@ scm_skp__init_layer (void)
     { "%layer-write", 4, 0, 0, layer_write },
     { "%layer-queue", 4, 0, 0, layer_queue },
     { "%layer-flush", 1, 0, 0, layer_flush },
+    { "%layer-queued?", 1, 0, 0, layer_queued },
     { "%layer-flushing!", 2, 0, 0, layer_flushing },
     { "%layer-end", 1, 0, 0, layer_end },
   };

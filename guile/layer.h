@@ -20,6 +20,7 @@ struct scm_skp__layer
   ssize_t (*send) (SCM port, const void *bytes, size_t size);
   ssize_t (*queue) (SCM port, const void *bytes, size_t size);
   ssize_t (*flush) (SCM port);
+  int (*queued) (SCM port); /* is there something in the queue?  */
   void (*flushing) (SCM port, int begins);
   ssize_t (*end) (SCM port);
   /* 0 to read, 1 to write: what the last attempt in DIRECTION waits for.  */

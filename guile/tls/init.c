@@ -69,6 +69,7 @@ void
 scm_skp_tls_init (void)
 {
   scm_skp__tls_init_port ();
+  scm_skp__tls_init_certificate ();
   scm_skp__tls_init_context ();
   scm_skp__tls_init_peer ();
 }

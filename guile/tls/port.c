@@ -146,6 +146,16 @@ stream_flush (SCM port)
   return STEP (s, 1, queue_and_flush (s, &events));
 }
 
+static int
+stream_queued (SCM port)
+{
+  struct stream *s = stream_of (port);
+  pthread_mutex_lock (&s->lock);
+  int queued = s->at < s->end;
+  pthread_mutex_unlock (&s->lock);
+  return queued;
+}
+
 static void
 stream_flushing (SCM port, int begins)
 {
@@ -308,6 +318,7 @@ init (SCM read, SCM write, SCM fail_procedure)
                                          .send = stream_send,
                                          .queue = stream_queue,
                                          .flush = stream_flush,
+                                         .queued = stream_queued,
                                          .flushing = stream_flushing,
                                          .end = stream_end,
                                          .awaits = awaits,

@@ -42,6 +42,7 @@ struct skp_tls_context *scm_skp__tls_context (SCM context, int pos,
 
 void scm_skp__tls_define (const char *name, int required, SCM (*function) ());
 void scm_skp__tls_init_port (void);
+void scm_skp__tls_init_certificate (void);
 void scm_skp__tls_init_context (void);
 void scm_skp__tls_init_peer (void);
 

@@ -15,6 +15,7 @@
 #ifndef SKP_TLS_H
 #define SKP_TLS_H
 
+#include <stdint.h>
 #include <sys/types.h>
 #include <sockport/api.h>
 
@@ -181,6 +182,59 @@ SKP_API int skp_tls_resumed (struct skp_tls *tls);
    being the first: its size, 0 if there is none.  */
 SKP_API size_t skp_tls_certificate (struct skp_tls *tls, size_t index,
                                     const unsigned char **der);
+
+/* What is written in the certificate of SIZE bytes at DER.  Free it with
+   skp_tls_description_free.  */
+struct skp_tls_description;
+
+SKP_API int skp_tls_describe (struct skp_tls_description **description,
+                              const void *der, size_t size);
+SKP_API void skp_tls_description_free (struct skp_tls_description *description);
+
+enum skp_tls_text
+{
+  SKP_TLS_SUBJECT, /* as RFC 4514 has them */
+  SKP_TLS_ISSUER
+};
+
+enum skp_tls_bytes
+{
+  SKP_TLS_SERIAL,
+  SKP_TLS_FINGERPRINT /* SHA-256 of the certificate */
+};
+
+enum skp_tls_time
+{
+  SKP_TLS_BEGINS,
+  SKP_TLS_ENDS
+};
+
+enum skp_tls_name_kind
+{
+  SKP_TLS_NAME_HOST,
+  SKP_TLS_NAME_ADDRESS, /* as a text */
+  SKP_TLS_NAME_MAIL,
+  SKP_TLS_NAME_URI
+};
+
+/* These write up to SIZE bytes to BUFFER and answer how many, 0 for what is not
+   there; -ENOSPC if that is not enough.  There is no NUL behind them.  */
+SKP_API ssize_t
+skp_tls_description_text (const struct skp_tls_description *description,
+                          enum skp_tls_text which, char *buffer, size_t size);
+SKP_API ssize_t
+skp_tls_description_bytes (const struct skp_tls_description *description,
+                           enum skp_tls_bytes which, void *buffer, size_t size);
+
+/* Seconds since 1970.  */
+SKP_API int64_t skp_tls_description_time (
+    const struct skp_tls_description *description, enum skp_tls_time which);
+
+/* The alternative name at INDEX; -ENOENT behind the last, 0 for one of another
+   kind or that is malformed.  */
+SKP_API ssize_t skp_tls_description_name (
+    const struct skp_tls_description *description, unsigned index,
+    enum skp_tls_name_kind *kind, char *buffer, size_t size);
 
 /* What is known of a failure: the reasons why the certificate was refused, bit
    N for -SKP_TLS_EXPIRED - N; and the name of the alert that the peer has sent,

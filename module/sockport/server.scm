@@ -20,6 +20,7 @@
   #:use-module (sockport task loop)
   #:use-module (sockport task ring)
   #:use-module (sockport serve judge)
+  #:use-module (sockport serve handshake)
   #:use-module (sockport serve listeners)
   #:use-module (sockport serve stop-signal)
   #:use-module (sockport serve site)
@@ -212,12 +213,6 @@ an error."
                                 (eq? 'now (stopping server))))))
        (const #f))
      (cancel! group))))
-
-(define (securing security seconds)
-  (lambda (sock)
-    (with-deadline seconds
-      (lambda ()
-        (finish-handshake security (begin-server security sock) 'serve)))))
 
 (define (call-with-signals server signals thunk)
   (for-each (lambda (signal) (stop-on! signal server)) signals)

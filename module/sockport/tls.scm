@@ -23,6 +23,7 @@
                tls-server-name
                tls-resumed?
                tls-peer-certificates
+               certificate->alist
                tls-error?
                tls-error-reason
                tls-error-reasons

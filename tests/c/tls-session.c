@@ -100,5 +100,48 @@ keys_change_underneath (void **state)
   link_close (&link);
 }
 
+static void
+a_certificate_is_described (void **state)
+{
+  (void)state;
+  struct link link;
+  struct skp_tls_description *description;
+  const unsigned char *der;
+  unsigned char bytes[64];
+  char buffer[100];
+  enum skp_tls_name_kind kind;
+  link_ready (&link, "localhost");
+  size_t size = skp_tls_certificate (link.client, 0, &der);
+  assert_int_equal (skp_tls_describe (&description, der, size - 1),
+                    -SKP_TLS_BAD_CERTIFICATE);
+  assert_int_equal (skp_tls_describe (&description, der, size), 0);
+  assert_int_equal (skp_tls_description_text (description, SKP_TLS_SUBJECT,
+                                              buffer, sizeof buffer),
+                    7);
+  assert_memory_equal (buffer, "CN=leaf", 7);
+  assert_int_equal (
+      skp_tls_description_text (description, SKP_TLS_ISSUER, buffer, 3),
+      -ENOSPC);
+  assert_int_equal (skp_tls_description_bytes (description, SKP_TLS_FINGERPRINT,
+                                               bytes, sizeof bytes),
+                    32);
+  assert_int_equal (
+      skp_tls_description_bytes (description, SKP_TLS_SERIAL, bytes, 1),
+      -ENOSPC);
+  assert_true (skp_tls_description_time (description, SKP_TLS_BEGINS)
+               < skp_tls_description_time (description, SKP_TLS_ENDS));
+  assert_int_equal (
+      skp_tls_description_name (description, 0, &kind, buffer, sizeof buffer),
+      9);
+  assert_int_equal (kind, SKP_TLS_NAME_HOST);
+  assert_memory_equal (buffer, "localhost", 9);
+  assert_int_equal (
+      skp_tls_description_name (description, 1, &kind, buffer, sizeof buffer),
+      -ENOENT);
+  skp_tls_description_free (description);
+  skp_tls_description_free (NULL);
+  link_close (&link);
+}
+
 TESTS (TEST (sessions_are_resumed), TEST (renegotiation_is_refused),
-       TEST (keys_change_underneath));
+       TEST (keys_change_underneath), TEST (a_certificate_is_described));

@@ -182,6 +182,34 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as sock:
                           "-p" (number->string port) "localhost")))
         ((line _) line))))
 
+  (test-case "a session is resumed, but nothing is taken before its handshake"
+    (require-program "openssl")
+    (define (client port . options)
+      (append (list "openssl" "s_client" "-CAfile" (file "ca.pem") "-connect"
+                    (format #f "127.0.0.1:~a" port))
+              options))
+    (define (lines-before-echo command)
+      (call-with-peer command
+        (lambda (peer)
+          (display "hello\n" (peer-input peer))
+          (force-output (peer-input peer))
+          (let next ((lines '()))
+            (let ((line (read-line (peer-output peer))))
+              (if (or (eof-object? line) (string-prefix? "echo" line))
+                  lines
+                  (next (cons line lines))))))))
+    (match (with-our-server '() echo
+             (lambda (port)
+               (lines-before-echo (client port "-sess_out" (file "session")))
+               (lines-before-echo
+                (client port "-sess_in" (file "session")
+                        "-early_data" (file "ca.pem")))))
+      ((lines _)
+       (test-assert "resumed"
+         (any (lambda (line) (string-prefix? "Reused, TLSv1.3" line)) lines))
+       (test-assert "not taken"
+         (member "Early data was not sent" lines)))))
+
   (test-case "Python"
     (require-program "python3")
     (test-equal "client" "echo hello"

@@ -20,14 +20,16 @@
 (define* (told server #:optional (host "localhost") (context (trusting directory))
                (proc (lambda (port) 'connected)))
   "What a client of SERVER gets from PROC, or the reason why there is none."
-  (let* ((value #f)
-         (reason (reason-of
-                  (lambda ()
-                    (let ((port (tls-connect (client server) host context)))
-                      (call-with-cleanup
-                       (lambda () (set! value (proc port)))
-                       (lambda () (close-port port))))))))
-    (if (eq? reason 'ok) value reason)))
+  (catch 'tls-error
+    (lambda ()
+      (let ((port (tls-connect (client server) host context)))
+        (call-with-cleanup
+         (lambda () (proc port))
+         (lambda () (false-if-exception (close-port port))))))
+    (lambda error
+      (if (tls-error-alert error)
+          (list (tls-error-reason error) (tls-error-alert error))
+          (tls-error-reason error)))))
 
 (define (round-trip port)
   (put-string port "hello\n")
@@ -47,6 +49,22 @@
     (lambda (status output)
       (call-with-input-file (file "der") (@ (ice-9 binary-ports) get-bytevector-all)
                             #:binary #t))))
+
+(define (make-response name to)
+  "Have the authority say that the certificate NAME is good."
+  (define (openssl . arguments)
+    (call-with-values (lambda () (apply run-program "openssl" arguments))
+      (lambda (status output) (string-trim-right output))))
+  (let ((serial (openssl "x509" "-noout" "-serial" "-in"
+                         (file (string-append name ".pem")))))
+    (call-with-output-file (file "index")
+      (lambda (port)
+        (format port "V\t350101000000Z\t\t~a\tunknown\t/CN=~a~%"
+                (substring serial (+ 1 (string-index serial #\=))) name)))
+    (openssl "ocsp" "-index" (file "index") "-CA" (file "ca.pem")
+             "-rsigner" (file "ca.pem") "-rkey" (file "ca.key")
+             "-issuer" (file "ca.pem") "-cert" (file (string-append name ".pem"))
+             "-ndays" "2" "-no_nonce" "-respout" (file to))))
 
 (define (make-more)
   (certificate directory "one" '((dns_name . "one.test")))
@@ -137,7 +155,8 @@
     (test-equal "an address" "localhost" (shown "127.0.0.1"))
     (test-equal "none: the first, which is refused" 'wrong-host
       (shown "three.test"))
-    (test-equal "none: refused" 'alert (shown "three.test" #:strict-names? #t))
+    (test-equal "none: refused" '(alert unrecognized-name)
+      (shown "three.test" #:strict-names? #t))
     (test-equal "strict, and there" "one"
       (shown "one.test" #:strict-names? #t)))
 
@@ -151,7 +170,8 @@
         seen))
     (test-equal "the server's best" "http/1.1"
       (agreed '("h2" "http/1.1") '("http/1.1" "h2")))
-    (test-equal "none in common" 'alert (agreed '("h2") '("http/1.1")))
+    (test-equal "none in common" '(alert no-application-protocol)
+      (agreed '("h2") '("http/1.1")))
     (test-equal "not asked for" #f (agreed '() '("http/1.1")))
     (test-equal "not known" #f (agreed '("h2") '())))
 
@@ -173,14 +193,14 @@
         seen))
     (test-equal "required and shown" "client"
       (with-clients 'require (client-context)))
-    (test-equal "required and missing" 'alert
+    (test-equal "required and missing" '(alert certificate-required)
       (with-clients 'require (trusting directory)))
     (test-equal "asked for and shown" "client"
       (with-clients 'ask (client-context)))
     (test-equal "asked for and missing" "nobody"
       (with-clients 'ask (trusting directory)))
     (test-equal "not asked for" "nobody" (with-clients 'none (client-context)))
-    (test-equal "of a server" 'alert
+    (test-equal "of a server" '(alert unsupported-certificate)
       (with-clients 'require
         (trusting directory #:certificate (file "one.pem")
                   #:key (file "leaf.key")))))
@@ -223,6 +243,33 @@
             (reason-of (lambda () (tls-reload! context))))
           (test-equal "as before" "hello" (now "two.test")))
         #:tls context)))
+
+  (test-case "a certificate that demands word of its revocation"
+    (require-program "openssl")
+    (certificate directory "stapled"
+                 '((dns_name . "localhost") (tls_feature . 5)))
+    (make-response "stapled" "response")
+    (make-response "one" "other")
+    (define (with-staple . staple)
+      (apply tls-context #:certificate (file "stapled.pem")
+             #:key (file "leaf.key") staple))
+    (define (twice . staple)
+      (let ((seen #f))
+        (call-with-server echo
+          (lambda (server)
+            (define context (trusting directory))
+            (define (once)
+              (told server "localhost" context
+                    (lambda (port) (round-trip port) (tls-resumed? port))))
+            (let ((first (once)))
+              (set! seen (list first (once)))))
+          #:tls (apply with-staple staple))
+        seen))
+    (test-equal "comes with it, and each time" '(#f #f)
+      (twice #:staple (file "response")))
+    (test-equal "without" '(no-staple no-staple) (twice))
+    (test-equal "about another" 'bad-response
+      (reason-of (lambda () (with-staple #:staple (file "other"))))))
 
   (test-case "what is no context"
     (test-error* "serve" '(wrong-type-arg "#:tls" "serve")

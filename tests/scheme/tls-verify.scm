@@ -3,7 +3,7 @@
 ;;; server shows it, and again as GnuTLS's own program judges it.
 
 (use-modules (harness) (harness process) (harness task) (harness tls)
-             (ice-9 match) (ice-9 textual-ports) (srfi srfi-1)
+             (ice-9 binary-ports) (ice-9 match) (ice-9 textual-ports) (rnrs bytevectors) (srfi srfi-1)
              (sockport) (sockport tls))
 
 (with-deadline 0 (lambda () (sleep 1)) (const #f))
@@ -97,6 +97,13 @@
            #:host host
            #:serve get-string-all)))))
 
+(define (der-files directory name)
+  "The certificate NAME in DER, as a list of one bytevector."
+  (let ((file (in-directory directory name ".der")))
+    (run-program "certtool" "--certificate-info" "--infile"
+                 (in-directory directory name ".pem") "--outder" "--outfile" file)
+    (list (call-with-input-file file get-bytevector-all #:binary #t))))
+
 (define (refused directory name)
   "The error with which the certificate NAME is refused for localhost."
   (let ((server (tls-context #:certificate (in-directory directory name ".pem")
@@ -137,6 +144,29 @@
                (length (tls-error-certificates error)))
              (test-equal "the server is told" '(alert unknown-ca)
                (list (tls-error-reason told) (tls-error-alert told))))))
+        (test-case "what is written in a certificate"
+          (certificate directory "client"
+                       '((dns_name . "one.test") (ip_address . "127.0.0.1")
+                         (uri . "urn:x:1")))
+          (let* ((der (car (der-files directory "client")))
+                 (all (certificate->alist der)))
+            (define (ref name) (assq-ref all name))
+            (test-equal "subject" "CN=client" (ref 'subject))
+            (test-equal "issuer" "CN=ca" (ref 'issuer))
+            (test-equal "names"
+              '((address . "127.0.0.1") (host . "one.test") (uri . "urn:x:1"))
+              (sort (ref 'names)
+                    (lambda (a b)
+                      (string<? (symbol->string (car a))
+                                (symbol->string (car b))))))
+            (test-assert "times" (<= (ref 'begins) (current-time) (ref 'ends)))
+            (test-equal "fingerprint" 32
+              (bytevector-length (ref 'fingerprint)))
+            (test-assert "serial" (positive? (bytevector-length (ref 'serial)))))
+          (test-error* "no bytes" '(wrong-type-arg 1 "certificate->alist")
+                       (certificate->alist "x"))
+          (test-equal "no certificate" 'bad-certificate
+            (reason-of (lambda () (certificate->alist #vu8(1 2 3))))))
         (test-case "several reasons at once"
           (certificate directory "worst"
                        '((dns_name . "other.test")

@@ -186,6 +186,25 @@
                   (say port "after")
                   line)))))
 
+  (test-case "closing waits for nobody who takes nothing"
+    (test-equal "after a write that was ended" 'closed
+      (in-tasks
+       (let* ((pair (socketpair AF_UNIX SOCK_STREAM 0))
+              (server (spawn-task
+                       (lambda ()
+                         (tls-accept (cdr pair) (server-context directory)))))
+              (port (tls-connect (car pair) "localhost" (trusting directory)))
+              (peer (join server)))
+         (with-deadline 1/50
+           (lambda () (send port (make-bytevector 5000000 1)))
+           (const #f))
+         (let ((result (with-deadline 5
+                         (lambda () (close-port port) 'closed)
+                         (const 'waits))))
+           (close-port (tls-socket peer))
+           (close-port peer)
+           result)))))
+
   (test-case "closing wakes who waits"
     (test-equal "the reader" EBADF
       (car (linked (lambda (port)

@@ -48,12 +48,11 @@
         (apply throw args)))
     (%layer-flushing! port #f)))
 
+;;; Not what a write that was ended has left: closing is not to wait for that.
 (define (layer-unsent? port)
-  "Is there something that PORT, of any type, has taken and that has not gone?"
+  "Is there something to be written that PORT, of any type, has not taken yet?"
   (and (layered? port)
-       (catch #t
-         (lambda () (not (%layer-flush port)))
-         (const #f))))
+       (%layer-queued? port)))
 
 ;;; What has been taken is not in the buffer any more when a wait is ended.
 (define (flush-layer port)

@@ -48,15 +48,18 @@
 (define (handshake-step security port)
   ((security-step security) port))
 
-(define (finish-handshake security port who)
-  "Wait for the handshake of PORT; on every other way out PORT is closed."
+(define* (finish-handshake security port who #:optional (refused #f))
+  "Wait for the handshake of PORT; on every other way out PORT is closed, after
+REFUSED, if that is a procedure, was called with the socket when TLS has failed."
   (catch #t
     (lambda ()
       (let again ()
         (unless (handshake-step security port)
           (wait-readable port who)
           (again))))
-    (lambda args
+    (lambda (key . args)
+      (when (and refused (eq? key 'tls-error))
+        (refused (bottom-port port)))
       (%close-port port)
-      (apply throw args)))
+      (apply throw key args)))
   port)

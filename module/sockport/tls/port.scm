@@ -18,7 +18,8 @@
             tls-server-name
             tls-resumed?
             tls-peer-certificates)
-  #:re-export (tls-port?
+  #:re-export (certificate->alist
+               tls-port?
                tls-socket))
 
 (define (certificates port)
