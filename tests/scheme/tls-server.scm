@@ -79,9 +79,6 @@
   (apply trusting directory #:certificate (file "client.pem")
          #:key (file "leaf.key") options))
 
-(define (in-loop thunk)
-  (run-tasks thunk))
-
 (tls-cases (directory "tls-server")
 
   (test-case "serve, with a port in place of the socket"

@@ -4,7 +4,7 @@
 
 (use-modules (harness) (harness process) (harness socket) (harness task)
              (harness tls) (ice-9 binary-ports) (ice-9 match) (ice-9 rdelim)
-             (ice-9 textual-ports) (rnrs bytevectors) (srfi srfi-1)
+             (ice-9 textual-ports) (ice-9 threads) (rnrs bytevectors) (srfi srfi-1)
              (sockport) (sockport tls))
 
 ;; A thread's descriptors for waiting are made when it waits first.
@@ -119,6 +119,39 @@
                 (sleep 1/5)
                 (reason-of (lambda () (get-bytevector-all port)))
                 #t))))
+
+  (test-case "threads without tasks"
+    (let* ((pair (socketpair AF_UNIX SOCK_STREAM 0))
+           (go (make-mutex))
+           (context (server-context directory))
+           (thread (begin (lock-mutex go)
+                          (begin-thread
+                           (let ((port (tls-accept (cdr pair) context)))
+                             (with-mutex go
+                               (say port "late"))
+                             (echo port)
+                             (close-port port)
+                             'ended))))
+           (port (tls-connect (car pair) "localhost" (trusting directory))))
+      (test-equal "a deadline of a read" 'expired
+        (with-deadline 1/20 (lambda () (read-line port)) (const 'expired)))
+      (unlock-mutex go)
+      (test-equal "what comes after it" "late" (read-line port))
+      (test-equal "a deadline of a write" 'expired
+        (let ((other (socketpair AF_UNIX SOCK_STREAM 0)))
+          (let* ((peer (begin-thread (tls-accept (cdr other) context)))
+                 (end (tls-connect (car other) "localhost"
+                                   (trusting directory)))
+                 (started (join-thread peer)))
+            (let ((result (with-deadline 1/20
+                            (lambda () (send end (make-bytevector 5000000 1)))
+                            (const 'expired))))
+              (close-port end)
+              (close-port started)
+              result))))
+      (test-equal "both ways" "hello" (ask port "hello"))
+      (close-port port)
+      (test-equal "its end" 'ended (join-thread thread))))
 
   (test-case "a write that was ended, and others: nothing is lost or twice"
     (define pieces
