@@ -96,16 +96,21 @@ it is something else."
 (define (note-moved! connection count)
   (set-connection-moved! connection (+ count (connection-moved connection))))
 
-;;; The kernel cannot encrypt what it sends by itself.
-(define (send-piece sock file count offset)
-  (if (layered? sock)
-      (send sock (%http-read-file file offset count))
-      (sendfile sock file count offset)))
+;;; The kernel cannot encrypt what it sends by itself; a record holds so much.
+(define record 16384)
+
+(define (send-piece connection file count offset)
+  (let ((sock (connection-sock connection)))
+    (cond ((not (layered? sock)) (sendfile sock file count offset))
+          ((%http-send-file sock #vu8() (share-memory (connection-share connection))
+                            file offset (min count record)))
+          (else
+           (wait-writable sock 'serve-http)
+           (send-piece connection file count offset)))))
 
 (define (send-file connection file offset count)
   (when (positive? count)
-    (let ((sent (send-piece (connection-sock connection) file
-                            (min count piece) offset)))
+    (let ((sent (send-piece connection file (min count piece) offset)))
       (when (zero? sent)
         (error "a file became shorter while it was sent:" file))
       (note-moved! connection sent)
