@@ -45,7 +45,7 @@
           (loop (- left 1)))))))
 
 ;; The clock's nanoseconds are no fixnums on machines of 32 bits.
-(define for-the-clock (if (> most-positive-fixnum (expt 2 60)) 0 64))
+(define for-the-clock (if (> most-positive-fixnum (expt 2 60)) 0 256))
 
 (test-case "nothing is allocated"
   (define rounds 20000)
