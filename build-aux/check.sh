@@ -114,7 +114,7 @@ coverage ()
   # shellcheck disable=SC2046
   GUILE_LOAD_COMPILED_PATH=$PWD/build-check/module meson test -C "$directory" \
     --no-rebuild --num-processes 6 $(meson test -C "$directory" --list |
-      sed 's/.* //' | grep -E '^(c|binding|scheme)-' | grep -vE \
+      sed 's/.*[ :]//' | grep -E '^(c|binding|scheme)-' | grep -vE \
       '^scheme-(bench|command|example|harness|manual|real|surface|tutorial)' |
       grep -vE -- '-(cases|crowd|model|mutate|programs)$' |
       grep -vE -- '-(plain|unknown|interpreted|compiled|threads)$')
@@ -130,10 +130,16 @@ point 'the core asks for no guile' no_guile_asked
 build_and_test 'the core under address and undefined-behaviour sanitizers' \
   build-asan -Dguile=false -Db_lto=false -Db_sanitize=address,undefined -Doptimization=1
 point 'the C example under valgrind' valgrind_example
-point 'the coverage of the C code is measured' coverage
-python3 build-aux/coverage.py build-coverage build-aux/uncovered \
-  >"$steps/coverage.tap" || grep -q '^1\.\.' "$steps/coverage.tap" ||
-  echo 'not ok the coverage cannot be read' >>"$steps/coverage.tap"
+# What cannot be reached is listed by what GCC 12 makes of it.
+if test "$(gcc -dumpversion)" = 12; then
+  point 'the coverage of the C code is measured' coverage
+  python3 build-aux/coverage.py build-coverage build-aux/uncovered \
+    >"$steps/coverage.tap" || grep -q '^1\.\.' "$steps/coverage.tap" ||
+    echo 'not ok the coverage cannot be read' >>"$steps/coverage.tap"
+else
+  echo "ok 1 - coverage # SKIP made for GCC 12, this is $(gcc -dumpversion)" \
+    >"$steps/coverage.tap"
+fi
 count "$steps/coverage.tap"
 grep '^#' "$steps/coverage.tap" | sed 's/^#/   /'
 echo '==> fuzz'
