@@ -98,7 +98,8 @@ build ()
   meson setup "$build" "$tree" -Dwerror=true -Db_lto=false -Doptimization=0 ||
     return
   libraries=$(ninja -C "$build" -t targets all |
-    grep -oE '^(src/libsockport|guile/libguile-sockport)[.]so([.][0-9]+)*:' | tr -d : | sort -u)
+    grep -oE '^((guile/)?tls|src|guile)/lib(guile-)?sockport(-tls)?[.]so([.][0-9]+)*:' |
+    tr -d : | sort -u)
   # shellcheck disable=SC2086
   ninja -C "$build" tests/c/test-transfer $libraries
 }
