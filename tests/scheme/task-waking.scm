@@ -171,14 +171,19 @@
        (join b)
        (equal? a b)))))
 
-(test-case "wait-first takes what stands first"
+(test-case "wait-first prefers neither channels nor descriptors"
   (let-ports ((pair (unix-pair)))
     (send (cdr pair) #vu8(1))
     (let ((channel (make-channel 1)))
-      (channel-put channel 'channel)
-      (test-equal "a channel before a descriptor" 'channel
-        (in-tasks (wait-first (get-operation channel)
-                              (readable-operation (car pair))))))))
+      (test-equal "each comes in its turn" '(#t #t)
+        (let ((taken (in-tasks
+                      (map (lambda (round)
+                             (channel-try-put channel 'channel)
+                             (wait-first (get-operation channel)
+                                         (readable-operation (car pair))))
+                           (iota 100)))))
+          (list (and (memq 'channel taken) #t)
+                (and (memq (car pair) taken) #t)))))))
 
 ;;; Waiters that are called before anything was tried.
 
