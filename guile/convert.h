@@ -271,6 +271,13 @@ scm_skp__turn_was_over (void)
   return over;
 }
 
+/* Does a task run here that cannot be left, because of C code that called this?
+   (guile/task/task.c)  */
+int scm_skp__below_c (void);
+
+/* Does a loop run in this thread?  */
+int scm_skp__in_loop (void);
+
 /* Where the last attempt that would have had to wait wanted to receive: nothing
    that is relied on.  */
 extern __thread const char *scm_skp__wanted

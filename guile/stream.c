@@ -5,18 +5,22 @@
 
 #include "convert.h"
 
+#include <errno.h>
 #include <sockport/stream.h>
 
 /* What the last attempt of this thread has found: that descriptor N would have
    to be waited for, 2N + 1 to read and 2N + 2 to write.  */
 static __thread size_t tried;
 
+/* (PROC port direction) waits for PORT as what runs here has to, or returns #f.
+ */
+static SCM wait_for_c;
+
 static SCM
-would_block (SCM port, size_t direction, SCM result)
+would_block (SCM port, size_t direction)
 {
-  if (scm_is_false (result))
-    tried = 2 * (size_t)SCM_FPORT_FDES (port) + 1 + direction;
-  return result;
+  tried = 2 * (size_t)SCM_FPORT_FDES (port) + 1 + direction;
+  return SCM_BOOL_F;
 }
 
 /* Was that the last attempt, and has nothing waited since?  */
@@ -29,27 +33,47 @@ was_tried (SCM port, SCM direction)
   return scm_from_bool (same);
 }
 
+/* What of libguile is in C, display say, calls these too, and would then wait
+   in poll for as long as it takes, with every task of the thread.  In a thread
+   without tasks nobody is kept waiting, but deadlines have to end what writes.
+ */
+static int
+is_to_try_again (SCM port, size_t direction)
+{
+  return (scm_skp__below_c () || (direction == 1 && !scm_skp__in_loop ()))
+         && scm_is_true (
+             scm_call_2 (wait_for_c, port, SCM_I_MAKINUM (direction)));
+}
+
 /* libguile has checked the arguments, which are its own buffer's.  */
 static SCM
 file_read (SCM port, SCM buffer, SCM start, SCM count)
 {
   signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
-  if (scm_skp__turn_over ())
+  if (scm_skp__turn_over () && !scm_skp__below_c ())
     return SCM_BOOL_F;
-  ssize_t n = skp_stream_read (SCM_FPORT_FDES (port), bytes,
-                               (size_t)SCM_I_INUM (count));
-  return would_block (port, 0, scm_skp__count (n, "fport_read"));
+  ssize_t n;
+  do
+    n = skp_stream_read (scm_skp__fd (port, 1, "fport_read"), bytes,
+                         (size_t)SCM_I_INUM (count));
+  while (n == -EAGAIN && is_to_try_again (port, 0));
+  return n == -EAGAIN ? would_block (port, 0)
+                      : scm_skp__count (n, "fport_read");
 }
 
 static SCM
 file_write (SCM port, SCM buffer, SCM start, SCM count)
 {
   signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
-  if (scm_skp__turn_over ())
+  if (scm_skp__turn_over () && !scm_skp__below_c ())
     return SCM_BOOL_F;
-  ssize_t n = skp_stream_write (SCM_FPORT_FDES (port), bytes,
-                                (size_t)SCM_I_INUM (count));
-  return would_block (port, 1, scm_skp__count (n, "fport_write"));
+  ssize_t n;
+  do
+    n = skp_stream_write (scm_skp__fd (port, 1, "fport_write"), bytes,
+                          (size_t)SCM_I_INUM (count));
+  while (n == -EAGAIN && is_to_try_again (port, 1));
+  return n == -EAGAIN ? would_block (port, 1)
+                      : scm_skp__count (n, "fport_write");
 }
 
 /* A port type does not keep its procedures alive.  */
@@ -60,11 +84,11 @@ procedure (const char *name, SCM (*function) (SCM, SCM, SCM, SCM))
       scm_c_make_gsubr (name, 4, 0, 0, __extension__(scm_t_subr) function));
 }
 
-/* For all file ports of the process, and for the suspendable procedures only:
-   libguile's own keep their way.  */
+/* For all file ports of the process.  */
 static SCM
-hook_file_ports (void)
+hook_file_ports (SCM proc)
 {
+  wait_for_c = scm_permanent_object (proc);
   scm_set_port_scm_read (scm_file_port_type,
                          procedure ("file-read", file_read));
   scm_set_port_scm_write (scm_file_port_type,
@@ -77,7 +101,7 @@ scm_skp__init_stream (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%tried?", 2, 0, 0, was_tried },
-    { "%hook-file-ports!", 0, 0, 0, hook_file_ports },
+    { "%hook-file-ports!", 1, 0, 0, hook_file_ports },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

@@ -160,6 +160,22 @@ slot_of (SCM loop, SCM port, size_t direction)
   return why ? -1 - why : 2 * (ptrdiff_t)fd + (ptrdiff_t)direction;
 }
 
+int
+scm_skp__in_loop (void)
+{
+  return scm_skp__running != 0;
+}
+
+int
+scm_skp__below_c (void)
+{
+  struct scm_skp__leaving leaving;
+  SCM loop = scm_skp__running;
+  return loop && scm_is_true (scm_skp__field (loop, LOOP_CURRENT))
+         && scm_is_true (scm_skp__field (loop, LOOP_INSIDE))
+         && !scm_skp__can_leave (&leaving, scm_skp__field (loop, LOOP_THREAD));
+}
+
 /* Have the running task of LOOP, which is this thread's, wait for PORT, to read
    (DIRECTION 0) or to write (1); else why not.  Asyncs are off afterwards.  */
 static int

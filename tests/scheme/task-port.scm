@@ -167,6 +167,43 @@
          (send (cdr pair) "new")
          (with-deadline 0 (lambda () (recv! (car pair) bytes)) (const 'late)))))))
 
+(test-case "what is written by C ends at a deadline"
+  (for-each
+   (match-lambda
+     (((name . write) (where . call))
+      (let-ports ((pair (unix-pair)))
+        (setvbuf (car pair) 'block 65536)
+        (test-equal (string-append name ", to who takes nothing, in " where) 'late
+          (call (lambda ()
+                  (with-deadline 1/5 (lambda () (write (car pair)))
+                                 (const 'late)))))
+        ;; What is buffered is not waited for again.
+        (close-port (cdr pair))
+        (false-if-exception (close-port (car pair))))))
+   (let ((text (make-string 3000000 #\a)))
+     (append-map
+      (lambda (writing)
+        (list (list writing (cons "a task" (lambda (thunk) (in-tasks (thunk)))))
+              (list writing (cons "a thread" (lambda (thunk) (thunk))))))
+      `(("display" . ,(lambda (port) (display text port)))
+        ("write" . ,(lambda (port) (write text port)))
+        ("simple-format" . ,(lambda (port) (simple-format port "~a" text)))))))
+  (let-ports ((pair (unix-pair)))
+    (setvbuf (car pair) 'block 65536)
+    (test-equal "display goes on when there is room" 3000000
+      (in-tasks
+       (let ((reader (call-with-new-thread
+                      (lambda ()
+                        (let loop ((total 0) (buffer (make-bytevector 65536)))
+                          (let ((count (recv! (cdr pair) buffer)))
+                            (if (zero? count)
+                                total
+                                (loop (+ total count) buffer))))))))
+         (display (make-string 3000000 #\a) (car pair))
+         (force-output (car pair))
+         (shutdown (car pair) 1)
+         (join-thread reader))))))
+
 (define SOF_TIMESTAMPING_TX_SOFTWARE 2)
 (define SOF_TIMESTAMPING_SOFTWARE 16)
 

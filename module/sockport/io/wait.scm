@@ -30,6 +30,7 @@
             plain-nonblocking?
             thread-waiter
             below-c?
+            wait-below-c
             set-can-wait!
             check-open
             raise-errno)
@@ -68,6 +69,11 @@
 (define can-wait? (const #t))
 (define (set-can-wait! proc)
   (set! can-wait? proc))
+
+(define (wait-below-c port direction)
+  "Wait for PORT in a task that a procedure in C keeps from being left."
+  ((fluid-ref sleeper) port direction)
+  (goes-on!))
 
 (define (below-c?)
   "Is this a task that cannot be left here, because of a procedure in C?"

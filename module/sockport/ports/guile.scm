@@ -65,19 +65,20 @@
 (define installed? #f)
 (define installing (make-mutex))
 
-(define (use-suspendable-ports! guarded?)
+(define (use-suspendable-ports! guarded? wait-for-c)
   "Make Guile's own port procedures wait where tasks and deadlines can see it.
-(GUARDED?) tells whether a deadline is set."
+(GUARDED?) tells whether a deadline is set; (WAIT-FOR-C port direction) waits where
+libguile would by itself, or returns #f if it may."
   (unless installed?
     (with-mutex installing
       (unless installed?
-        (install! guarded?)
+        (install! guarded? wait-for-c)
         (set! installed? #t)))))
 
-(define (install! guarded?)
+(define (install! guarded? wait-for-c)
   (install-suspendable-ports!)
   (mend-utf-8!)
-  (%hook-file-ports!)
+  (%hook-file-ports! wait-for-c)
   (let ((guile (resolve-module '(guile))))
     (set! plain-force-output (module-ref guile 'force-output))
     (module-set! guile 'force-output force-output)

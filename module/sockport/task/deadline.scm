@@ -192,8 +192,18 @@ Whatever is waited for in an outer deadline ends with that one at the latest."
                    (find (scope-parent scope)))))
         (fluid-ref thread-scope))))
 
+;;; libguile's own procedures in C, display say, wait in poll.
+(define (wait-for-c port direction)
+  (cond ((fluid-ref sleeper)
+         (wait-below-c port direction)
+         #t)
+        ((eq? (current-write-waiter) thread-write-waiter)
+         (thread-write-waiter port)
+         #t)
+        (else #f)))
+
 (define (prepare-ports!)
-  (use-suspendable-ports! deadline?))
+  (use-suspendable-ports! deadline? wait-for-c))
 
 (define (deadline-left)
   "Return the seconds until the nearest deadline around here, 0 if it has passed,
