@@ -12,8 +12,11 @@
              (ice-9 textual-ports)
              (srfi srfi-1)
              (sockport)
+             ((sockport primitive) #:select (%websocket-accept))
+             ((sockport serve websocket-send) #:select (make-websocket))
              (sockport tls)
              (sockport web-client)
+             (sockport websocket)
              (web response)
              (web uri))
 
@@ -156,6 +159,33 @@
                 (put-string port (crlf "HTTP/1.1 302 Go" "Content-Length: 0"
                                        "Location: http://127.0.0.1:1/" ""))
                 #f)))
+
+  (test-case "WebSocket"
+    (call-with-https
+     (lambda (server seen)
+       (let ((ws (open-websocket (format #f "wss://localhost:~a/" (port-of server))
+                                 #:context client-context)))
+         (websocket-send ws "hello")
+         (test-equal "comes back" "hello" (websocket-receive ws))
+         (test-assert "and ends" (eof-object? (websocket-receive ws)))
+         (test-equal "as it should" 1000 (websocket-close-code ws))
+         (close-port (websocket-socket ws))))
+     #:answer
+     (lambda (port head count)
+       (let ((key (any (lambda (line)
+                         (and (string-prefix-ci? "Sec-WebSocket-Key: " line)
+                              (substring line 19)))
+                       head)))
+         (put-string port (crlf "HTTP/1.1 101 Switching Protocols"
+                                "Upgrade: websocket" "Connection: Upgrade"
+                                (string-append "Sec-WebSocket-Accept: "
+                                               (%websocket-accept key))
+                                ""))
+         (force-output port)
+         (let ((ws (make-websocket port)))
+           (websocket-send ws (websocket-receive ws))
+           (websocket-close ws))
+         #f))))
 
   (test-case "Guile's own client and guile-gnutls, in a thread of its own"
     (unless (false-if-exception (resolve-interface '(gnutls)))

@@ -1,7 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; A connection of a client: a port of any kind, whose read buffer holds what has
 ;;; come and was not used, so that whoever has the port can go on with it.
-;;; Sockets are read and written by recv! and send, other ports, those of TLS say, by
+;;; Sockets, and ports of TLS, are read and written by recv! and send, other ports by
 ;;; their own procedures.
 
 (define-module (sockport client connection)
@@ -52,8 +52,9 @@
   (idle-since connection-idle-since set-connection-idle-since!))
 
 (define (socket? port)
-  (and (file-port? port)
-       (eq? 'socket (stat:type (stat port)))))
+  (or (layered? port)
+      (and (file-port? port)
+           (eq? 'socket (stat:type (stat port))))))
 
 (define* (make-connection port #:key key (socket? (socket? port)))
   "Return a connection over PORT; SOCKET? tells whether that is a socket."
@@ -172,8 +173,8 @@ sessions to resume say, but not the end."
          (zero? (buffered connection))
          (catch 'system-error
            (lambda ()
-             (cond ((connection-socket? connection) (quiet? port #f))
-                   ((layered? port) (quiet? (bottom-port port) #t))
+             (cond ((layered? port) (quiet? (bottom-port port) #t))
+                   ((connection-socket? connection) (quiet? port #f))
                    (else #t)))
            (const #f)))))
 

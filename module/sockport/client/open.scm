@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Connections for URIs: which way they go, through a proxy or not, and the one
-;;; place where a client makes a TLS port, for which libgnutls is loaded then.
+;;; Connections for URIs: which way they go, through a proxy or not, and by TLS, for
+;;; which libgnutls is loaded then.
 
 (define-module (sockport client open)
   #:use-module (ice-9 ftw)
@@ -130,18 +130,14 @@ libgnutls and its headers are installed"))
 
 ;;; Opening.
 
-(define (open-socket route)
+(define (open-port route)
   (let ((asked (route-asks-proxy route)))
     (if asked
         (connect-to (proxy-host asked) #:port (proxy-port asked))
         (connect-to (route-host route) #:port (route-port route)
-                    #:proxy (route-text route)))))
+                    #:proxy (route-text route)
+                    #:tls (route-context route)))))
 
 (define (open-connection route key)
   "Return a connection to where ROUTE leads."
-  (let ((sock (open-socket route)))
-    (if (secure? (route-scheme route))
-        (make-connection ((tls 'tls-connect) sock (route-host route)
-                          (route-context route))
-                         #:key key #:socket? #f)
-        (make-connection sock #:key key #:socket? #t))))
+  (make-connection (open-port route) #:key key #:socket? #t))
