@@ -79,6 +79,7 @@ alist from names to sockets, is what `listen-fds' returns there."
 (define* (end-process pid #:optional (seconds 1))
   "Ask PID, a child of this process, to end, by SIGTERM, and make it end if it has
 not after SECONDS; return its status, as wait-process does."
+  (check-integer pid 1 #x7fffffff 1 "end-process")
   (unless (and (real? seconds) (>= seconds 0))
     (refuse-range "end-process" 2 "0 or more seconds" seconds))
   (let ((port (%process-port pid #f)))
