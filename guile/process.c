@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sockport/process.h>
 
 /* For process-operation if OPERATION, else for wait-process.  */
@@ -19,6 +20,16 @@ process_port (SCM pid, SCM operation)
   if (fd < 0)
     scm_skp__error (fd, who);
   return scm_skp__port (fd);
+}
+
+/* Guile's own environ warns, from 3.0.10 on, where there are threads.  */
+static SCM
+environment (void)
+{
+  SCM list = SCM_EOL;
+  for (char **variable = environ; variable && *variable; variable++)
+    list = scm_cons (scm_from_locale_string (*variable), list);
+  return scm_reverse (list);
 }
 
 static const char start_name[] = "start-process";
@@ -112,6 +123,7 @@ scm_skp__init_process (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%process-port", 2, 0, 0, process_port },
+    { "%environment", 0, 0, 0, environment },
     { "%process-start", 5, 0, 0, process_start },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);

@@ -58,7 +58,7 @@
 (define (environment bell)
   (match (socket-address->string (getsockname bell))
     ((= (lambda (text) (substring text 5)) name) ; after "unix:"
-     (cons (string-append "SOCKPORT_HAND_OVER=" name) (environ)))))
+     (cons (string-append "SOCKPORT_HAND_OVER=" name) (%environment)))))
 
 (define (begin-process command listeners bell)
   "Start COMMAND, and return the number of its process once that is ready."

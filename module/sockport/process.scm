@@ -41,7 +41,7 @@
 
 (define* (start-process program #:optional (arguments '())
                         #:key (input 0) (output 1) (error 2)
-                        (environment (environ)) (listeners '()))
+                        (environment (%environment)) (listeners '()))
   "Start PROGRAM, a file's name that is looked for in PATH if it has no slash, with
 ARGUMENTS, a list of strings; return the number of the process, for
 `wait-process'.  INPUT, OUTPUT and ERROR are ports or descriptors; LISTENERS, an

@@ -104,19 +104,28 @@
       (delete-duplicates (map (lambda (one) (assoc-ref one "protocol"))
                               (listing "udp"))))))
 
+(define (listeners-by-ss)
+  (call-with-values (lambda () (run-program "ss" "-Htln4"))
+    (lambda (status output)
+      (map (lambda (line) (fourth (string-tokenize line))) (lines output)))))
+
 (test-case "ls, as ss has it"
   (require-program "ss")
   (let-ports ((listener (tcp-listener)))
-    (define (sorted words) (sort words string<?))
-    (call-with-values (lambda () (run-program "ss" "-Htln4"))
-      (lambda (status output)
-        (test-equal
-          (sorted (map (lambda (line) (fourth (string-tokenize line)))
-                       (lines output)))
-          (sorted (map (lambda (text) (regexp-substitute/global
-                                       #f "%.*(:[0-9]+)$" text 'pre 1 'post))
-                       (map (lambda (one) (assoc-ref one "local"))
-                            (listing "--listening" "--family=4" "tcp")))))))))
+    ;; Others may begin and end to listen meanwhile.
+    (let* ((before (listeners-by-ss))
+           (ours (map (lambda (one)
+                        (regexp-substitute/global #f "%.*(:[0-9]+)$"
+                                                  (assoc-ref one "local")
+                                                  'pre 1 'post))
+                      (listing "--listening" "--family=4" "tcp")))
+           (after (listeners-by-ss)))
+      (test-equal "all of those" '()
+        (lset-difference string=? (lset-intersection string=? before after) ours))
+      (test-equal "no other" '()
+        (lset-difference string=? ours (lset-union string=? before after)))
+      (test-assert "the one that is there all the time"
+        (member (socket-address->string (getsockname listener)) ours)))))
 
 (test-case "bench"
   (call-with-server '("echo" "127.0.0.1:0")

@@ -70,12 +70,15 @@
       (lambda () (getaddrinfo #f #f))
       (lambda (key code) code))))
 
-;; As print-exception has it for handlers that keep the exception.
+;; As print-exception has it for handlers that keep the exception; where it was raised
+;; in a task follows.
 (define (printed exception)
-  (call-with-output-string
-    (lambda (port)
-      (print-exception port #f (exception-kind exception)
-                       (exception-args exception)))))
+  (define text
+    (call-with-output-string
+      (lambda (port)
+        (print-exception port #f (exception-kind exception)
+                         (exception-args exception)))))
+  (string-take text (1+ (string-index text #\newline))))
 
 (define (failure-of thunk)
   (with-exception-handler identity thunk

@@ -5,6 +5,7 @@
   #:use-module (ice-9 match)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport)
+  #:use-module ((sockport primitive) #:select (%environment))
   #:use-module (sockport command arguments)
   #:use-module (sockport command report)
   #:use-module (sockport proxy-header)
@@ -110,7 +111,7 @@ and give it its deadline.  HANDLER is called with the server as well."
 (define (variables sock peer)
   (cons* (string-append "SOCKPORT_PEER=" (text peer))
          (string-append "SOCKPORT_LOCAL=" (text (getsockname sock)))
-         (environ)))
+         (%environment)))
 
 (define (run-for sock peer command)
   "Run COMMAND, a list, with SOCK for its standard input and output."
