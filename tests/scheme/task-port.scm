@@ -167,7 +167,10 @@
          (send (cdr pair) "new")
          (with-deadline 0 (lambda () (recv! (car pair) bytes)) (const 'late)))))))
 
+;; On a release that is not known, nothing tells that C code is between.
 (test-case "what is written by C ends at a deadline"
+  (when (equal? (getenv "SOCKPORT_PLAIN_TASKS") "2")
+    (skip "nothing is known of this Guile"))
   (for-each
    (match-lambda
      (((name . write) (where . call))
@@ -187,10 +190,12 @@
               (list writing (cons "a thread" (lambda (thunk) (thunk))))))
       `(("display" . ,(lambda (port) (display text port)))
         ("write" . ,(lambda (port) (write text port)))
-        ("simple-format" . ,(lambda (port) (simple-format port "~a" text)))))))
+        ("simple-format" . ,(lambda (port) (simple-format port "~a" text))))))))
+
+(test-case "what is written by C goes on"
   (let-ports ((pair (unix-pair)))
     (setvbuf (car pair) 'block 65536)
-    (test-equal "display goes on when there is room" 3000000
+    (test-equal "display, when there is room" 3000000
       (in-tasks
        (let ((reader (call-with-new-thread
                       (lambda ()
