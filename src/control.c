@@ -234,13 +234,13 @@ skp_control_next (const void *control, size_t length, size_t *at,
                   struct skp_control_item *item)
 {
   struct cmsghdr header;
-  const unsigned char *start = (const unsigned char *)control + *at;
   size_t rest = length > *at ? length - *at : 0;
 
   if (rest == 0)
     return 0;
   if (rest < CMSG_LEN (0))
     return -EBADMSG;
+  const unsigned char *start = (const unsigned char *)control + *at;
   memcpy (&header, start, sizeof header);
   if (header.cmsg_len < CMSG_LEN (0) || header.cmsg_len > rest)
     return -EBADMSG;

@@ -68,9 +68,10 @@
   (apply json-lines "ls" "--json" arguments))
 
 (define (entry-of sock listing)
-  "Return what LISTING has for SOCK."
+  "Return what LISTING has for SOCK, whose port a connection that is over may have had."
   (find (lambda (one)
-          (equal? (text (getsockname sock)) (assoc-ref one "local")))
+          (and (equal? (text (getsockname sock)) (assoc-ref one "local"))
+               (not (equal? (assoc-ref one "state") "time-wait"))))
         listing))
 
 (test-case "ls, TCP"
@@ -100,6 +101,15 @@
     (let ((all (listing)))
       (test-equal "UDP" "bound" (assoc-ref (entry-of udp all) "state"))
       (test-equal "UNIX" "listening" (assoc-ref (entry-of unix all) "state")))
+    (with-temporary-directory
+     (lambda (directory)
+       (let ((name (string-append directory "/s")))
+         (let-ports ((bound (socket AF_UNIX SOCK_DGRAM 0)))
+           (bind bound AF_UNIX name)
+           (test-assert "a path"
+             (any (lambda (one)
+                    (equal? (assoc-ref one "local") (string-append "unix:" name)))
+                  (listing "unix")))))))
     (test-equal "of one kind" '("udp")
       (delete-duplicates (map (lambda (one) (assoc-ref one "protocol"))
                               (listing "udp"))))))

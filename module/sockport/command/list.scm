@@ -95,8 +95,14 @@
   `((,SOCK_STREAM . unix) (,SOCK_DGRAM . unix-datagram)
     (,SOCK_SEQPACKET . unix-packet)))
 
+;; The kernel ends paths with NUL, and abstract names begin with one.
 (define (unix-name bytes)
-  (socket-address->string (make-socket-address AF_UNIX (or bytes #vu8()))))
+  (define octets (if bytes (bytevector->u8-list bytes) '()))
+  (define name
+    (if (and (pair? octets) (zero? (car octets)))
+        octets
+        (take-while positive? octets)))
+  (socket-address->string (make-socket-address AF_UNIX (u8-list->bytevector name))))
 
 (define (unix-socket payload)
   (let* ((attributes (netlink-attributes payload 16))
