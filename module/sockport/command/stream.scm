@@ -5,7 +5,6 @@
   #:use-module (ice-9 match)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport)
-  #:use-module ((sockport primitive) #:select (%environment))
   #:use-module (sockport command arguments)
   #:use-module (sockport command report)
   #:use-module (sockport proxy-header)
@@ -14,6 +13,9 @@
             echo-command
             listen-command
             proxy-command))
+
+;; Read before there are threads: with them, Guile 3.0.10 warns.
+(define environment (environ))
 
 (define (text address)
   (socket-address->string address))
@@ -111,7 +113,7 @@ and give it its deadline.  HANDLER is called with the server as well."
 (define (variables sock peer)
   (cons* (string-append "SOCKPORT_PEER=" (text peer))
          (string-append "SOCKPORT_LOCAL=" (text (getsockname sock)))
-         (%environment)))
+         environment))
 
 (define (run-for sock peer command)
   "Run COMMAND, a list, with SOCK for its standard input and output."
