@@ -39,25 +39,42 @@
   (any (lambda (name) (string-prefix? name variable))
        '("LISTEN_FDS=" "LISTEN_PID=" "LISTEN_FDNAMES=")))
 
+(define (set-variables variables environment)
+  "Return ENVIRONMENT with VARIABLES instead of those of their names."
+  (define (set? one)
+    (any (lambda (variable)
+           (let ((end (string-index variable #\=)))
+             (and end (string-prefix? variable one 0 (1+ end)))))
+         variables))
+  (if (null? variables)
+      environment
+      (append variables (remove set? environment))))
+
 (define* (start-process program #:optional (arguments '())
                         #:key (input 0) (output 1) (error 2)
-                        (environment (%environment)) (listeners '()))
+                        (environment (%environment)) (variables '())
+                        (listeners '()))
   "Start PROGRAM, a file's name that is looked for in PATH if it has no slash, with
 ARGUMENTS, a list of strings; return the number of the process, for
-`wait-process'.  INPUT, OUTPUT and ERROR are ports or descriptors; LISTENERS, an
+`wait-process'.  INPUT, OUTPUT and ERROR are ports or descriptors; VARIABLES, a list of
+strings, are set besides those of ENVIRONMENT; LISTENERS, an
 alist from names to sockets, is what `listen-fds' returns there."
   (for-each (lambda (end keyword)
               (if (port? end)
                   (check-port end keyword "start-process")
                   (check-integer end 0 #x7fffffff keyword "start-process")))
             (list input output error) '(#:input #:output #:error))
+  (unless (list? variables)
+    (refuse-type "start-process" #:variables "list of strings" variables))
   (unless (list? listeners)
     (refuse-type "start-process" #:listeners "alist" listeners))
   (if (null? listeners)
-      (%process-start program arguments environment (list input output error)
+      (%process-start program arguments (set-variables variables environment)
+                      (list input output error)
                       #f)
       (%process-start program arguments
-                      (append (remove of-listeners? environment)
+                      (append (remove of-listeners?
+                                      (set-variables variables environment))
                               (listeners->variables listeners))
                       (cons* input output error (map cdr listeners))
                       #t)))

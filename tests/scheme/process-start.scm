@@ -56,7 +56,10 @@
 (test-case "the environment"
   (test-equal "its own" 0
     (exit-code (sh "test \"$A\" = b && test -z \"$HOME\""
-                   #:environment '("A=b" "PATH=/usr/bin:/bin")))))
+                   #:environment '("A=b" "PATH=/usr/bin:/bin"))))
+  (test-equal "some of its own" 0
+    (exit-code (sh "test \"$HOME\" = /nowhere && test -n \"$PATH\""
+                   #:variables '("HOME=/nowhere")))))
 
 (test-case "listeners are what listen-fds returns there"
   (let-ports ((a (tcp-listener)) (b (unix-listener)) (pair (unix-pair)))

@@ -14,9 +14,6 @@
             listen-command
             proxy-command))
 
-;; Read before there are threads: with them, Guile 3.0.10 warns.
-(define environment (environ))
-
 (define (text address)
   (socket-address->string address))
 
@@ -111,16 +108,15 @@ and give it its deadline.  HANDLER is called with the server as well."
          keywords))
 
 (define (variables sock peer)
-  (cons* (string-append "SOCKPORT_PEER=" (text peer))
-         (string-append "SOCKPORT_LOCAL=" (text (getsockname sock)))
-         environment))
+  (list (string-append "SOCKPORT_PEER=" (text peer))
+        (string-append "SOCKPORT_LOCAL=" (text (getsockname sock)))))
 
 (define (run-for sock peer command)
   "Run COMMAND, a list, with SOCK for its standard input and output."
   (set-nonblocking! sock #f)
   (let ((pid (start-process (car command) (cdr command)
                             #:input sock #:output sock
-                            #:environment (variables sock peer)))
+                            #:variables (variables sock peer)))
         (ended? #f))
     (call-with-cleanup
      (lambda ()
