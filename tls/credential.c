@@ -27,34 +27,38 @@ skp_tls_context_trust_system (struct skp_tls_context *context)
   return count < 0 ? skp__tls_error (count) : count;
 }
 
-int
-skp_tls_context_trust (struct skp_tls_context *context, const void *pem,
-                       size_t size)
+/* Have SET take all that is in PEM: how many there are, or REASON if none is.
+ */
+static int
+take_pem (struct skp_tls_context *context,
+          int (*set) (gnutls_certificate_credentials_t, const gnutls_datum_t *,
+                      gnutls_x509_crt_fmt_t),
+          const void *pem, size_t size, int reason)
 {
   gnutls_datum_t text = datum (pem, size);
   int count = skp__tls_context_open (context);
   if (count < 0)
     return count;
-  count = gnutls_certificate_set_x509_trust_mem (context->credentials, &text,
-                                                 GNUTLS_X509_FMT_PEM);
+  count = set (context->credentials, &text, GNUTLS_X509_FMT_PEM);
   if (count == GNUTLS_E_MEMORY_ERROR)
     return -ENOMEM;
-  return count <= 0 ? -SKP_TLS_BAD_CERTIFICATE : count;
+  return count <= 0 ? -reason : count;
+}
+
+int
+skp_tls_context_trust (struct skp_tls_context *context, const void *pem,
+                       size_t size)
+{
+  return take_pem (context, gnutls_certificate_set_x509_trust_mem, pem, size,
+                   SKP_TLS_BAD_CERTIFICATE);
 }
 
 int
 skp_tls_context_revoke (struct skp_tls_context *context, const void *pem,
                         size_t size)
 {
-  gnutls_datum_t text = datum (pem, size);
-  int count = skp__tls_context_open (context);
-  if (count < 0)
-    return count;
-  count = gnutls_certificate_set_x509_crl_mem (context->credentials, &text,
-                                               GNUTLS_X509_FMT_PEM);
-  if (count == GNUTLS_E_MEMORY_ERROR)
-    return -ENOMEM;
-  return count <= 0 ? -SKP_TLS_BAD_LIST : count;
+  return take_pem (context, gnutls_certificate_set_x509_crl_mem, pem, size,
+                   SKP_TLS_BAD_LIST);
 }
 
 void

@@ -4,7 +4,7 @@
 (use-modules (harness) (harness dns) (harness socket) (ice-9 match)
              (ice-9 threads) (srfi srfi-1) (sockport))
 
-(define own-network? (in-own-network))
+(in-own-network)
 
 (define A 1)
 (define AAAA 28)
@@ -12,7 +12,7 @@
 (define* (family-connected-to answers)
   "Connect to a name whose questions are answered as ANSWERS says, an alist from
 their types to addresses in that order; return the family of the winner."
-  (unless own-network? (skip "needs root, unshare and ip"))
+  (require-network)
   (let-ports ((server (name-server)) (six (socket AF_INET6 SOCK_STREAM 0)))
     ;; For both families.
     (bind six AF_INET6 0 0)

@@ -2,13 +2,11 @@
 ;;; connect-to in networks of several kinds: where only loopback is, where IPv6 is
 ;;; not, where routes refuse, and where packets vanish.
 
-(use-modules (harness) (harness dns) (harness namespace) (harness socket)
+(use-modules (harness) ((harness dns) #:hide (address))
+             (harness namespace) (harness socket)
              (ice-9 match) (ice-9 textual-ports) (srfi srfi-1) (sockport))
 
-(define own-network? (in-own-network))
-
-(define (require-network)
-  (unless own-network? (skip "needs root, unshare and ip")))
+(in-own-network)
 
 (define (address text) (string->socket-address text))
 (define (text address) (socket-address->string address))

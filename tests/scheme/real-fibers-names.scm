@@ -1,53 +1,12 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Look-ups and connections under Fibers: they suspend their fiber alone, and have
-;;; the same values.  Fibers is found as in real-fibers.scm.
+;;; the same values.
 
-(use-modules (harness) (harness dns) (harness socket) (ice-9 match) (sockport))
+(use-modules (harness) (harness dns) (harness fibers) (harness socket) (ice-9 match) (sockport))
 
 (define own-network? (in-own-network))
-(define prefix (getenv "FIBERS_PREFIX"))
-
-(when prefix
-  (let ((effective (effective-version)))
-    (set! %load-path
-          (cons (string-append prefix "/share/guile/site/" effective)
-                %load-path))
-    (set! %load-compiled-path
-          (cons (string-append prefix "/lib/guile/" effective "/site-ccache")
-                %load-compiled-path))))
-
-(test-begin "real-fibers-names")
-
-(define fibers
-  (false-if-exception (resolve-interface '(fibers))))
-
-(unless (and fibers own-network?)
-  (test-case "everything"
-    (skip "needs Fibers, below FIBERS_PREFIX, and root, unshare and ip"))
-  (test-end "real-fibers-names"))
-
-(define run-fibers (module-ref fibers 'run-fibers))
-(define spawn-fiber (module-ref fibers 'spawn-fiber))
-(define fiber-sleep (module-ref fibers 'sleep))
-
-(define address #xc0000207)             ; 192.0.2.7
-
-(define (in-fiber thunk)
-  "Run THUNK in a fiber of its own; return a thunk that tells its value."
-  (let ((end #f))
-    (spawn-fiber
-     (lambda ()
-       (set! end (catch #t thunk (lambda (key . args) (cons key args))))))
-    (lambda () end)))
-
-(define (until thunk)
-  (or (thunk)
-      (begin
-        (fiber-sleep 0.005)
-        (until thunk))))
-
-(define-syntax-rule (in-fibers body ...)
-  (run-fibers (lambda () body ...) #:parallelism 1 #:hz 0))
+(begin-with-fibers "real-fibers-names"
+                   (and (not own-network?) "needs root, unshare and ip"))
 
 ;; What Fibers makes once is made now; so is what a thread waits with.
 (with-deadline 0 (lambda () (sleep 1)) (const #f))

@@ -1,8 +1,10 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Under Fibers, whatever waits suspends its fiber alone.  Fibers is found where
-;;; Guile looks for modules, or below FIBERS_PREFIX; without it this is skipped.
+;;; Under Fibers, whatever waits suspends its fiber alone.
 
 (use-modules (harness)
+             ((harness fibers) #:hide (in-fiber))
+             ((harness fibers)
+              #:select ((in-fiber . in-fiber-of-its-own)))
              (harness socket)
              (harness waiting)
              (ice-9 binary-ports)
@@ -13,52 +15,14 @@
              (rnrs bytevectors)
              (sockport))
 
-(define prefix (getenv "FIBERS_PREFIX"))
-
-(when prefix
-  (let ((effective (effective-version)))
-    (set! %load-path
-          (cons (string-append prefix "/share/guile/site/" effective)
-                %load-path))
-    (set! %load-compiled-path
-          (cons (string-append prefix "/lib/guile/" effective "/site-ccache")
-                %load-compiled-path))))
-
-(test-begin "fibers")
-
-(define fibers
-  (false-if-exception (resolve-interface '(fibers))))
-
-(unless fibers
-  (test-case "everything"
-    (skip "needs Fibers, below FIBERS_PREFIX"))
-  (test-end "fibers"))
-
-(define run-fibers (module-ref fibers 'run-fibers))
-(define spawn-fiber (module-ref fibers 'spawn-fiber))
-(define fiber-sleep (module-ref fibers 'sleep))
+(begin-with-fibers "fibers")
 
 (define (run thunk)
-  (run-fibers thunk #:parallelism 1 #:hz 0))
+  (in-fibers (thunk)))
 
 (define (in-fiber thunk)
-  "Run THUNK in a fiber of its own; return a thunk that tells how it ended."
-  (let ((end #f))
-    (spawn-fiber
-     (lambda ()
-       (set! end (catch #t thunk
-                   (lambda (key . args) (describe-error key args))))))
-    (lambda () end)))
-
-(define (until thunk)
-  "Let the other fibers run until THUNK returns true; return that, or #f after
-five seconds."
-  (let loop ((left 1000))
-    (or (thunk)
-        (and (positive? left)
-             (begin
-               (fiber-sleep 0.005)
-               (loop (- left 1)))))))
+  "Run THUNK in a fiber of its own; return a thunk that says how it ended."
+  (in-fiber-of-its-own thunk describe-error))
 
 ;;; The sockets are made outside, in blocking mode, and inside.
 
@@ -244,5 +208,22 @@ five seconds."
                (close-port (car pair))
                (close-port (cdr pair))
                result))))))
+
+(test-case "a deadline ends a wait"
+  (let-ports ((pair (unix-pair)))
+    (test-equal "recv!" 'late
+      (run (lambda ()
+             (with-deadline 1/20
+               (lambda () (recv! (car pair) (make-bytevector 1)))
+               (const 'late)))))
+    (test-equal "the inner of two" '(inner 1)
+      (run (lambda ()
+             (with-deadline 100
+               (lambda ()
+                 (let ((first (with-deadline 1/20
+                                (lambda () (get-u8 (car pair)))
+                                (const 'inner))))
+                   (send (cdr pair) "x")
+                   (list first (recv! (car pair) (make-bytevector 9)))))))))))
 
 (test-end "fibers")

@@ -2,10 +2,10 @@
 ;;; gethost, getnet, getproto and getserv against Guile's own, where no name server
 ;;; is asked, and while one does not answer.
 
-(use-modules (harness) (harness dns) (harness socket) (ice-9 match)
+(use-modules (harness) ((harness dns) #:hide (look-up)) (harness socket) (ice-9 match)
              (ice-9 threads) (srfi srfi-1) (sockport))
 
-(define own-network? (in-own-network))
+(in-own-network)
 
 (define (core name)
   (module-ref (resolve-module '(guile)) name))
@@ -87,13 +87,11 @@
     (test-equal "by its name" first (getproto (protoent:name first))))
   (endprotoent))
 
-(define address #xc0000207)             ; 192.0.2.7
-
 (define (look-up name)
   (hostent:addr-list (gethost name)))
 
 (test-case "other tasks run while a name server thinks"
-  (unless own-network? (skip "needs root, unshare and ip"))
+  (require-network)
   (let-ports ((server (name-server)))
     (test-equal (list address (+ 1 address))
       (run-tasks
@@ -105,7 +103,7 @@
            (join task)))))))
 
 (test-case "a name that has no address, and one that is not there"
-  (unless own-network? (skip "needs root, unshare and ip"))
+  (require-network)
   (let-ports ((server (name-server)))
     (let* ((thread (begin-thread (outcome gethost '("two.test"))))
            (query (next-query server)))
@@ -113,7 +111,7 @@
       (test-equal 'no-data (join-thread thread)))))
 
 (test-case "a deadline ends it, in a thread and in a task"
-  (unless own-network? (skip "needs root, unshare and ip"))
+  (require-network)
   (let-ports ((server (name-server)))
     (define (expired)
       (outcome with-deadline (list 0.05 (lambda () (look-up "three.test")))))

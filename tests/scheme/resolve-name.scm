@@ -6,36 +6,12 @@
 
 (define own-network? (in-own-network))
 
-(define (require-network)
-  (unless own-network? (skip "needs root, unshare and ip")))
-
-(define address #xc0000207)             ; 192.0.2.7
-
-(define (look-up name)
-  (map (lambda (entry) (sockaddr:addr (addrinfo:addr entry)))
-       (getaddrinfo name "80" 0 AF_INET SOCK_STREAM)))
-
-(define (threads)
-  (length (scandir "/proc/self/task" string->number)))
-
-(define (wait-for-threads count)
-  "Wait until no more than COUNT threads are left."
-  (wait-until (lambda () (<= (threads) count))))
-
 (define (expired thunk)
   "Call THUNK with a deadline that comes while it waits."
   (catch #t
     (lambda () (with-deadline 0.05 thunk) 'no-error)
     (lambda (key . args)
       (if (eq? key 'deadline-exceeded) 'expired (cons key args)))))
-
-;; Answer whatever has been asked, so that the threads end.
-(define (answer-all server)
-  (set-nonblocking! server #t)
-  (let next ()
-    (match (false-if-exception (next-query server))
-      (#f (set-nonblocking! server #f))
-      (query (reply! server query address) (next)))))
 
 ;; A thread's descriptors for waiting are made when it waits first.
 (with-deadline 0 (lambda () (sleep 1)) (const #f))
@@ -73,22 +49,18 @@
 (test-case "a deadline ends it"
   (require-network)
   (let-ports ((server (name-server)))
-    (let ((before (threads)))
+    (let ((before (thread-count)))
       (test-equal "in a thread" 'expired
         (expired (lambda () (look-up "three.test"))))
       (test-equal "in a task" 'expired
         (run-tasks
          (lambda () (expired (lambda () (look-up "four.test"))))))
-      ;; A thread may not have asked yet.
-      (test-assert "no thread is left"
-        (wait-until (lambda ()
-                      (answer-all server)
-                      (<= (threads) before)))))))
+      (test-assert "no thread is left" (reply-until server before)))))
 
 (test-case "cancel! ends it"
   (require-network)
   (let-ports ((server (name-server)))
-    (let ((before (threads)))
+    (let ((before (thread-count)))
       (test-equal 'cancelled
         (run-tasks
          (lambda ()
@@ -98,7 +70,7 @@
                (false-if-exception (join task))
                (reply! server query address)
                (task-state task))))))
-      (test-assert "no thread is left" (wait-for-threads before)))))
+      (test-assert "no thread is left" (reply-until server before)))))
 
 (test-case "equal look-ups share one question, and numbers need none"
   (require-network)
@@ -121,7 +93,7 @@
   (require-network)
   (let-ports ((server (name-server)))
     (setsockopt server SOL_SOCKET SO_RCVBUF 1000000)
-    (let ((before (threads)) (most 0))
+    (let ((before (thread-count)) (most 0))
       (run-tasks
        (lambda ()
          (let ((tasks (map (lambda (i)
@@ -132,13 +104,13 @@
            (let answer ((left 100))
              (unless (zero? left)
                (let ((query (next-query server)))
-                 (set! most (max most (- (threads) before)))
+                 (set! most (max most (- (thread-count) before)))
                  (reply! server query address)
                  (answer (- left 1)))))
            (test-equal "each has its answer" (make-list 100 (list address))
              (map join tasks)))))
       (test-assert "the bound" (<= 1 most 32))
-      (test-assert "no thread is left" (wait-for-threads before)))))
+      (test-assert "no thread is left" (reply-until server before)))))
 
 (test-case "a name in other letters"
   (require-network)

@@ -1,8 +1,8 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Requests in Fibers: in a body of any kind the other fibers go on.  Fibers is found
-;;; where Guile looks for modules, or below FIBERS_PREFIX; without it this is skipped.
+;;; Requests in Fibers: in a body of any kind the other fibers go on.
 
 (use-modules (harness)
+             (harness fibers)
              (ice-9 binary-ports)
              (ice-9 match)
              (rnrs bytevectors)
@@ -10,30 +10,7 @@
              (sockport web-client)
              (web response))
 
-(define prefix (getenv "FIBERS_PREFIX"))
-
-(when prefix
-  (let ((effective (effective-version)))
-    (set! %load-path
-          (cons (string-append prefix "/share/guile/site/" effective)
-                %load-path))
-    (set! %load-compiled-path
-          (cons (string-append prefix "/lib/guile/" effective "/site-ccache")
-                %load-compiled-path))))
-
-(test-begin "web-client-fibers")
-
-(define fibers
-  (false-if-exception (resolve-interface '(fibers))))
-
-(unless fibers
-  (test-case "everything"
-    (skip "needs Fibers, below FIBERS_PREFIX"))
-  (test-end "web-client-fibers"))
-
-(define run-fibers (module-ref fibers 'run-fibers))
-(define spawn-fiber (module-ref fibers 'spawn-fiber))
-(define fiber-sleep (module-ref fibers 'sleep))
+(begin-with-fibers "web-client-fibers")
 
 (define text (make-string 4000 #\a))
 
@@ -61,8 +38,7 @@
    (match-lambda
      ((kind . reply)
       (let ((ticks 0) (size #f))
-        (run-fibers
-         (lambda ()
+        (in-fibers
            (let ((listener (socket AF_INET SOCK_STREAM 0)) (done? #f))
              (bind listener AF_INET INADDR_LOOPBACK 0)
              (listen listener 1)
@@ -83,7 +59,6 @@
                  (close-port port)))
              (set! done? #t)
              (close-port listener)))
-         #:parallelism 1 #:hz 0)
         (test-equal (list kind "all") 4000 size)
         (test-assert (list kind "others went on" ticks) (> ticks 10)))))
    replies))

@@ -59,8 +59,9 @@
     (for-each (lambda (resume) (resume))
               (with-mutex waiting-lock (hashq-ref waiting port '())))))
 
-(define (fibers-wait port write?)
-  "Suspend the current fiber until PORT is writable or readable, or closed."
+(define* (fibers-wait port write? #:optional (ns #f))
+  "Suspend the current fiber until PORT is writable or readable, or closed, or NS
+nanoseconds have passed."
   (let ((schedule (scheduler-procedure 'schedule-task))
         (schedule-when-ready
          (scheduler-procedure (if write?
@@ -71,7 +72,7 @@
                         (port-read-wait-fd port))))
     ((scheduler-procedure 'suspend-current-task)
      (lambda (scheduler continue)
-       ;; Whichever comes first, readiness or the close, resumes it, once.
+       ;; Whichever comes first resumes it, once.
        (letrec* ((resumed? #f)
                  (task (lambda ()
                          (unless resumed?
@@ -80,4 +81,11 @@
                            (continue))))
                  (resume (lambda () (schedule scheduler task))))
          (remember! port resume)
+         (when ns
+           ((scheduler-procedure 'schedule-task-at-time)
+            scheduler (time-after ns) task))
          (schedule-when-ready scheduler descriptor task))))))
+
+(define (time-after ns)
+  (+ (get-internal-real-time)
+     (ceiling-quotient (* ns internal-time-units-per-second) 1000000000)))

@@ -8,12 +8,12 @@
   #:use-module (sockport io argument)
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
+  #:use-module (sockport ports fibers)
   #:use-module (sockport ports guile)
   #:use-module (sockport primitive)
   #:use-module (sockport task scope)
   #:use-module (sockport task timer)
   #:use-module (sockport task waiter)
-  #:use-module (sockport io argument)
   #:use-module (sockport io wait)
   #:export (with-deadline
             deadline-left
@@ -132,17 +132,20 @@ asked for; #f if that is more than a clock can tell."
 (set-thread-limit! (lambda () (scopes-limit (fluid-ref thread-scope)))
                    raise-deadline)
 
-;;; A scheduler that is not ours cannot be told to give up; a deadline that has
-;;; passed is noticed before and after each wait.
-(define (checking waiter)
-  (define (check)
+;;; A scheduler that is not ours cannot be told to give up, but for Fibers'; a deadline
+;;; that has passed is noticed before and after each wait.
+(define (checking waiter write?)
+  (define (left)
     (let ((scope (fluid-ref thread-scope)))
-      (when (and scope (>= (monotonic-ns) (scope-deadline scope)))
-        (expired scope))))
+      (and scope
+           (let ((left (- (scope-deadline scope) (monotonic-ns))))
+             (if (positive? left) left (expired scope))))))
   (lambda (port)
-    (check)
-    (waiter port)
-    (check)))
+    (let ((ns (left)))
+      (if (and ns (fibers-waiter? waiter) (fibers-running?))
+          (fibers-wait port write? ns)
+          (waiter port)))
+    (left)))
 
 (define (thread-deadline ns thunk on-expired)
   (let* ((outer (fluid-ref thread-scope))
@@ -157,11 +160,11 @@ asked for; #f if that is more than a clock can tell."
                            mine)))
           (parameterize ((current-read-waiter
                           (if foreign?
-                              (checking (current-read-waiter))
+                              (checking (current-read-waiter) #f)
                               thread-read-waiter))
                          (current-write-waiter
                           (if foreign?
-                              (checking (current-write-waiter))
+                              (checking (current-write-waiter) #t)
                               thread-write-waiter)))
             (thunk)))))))
 

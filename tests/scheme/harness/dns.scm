@@ -5,13 +5,19 @@
 (define-module (harness dns)
   #:use-module (harness)
   #:use-module (harness process)
+  #:use-module (ice-9 ftw)
   #:use-module (ice-9 match)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport)
   #:export (in-own-network
+            require-network
             name-server
             next-query
-            reply!))
+            reply!
+            address
+            look-up
+            thread-count
+            reply-until))
 
 (define set-up-script "
 ip link set lo up &&
@@ -36,6 +42,9 @@ program begins anew in them."
          (apply execlp "unshare" "unshare" "--net" "--mount" "sh" "-c"
                 set-up-script "sh" "guile" "--no-auto-compile" "-s"
                 (command-line)))))
+
+(define (require-network)
+  (unless (getenv "SOCKPORT_RESOLV") (skip "needs root, unshare and ip")))
 
 (define (name-server)
   "Return a socket that is asked for every name."
@@ -89,3 +98,27 @@ says that there are none of that type."
                                  (endianness big) size)
            (next (+ at 12 size) (cdr wanted))))
        (sendto server message client)))))
+
+;;; What most tests ask, and what is left of it.
+
+(define address #xc0000207)             ; 192.0.2.7
+
+(define (look-up name)
+  "Return the IPv4 addresses of NAME."
+  (map (lambda (entry) (sockaddr:addr (addrinfo:addr entry)))
+       (getaddrinfo name "80" 0 AF_INET SOCK_STREAM)))
+
+(define (thread-count)
+  (length (scandir "/proc/self/task" string->number)))
+
+(define (reply-until server threads)
+  "Reply to whatever is asked until no more than THREADS are left, those of look-ups
+that were given up among them; #f if that does not come."
+  (set-nonblocking! server #t)
+  (let ((left? (wait-until
+                (lambda ()
+                  (match (false-if-exception (next-query server))
+                    (#f (<= (thread-count) threads))
+                    (query (reply! server query address) #f))))))
+    (set-nonblocking! server #f)
+    left?))
