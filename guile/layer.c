@@ -99,7 +99,7 @@ scm_skp__layer_receive (SCM port, const struct scm_skp__slice *slice, SCM flags,
 /* So many records of one call, then the others' turn.  */
 #define MOST_RECORDS 16
 
-/* When all is taken and not all has gone, it answers as if there were more:
+/* When all is taken and not all has gone, this returns as if there were more:
    going on with nothing then waits for that.  */
 SCM
 scm_skp__layer_transmit (SCM port, const struct scm_skp__slice *slice,

@@ -10,8 +10,8 @@
 #include <libguile.h>
 #include <sys/types.h>
 
-/* What answers a number answers one >= 0, -EAGAIN or another error, for which
-   FAIL throws.  */
+/* Those that return a number return one >= 0, -EAGAIN or another error, for
+   which FAIL throws.  */
 struct scm_skp__layer
 {
   const scm_t_port_type *type;

@@ -108,7 +108,7 @@ INTERFACE is a name, an index, or #f for the one that the routes say."
   (request! sock "multicast-unblock!" MCAST_UNBLOCK_SOURCE
             group source 3 interface))
 
-;;; For IPv4 the kernel tells the interface by address only, and only if it was
+;;; For IPv4 the kernel reports the interface by address only, and only if it was
 ;;; set with its address; so that goes along.
 
 (define (interface-inet-address number)

@@ -129,7 +129,7 @@ none has it."
                    name))
     row))
 
-;;; Values: what getsockopt answers, as the kind says it better.
+;;; Values: what getsockopt returns, as the kind says it better.
 
 (define (value-from row value)
   (match (vector-ref row 3)

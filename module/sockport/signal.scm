@@ -14,7 +14,7 @@
             watch-signal!
             unwatch-signal!))
 
-;;; PENDING? tells of a signal that arrived while nobody waited.  BEFORE is the
+;;; PENDING? is about a signal that arrived while nobody waited.  BEFORE is the
 ;;; handler and the flags that the signal had.
 (define-record-type <watched>
   (make-watched waiters pending? before)

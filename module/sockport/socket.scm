@@ -60,7 +60,7 @@ connection is still being made."
          (or (apply %connect-result sock family args)
              (connect-finish sock family args)))))
 
-;;; The listener's queue is full (UNIX sockets): nothing tells when there is
+;;; The listener's queue is full (UNIX sockets): nothing reports when there is
 ;;; room, so look again, less and less often.
 (define (connect-later sock family args)
   (let ((pause (look-again-waiter sock 'connect)))
@@ -81,7 +81,7 @@ that SOCK has buffered is sent first."
           (flush sock))
         (%shutdown sock how))))
 
-;;; TLS tells the end of transmission by itself, and the socket goes on.
+;;; TLS reports the end of transmission by itself, and the socket goes on.
 (define (shutdown-layer port how)
   (when (memv how (list SHUT_WR SHUT_RDWR))
     (end-layer port))

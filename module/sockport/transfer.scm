@@ -112,7 +112,7 @@ constants."
      (done-or (%send sock message flags start end)
               (send-more sock message flags start end)))))
 
-;;; A primitive that answers a pair is given a new one to fill.
+;;; A primitive that returns a pair is given a new one to fill.
 
 ;;; The sender is that of the last piece.
 (define (recvfrom-more pair sock buf flags start end)

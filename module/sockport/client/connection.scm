@@ -57,7 +57,7 @@
            (eq? 'socket (stat:type (stat port))))))
 
 (define* (make-connection port #:key key (socket? (socket? port)))
-  "Return a connection over PORT; SOCKET? tells whether that is a socket."
+  "Return a connection over PORT; SOCKET? says whether that is a socket."
   (when (= 1 (bytevector-length (port-buffer-bytevector
                                  (port-read-buffer port))))
     (expand-port-read-buffer! port 4096))

@@ -40,7 +40,7 @@
   (make-parameter (environment "all_proxy" "ALL_PROXY")))
 
 ;;; How a URI's host is reached.  PROXY is #f, or what `read-proxy' returns of
-;;; TEXT; ASKS? tells that requests themselves go to it.
+;;; TEXT; ASKS? says that requests themselves go to it.
 (define-record-type <route>
   (make-route scheme host port text proxy context verify?)
   route?

@@ -135,7 +135,7 @@ encoded, by uri-encode say: ~S" text))))
     (#f headers)))
 
 (define (basic-login name password)
-  "Return the value of a header that tells NAME and PASSWORD: RFC 7617."
+  "Return the value of a header with NAME and PASSWORD: RFC 7617."
   `(basic . ,(base64 (string-append name ":" password))))
 
 ;;; Putting it together.

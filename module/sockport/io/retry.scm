@@ -47,7 +47,7 @@ returned; the next call meets the error."
     (stall-waiter wait sock who patience))
   (define (wait-again moved result pause)
     (cond ((and (positive? moved) (or looking? low?))
-           ;; Nothing tells that there is more than has been looked at, or than
+           ;; Nothing reports that there is more than has been looked at, or than
            ;; the mark has yet to come.
            (pause #f))
           ((not result)

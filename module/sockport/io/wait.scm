@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; How a procedure waits, and the only place that knows it.  A primitive tries
-;;; once; when it answers #f, the caller comes here and then tries again.
+;;; once; when it returns #f, the caller comes here and then tries again.
 ;;;
 ;;; `current-read-waiter' and `current-write-waiter' of (ice-9 suspendable-ports)
 ;;; are the whole contract with schedulers.  While they are Guile's own, the
@@ -128,7 +128,7 @@
          (set! known-waiter waiter)
          (let ((ready (waiter port)))
            (check-open port who)
-           ;; What %wait answers, if the waiter is made of it.
+           ;; What %wait returns, if the waiter is made of it.
            (not (eq? ready 'errors))))))
 
 ;;; What a port over a socket waits for need not be what it was asked to do.
@@ -162,7 +162,7 @@ for.  The shortest way: what is on the stack is copied each time it is suspended
 (define* (wait-readable port who #:optional (patience #f))
   "Wait until PORT is readable.  WHO, a symbol, is named by errors: EAGAIN when
 no scheduler is running and PORT is in non-blocking mode, EBADF when PORT is
-closed meanwhile.  #f tells that nothing but an error ended the wait, which may be
+closed meanwhile.  #f means that nothing but an error ended the wait, which may be
 one in the queue of errors.  All waits of one call share their PATIENCE."
   (wait (fluid-ref read-waiter) plain-read-waiter task-read-waiter
         port POLLIN who patience))
@@ -220,7 +220,7 @@ waited for."
                             (patience (make-patience)))
   "Return a thunk that lets some time pass, more each time it is called, and none
 the first time, when it may have been a task's turn that was over: the way
-to wait for what no event tells, a UNIX socket whose queue is full.  It raises
+to wait for what no event reports, a UNIX socket whose queue is full.  It raises
 EAGAIN when PORT must not wait or its SO_SNDTIMEO, of wait-readable its SO_RCVTIMEO,
 has passed."
   (let ((limit (and (waits-alone?)

@@ -67,7 +67,7 @@
 
 (define (use-suspendable-ports! guarded? wait-for-c)
   "Make Guile's own port procedures wait where tasks and deadlines can see it.
-(GUARDED?) tells whether a deadline is set; (WAIT-FOR-C port direction) waits where
+(GUARDED?) says whether a deadline is set; (WAIT-FOR-C port direction) waits where
 libguile would by itself, or returns #f if it may."
   (unless installed?
     (with-mutex installing

@@ -252,7 +252,7 @@ interrupts the task, or #f."
 suspended and resumed in THUNK."
   (dynamic-wind (winder loop in) thunk (winder loop out)))
 
-;;; Neither inlined, so that all winders have the code of this one.  KNOWN? tells
+;;; Neither inlined, so that all winders have the code of this one.  KNOWN? says
 ;;; whether this release of Guile is one whose stacks are known.
 (define known?
   (%task-init! <task> task-tag leave! (winder #f #f) abandon-slot))
