@@ -166,8 +166,10 @@ anew, until some have; return all answers."
     (bind manager AF_UNIX "")
     (setenv "NOTIFY_SOCKET"
             (substring (socket-address->string (getsockname manager)) 5))
+    ;; What it says is no line of TAP.
     (let ((pid (hand-over (list listener)
-                          (cons "guile" (greet-command "127.0.0.1:0")))))
+                          (cons* "sh" "-c" "exec \"$@\" >&2" "sh" "guile"
+                                 (greet-command "127.0.0.1:0")))))
       (test-equal '("READY=1" "STATUS=greeting everybody")
         (next-message manager))
       (test-equal (list (format #f "MAINPID=~a" pid)) (next-message manager))
