@@ -9,6 +9,7 @@ steps=$PWD/build-check/steps
 passed=0 failed=0 skipped=0
 mkdir -p "$steps"
 : >"$steps/skipped"
+: >"$steps/failed"
 # So that a fault in a test looks the same everywhere.
 unset GUILE_LOAD_PATH GUILE_LOAD_COMPILED_PATH GUILE_AUTO_COMPILE
 export GUILE_AUTO_COMPILE=0 LC_ALL=C.UTF-8
@@ -24,7 +25,7 @@ count ()
   awk -v MAY=build-aux/may-skip -v SKIPPED="$steps/skipped.new" \
     -f build-aux/tally.awk "$1" >"$1.sum"
   cat "$steps/skipped.new" >>"$steps/skipped"
-  sed '$d' "$1.sum"
+  sed '$d' "$1.sum" | tee -a "$steps/failed"
   read -r good bad left <<END
 $(tail -n 1 "$1.sum")
 END
@@ -44,7 +45,7 @@ point ()
     return 0
   fi
   tail -n 60 "$log"
-  echo "not ok $name"
+  echo "not ok $name" | tee -a "$steps/failed"
   failed=$((failed + 1))
   return 1
 }
@@ -150,6 +151,7 @@ echo '==> lints'
 sh build-aux/lint.sh build-check >"$steps/lint.tap" 2>&1
 count "$steps/lint.tap"
 
+test "$failed" = 0 || { echo '==> failed'; sed 's/^/    /' "$steps/failed"; }
 test "$skipped" = 0 || { echo '==> left out'; sed 's/^/    /' "$steps/skipped"; }
 echo "$passed passed, $failed failed, $skipped skipped"
 test "$failed" = 0
