@@ -51,13 +51,45 @@
       (test-equal "responses by their codes" '(0 2 1 1 1)
         (counts 'responses-1xx 'responses-2xx 'responses-3xx 'responses-4xx
                 'responses-5xx))
-      (test-assert "bytes" (and (>= (count 'bytes-out) 10)
-                                (>= (count 'bytes-in) 0)))
+      (test-equal "bytes of bodies" '(10 0) (counts 'bytes-out 'bytes-in))
       (let-ports ((sock (new)))
         (await (lambda () (= 1 (count 'open))))
         (test-equal "one that is open" 1 (count 'open)))))
   (test-error* "no server" '(wrong-type-arg 1 "server-statistics")
     (server-statistics 1)))
+
+;; What comes with the head of a request, behind it, in chunks, or not to the end.
+(define (post . lines)
+  (apply crlf "POST / HTTP/1.1" "Host: a" lines))
+(define (post-more size text)
+  (string-append (post (format #f "Content-Length: ~a" size) "") text))
+(define in-chunks
+  (post "Transfer-Encoding: chunked" "" "3" "abc" "5;x" "defgh" "0" "X: y" ""))
+
+(test-case "bytes of the bodies that come"
+  (define (bytes-in body-port? . texts)
+    (define counted #f)
+    (call-with-http
+        (lambda (request body)
+          (when (port? body) (get-u8 body))
+          (values '() "12345"))
+      (lambda (new server)
+        (define (count name) (assq-ref (server-statistics server) name))
+        (for-each (lambda (text) (exchange new text)) texts)
+        (await (lambda () (zero? (count 'open))))
+        (set! counted (count 'bytes-in)))
+      #:body-port? body-port?)
+    counted)
+  (for-each
+   (lambda (port?)
+     (test-equal (list "none" port?) 0 (bytes-in port? get get))
+     (test-equal (list "with the head" port?) 10
+       (bytes-in port? (string-append (post-more 5 "abcde") (post-more 5 "abcde"))))
+     (test-equal (list "behind it" port?) 50000
+       (bytes-in port? (post-more 50000 (make-string 50000 #\x))))
+     (test-equal (list "in chunks" port?) 8 (bytes-in port? in-chunks)))
+   '(#f #t))
+  (test-equal "not to the end" 3 (bytes-in #f (post-more 9 "abc"))))
 
 (test-case "ids of ours"
   (call-with-http handler

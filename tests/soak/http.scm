@@ -1,7 +1,8 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; A server of HTTP in a process of its own, for long: uploads of 1 GB that are never
-;;; whole in memory, and requests by the hundred thousand, a million at least.  Neither
-;;; its memory nor its descriptors may grow.
+;;; A server of HTTP in a process of its own, for long: requests as browsers send them, a
+;;; million at least, each different from the one before, with and without bodies; and
+;;; uploads of 1 GB that are never whole in memory.  Neither its memory nor its
+;;; descriptors may grow.
 
 (use-modules (harness process)
              (ice-9 ftw)
@@ -20,8 +21,15 @@
   (set! faults (+ faults 1))
   (format #t "not ok ~a ~s~%" what details)
   (force-output))
-(define (progress done)
-  (format #t "progress ~a ~a~%" (min done seconds) seconds)
+
+(define least-requests 1000000)
+
+(define (done requests)
+  "Return what part of the time and of the requests is behind us, 1 at the end."
+  (min 1 (/ requests least-requests) (/ (passed) (max 1 seconds))))
+
+(define (progress requests)
+  (format #t "progress ~a 1000~%" (round (* 1000 (done requests))))
   (force-output))
 
 (define program "
@@ -99,38 +107,45 @@ Content-Length: ~a\r\n\r\n" (* mib 1048576)))
 
 ;;; Requests.
 
+(define wrk-script
+  (string-append (getenv "SOCKPORT_SOURCE") "/bench/peers/http-load.lua"))
+
 (define burst-seconds 4)
 
-(define (burst port)
-  "Return how many requests wrk has had answered."
+;; The last line has the count, the duration, three percentiles, and the errors.
+(define (burst port kind)
+  "Return how many requests of KIND wrk has had answered."
   (call-with-values
       (lambda ()
         (run-program "wrk" "-t1" "-c50" (format #f "-d~a" burst-seconds)
-                     (format #f "http://127.0.0.1:~a/" port)))
+                     "-s" wrk-script (format #f "http://127.0.0.1:~a/" port)
+                     "--" kind))
     (lambda (status output)
-      (when (string-match "Socket errors|Non-2xx" output)
-        (fault! "requests" output))
-      (match (string-match "([0-9]+) requests in" output)
-        (#f (fault! "wrk" output) 0)
+      (match (string-match "\n([0-9]+) [0-9]+ [0-9]+ [0-9]+ [0-9]+ 0\n$" output)
+        (#f (fault! "requests" status output) 0)
         (found (string->number (match:substring found 1)))))))
 
-(define least-requests 1000000)
+(define (bursts port)
+  (+ (burst port "get") (burst port "post")))
+
 (define grown-limit-kb 16384)
 
-(define (serve-many pid port)
-  (let* ((first (burst port))
+(define (try-server pid port)
+  "Let many requests be served, and now and then an upload, and compare what the
+server holds with what it held after the first."
+  (let* ((first (bursts port))
          (fds (descriptors-settled pid 0)) (memory (status-kb pid "VmRSS")))
-    (let next ((requests first) (peak 0))
-      (progress (passed))
-      (if (and (zero? faults)
-               (or (< requests least-requests) (< (passed) seconds)))
-          (let ((more (try-upload pid port)))
-            (next (+ requests (burst port)) (max peak more)))
+    (let next ((requests first) (uploads '()))
+      (progress requests)
+      (format #t "# ~a requests: ~a kB, ~a descriptors~%" requests
+              (status-kb pid "VmRSS") (descriptors pid))
+      (if (and (zero? faults) (< (done requests) 1))
+          (next (+ requests (bursts port))
+                (cons (try-upload pid port) uploads))
           (let ((grown (- (status-kb pid "VmRSS") memory))
                 (fds-now (descriptors-settled pid fds)))
-            (format #t "# ~a requests, ~a then ~a descriptors, ~a kB more than \
-after ~a; ~a kB more at the peak of an upload of 1 GiB~%"
-                    requests fds fds-now grown first peak)
+            (format #t "# ~a kB more; ~a uploads of 1 GiB, at most ~a kB more~%"
+                    grown (length uploads) (apply max 0 uploads))
             (when (> fds-now fds)
               (fault! "descriptors" fds fds-now))
             (when (> grown grown-limit-kb)
@@ -140,6 +155,6 @@ after ~a; ~a kB more at the peak of an upload of 1 GiB~%"
   (lambda (peer)
     (let ((port (listening-port peer)) (pid (peer-pid peer)))
       (upload port 16)
-      (serve-many pid port))))
+      (try-server pid port))))
 
 (exit (if (zero? faults) 0 1))

@@ -14,6 +14,7 @@
   #:use-module (web request)
   #:export (request-body
             end-body!
+            drop-body!
             body-trailers))
 
 ;;; Flags: those of include/sockport/http-head.h.
@@ -43,6 +44,7 @@ there is none."
              (<= length (- (connection-end connection) at)))
         (begin
           (set-connection-at! connection (+ at length))
+          (count! (connection-share connection) 'bytes-in length)
           (values request
                   (bytes-part (connection-buffer connection) at
                               (+ at length))))
@@ -106,6 +108,11 @@ argument of a handler, has delivered to its end; @code{'()} if there were none."
     (set-connection-moved! connection (+ total (connection-moved connection)))
     (count! (connection-share connection) 'bytes-in total)
     (set-connection-input! connection #f)))
+
+(define (drop-body! connection)
+  "CONNECTION has ended, maybe in the middle of a body."
+  (when (connection-input connection)
+    (close-input! connection)))
 
 (define most-unread 65536)
 

@@ -295,5 +295,6 @@ not end, and neither must the descriptors."
            (refuse-client connection)))
      (lambda ()
        (end-result! connection)
+       (drop-body! connection)
        (when admitted? (dismiss! admission))
        (remove-connection! share connection)))))

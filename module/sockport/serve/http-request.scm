@@ -56,7 +56,6 @@
                     (recv! (connection-sock connection)
                            (connection-buffer connection) 0 end))))
     (set-connection-end! connection (+ end count))
-    (count! (connection-share connection) 'bytes-in count)
     count))
 
 (define (shrink! connection)
