@@ -3,6 +3,8 @@
    inet-pton and inet-ntop.  */
 
 #include "field.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <langinfo.h>

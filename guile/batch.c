@@ -2,7 +2,10 @@
 /* Batches as objects over a bytevector.  Nothing here allocates for a datagram
    but what asks for a copy or an address.  */
 
+#include "loop.h"
 #include "message.h"
+#include "port.h"
+#include "primitive.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,10 @@
 /* sendfile and splice.  The primitives try once (SCM_SKP__FULL says of %splice
    that it waits for room); n is 0 at the end of the input.  */
 
-#include "convert.h"
+#include "loop.h"
+#include "port.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -2,7 +2,8 @@
 /* htons and its siblings.  Network order is big-endian, so each way of each
    width is the same exchange of bytes, or none.  */
 
-#include "convert.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <arpa/inet.h>
 #include <sockport/guile.h>

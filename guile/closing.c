@@ -2,8 +2,10 @@
 /* Closing a port that others wait for: they are woken for good, because none
    can begin to wait from before they are until the port is closed.  */
 
-#include "convert.h"
 #include "layer.h"
+#include "loop.h"
+#include "primitive.h"
+#include "wait.h"
 
 #include <pthread.h>
 #include <stdlib.h>

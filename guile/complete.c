@@ -2,6 +2,8 @@
 /* See complete.h.  */
 
 #include "complete.h"
+#include "port.h"
+#include "wait.h"
 
 #include <sockport/option.h>
 #include <sockport/socket.h>

@@ -5,7 +5,8 @@
 #ifndef SCM_SKP_COMPLETE_H
 #define SCM_SKP_COMPLETE_H
 
-#include "convert.h"
+#include "error.h"
+#include "primitive.h"
 
 #include <errno.h>
 #include <poll.h>

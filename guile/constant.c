@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* The list of constants for the Scheme module that defines them.  */
 
-#include "convert.h"
+#include "primitive.h"
 
 #include <sockport/constant.h>
 

@@ -3,8 +3,10 @@
    data is an integer, an address, a bytevector, a list of ports, or, of several
    fields, a vector of those.  */
 
+#include "error.h"
 #include "field.h"
 #include "message.h"
+#include "primitive.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,6 +4,8 @@
    object, which closes it when it is dropped.  */
 
 #include "message.h"
+#include "port.h"
+#include "primitive.h"
 
 #include <errno.h>
 #include <fcntl.h>

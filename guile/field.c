@@ -2,6 +2,7 @@
 /* See field.h.  */
 
 #include "field.h"
+#include "error.h"
 
 #include <errno.h>
 #include <stdio.h>

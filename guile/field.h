@@ -6,7 +6,7 @@
 #ifndef SCM_SKP_FIELD_H
 #define SCM_SKP_FIELD_H
 
-#include "convert.h"
+#include "value.h"
 
 #include <sockport/field.h>
 

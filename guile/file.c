@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* Files below a directory, for those who send them.  */
 
-#include "convert.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <string.h>

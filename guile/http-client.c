@@ -3,6 +3,8 @@
    of a response or trailers as values, and the chunks of a body.  */
 
 #include "http.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,8 +6,10 @@
    What lies in the connection's buffer behind the body is the next request; the
    connection asks for it when it goes on.  */
 
+#include "error.h"
 #include "http.h"
 #include "layer.h"
+#include "primitive.h"
 
 #include <errno.h>
 #include <string.h>

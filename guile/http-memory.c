@@ -4,6 +4,8 @@
    waits.  */
 
 #include "http.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -8,8 +8,11 @@
    goes first the next time.  Which of the two it is, Scheme knows
    (http-response.scm).  */
 
+#include "error.h"
 #include "http.h"
 #include "layer.h"
+#include "loop.h"
+#include "primitive.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,6 +2,8 @@
 /* A request from the bytes of its head.  */
 
 #include "http.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <string.h>

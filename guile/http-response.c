@@ -2,6 +2,8 @@
 /* The head of a response, as a bytevector made in one pass.  */
 
 #include "http.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <string.h>
 

@@ -5,6 +5,10 @@
 
 #include "http.h"
 #include "layer.h"
+#include "loop.h"
+#include "port.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <sys/uio.h>

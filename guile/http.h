@@ -5,8 +5,7 @@
 #ifndef SCM_SKP_HTTP_H
 #define SCM_SKP_HTTP_H
 
-#include "convert.h"
-
+#include <libguile.h>
 #include <sockport/http-head.h>
 
 /* Names and values that were met before, found by their bytes in the table of a

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* What (sockport primitive) loads.  */
 
-#include "convert.h"
+#include "primitive.h"
 
 #include <sockport/guile.h>
 

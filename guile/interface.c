@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* Network interfaces as Scheme values.  */
 
-#include "convert.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <limits.h>
 #include <string.h>

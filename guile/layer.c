@@ -2,8 +2,11 @@
 /* See layer.h.  The primitives are what (sockport io layer) makes the
    procedures of such ports of.  */
 
-#include "convert.h"
 #include "layer.h"
+#include "loop.h"
+#include "port.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,11 @@
    it. SKIP, the last parameter of the primitives, is how many bytes were moved
    before.  */
 
-#include "complete.h"
 #include "message.h"
+#include "complete.h"
+#include "loop.h"
+#include "port.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <poll.h>

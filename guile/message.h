@@ -4,7 +4,7 @@
 #ifndef SCM_SKP_MESSAGE_H
 #define SCM_SKP_MESSAGE_H
 
-#include "convert.h"
+#include "value.h"
 
 #include <sockport/message.h>
 

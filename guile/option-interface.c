@@ -3,6 +3,7 @@
    one of its addresses.  */
 
 #include "option-kind.h"
+#include "value.h"
 
 #include <arpa/inet.h>
 #include <string.h>

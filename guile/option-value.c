@@ -3,6 +3,8 @@
    each.  Nothing here knows an option.  */
 
 #include "option-kind.h"
+#include "port.h"
+#include "value.h"
 
 #include <limits.h>
 #include <string.h>

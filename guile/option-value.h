@@ -4,7 +4,7 @@
 #ifndef SCM_SKP_OPTION_VALUE_H
 #define SCM_SKP_OPTION_VALUE_H
 
-#include "convert.h"
+#include "value.h"
 
 #include <sockport/option.h>
 

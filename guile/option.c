@@ -3,6 +3,8 @@
 
 #include "complete.h"
 #include "option-value.h"
+#include "port.h"
+#include "value.h"
 
 #include <errno.h>
 #include <limits.h>

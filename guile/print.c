@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* How a socket port is printed: as Guile does it, and with its addresses.  */
 
-#include "convert.h"
+#include "primitive.h"
 
 #include <unistd.h>
 #include <sockport/socket.h>

@@ -2,7 +2,9 @@
 /* Child processes: started, and as a port that becomes readable when one has
    ended.  */
 
-#include "convert.h"
+#include "port.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <stdlib.h>

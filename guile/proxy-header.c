@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* The header of the PROXY protocol as Scheme values.  */
 
-#include "convert.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <sockport/proxy-header.h>

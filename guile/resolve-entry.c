@@ -2,8 +2,9 @@
 /* Entries of the databases of hosts, networks, protocols and services, in the
    vectors and with the errors of Guile's own procedures.  */
 
-#include "convert.h"
+#include "primitive.h"
 #include "resolve.h"
+#include "value.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -3,9 +3,12 @@
    the value when it can be had at once, else a lookup, which the Scheme layer
    waits for; the functions for C wait themselves.  */
 
-#include "convert.h"
-#include "helper-path.h"
 #include "resolve.h"
+#include "helper-path.h"
+#include "port.h"
+#include "primitive.h"
+#include "value.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
    suspended before 3.0.10.  What is written by C, by display say, is handed to
    a third procedure, which must not wait.  */
 
-#include "convert.h"
+#include "primitive.h"
 
 static scm_t_port_type *type;
 

@@ -2,7 +2,7 @@
 /* Buffers of the transfer procedures: bytevectors as they are, strings of
    characters 0 to 255 through a copy.  */
 
-#include "convert.h"
+#include "value.h"
 
 #include <string.h>
 

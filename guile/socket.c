@@ -3,6 +3,10 @@
    functions of the same name wait.  */
 
 #include "complete.h"
+#include "loop.h"
+#include "port.h"
+#include "value.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,9 @@
    own way blocks on a descriptor in blocking mode, and with it every task of
    the thread; this one never does, so that they go to the waiter instead.  */
 
-#include "convert.h"
+#include "loop.h"
+#include "port.h"
+#include "primitive.h"
 
 #include <errno.h>
 #include <sockport/stream.h>

@@ -3,6 +3,8 @@
    the Scheme module (sockport structure), which registers them here.  */
 
 #include "structure.h"
+#include "error.h"
+#include "primitive.h"
 
 #include <string.h>
 

@@ -4,6 +4,10 @@
 
 #include "complete.h"
 #include "layer.h"
+#include "loop.h"
+#include "port.h"
+#include "value.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <poll.h>

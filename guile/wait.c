@@ -3,8 +3,12 @@
    that asyncs and closing ports write to.  Tasks and fibers do not come here.
  */
 
-#include "convert.h"
+#include "wait.h"
 #include "layer.h"
+#include "loop.h"
+#include "port.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <fcntl.h>

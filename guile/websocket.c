@@ -2,7 +2,8 @@
 /* Frames of WebSocket as bytevectors.  A reader is a bytevector that holds the
    core's, and one call of it takes one frame or a piece of one.  */
 
-#include "convert.h"
+#include "primitive.h"
+#include "value.h"
 
 #include <string.h>
 #include <sockport/websocket.h>

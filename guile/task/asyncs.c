@@ -3,6 +3,7 @@
    interrupted, and noticing that one runs.  */
 
 #include "dynamic-stack.h"
+#include "../primitive.h"
 
 /* Where a procedure that is called for an async returns to: a place in
    libguile's own code for interrupts, the same for all.  */

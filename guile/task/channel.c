@@ -9,6 +9,7 @@
 
 #include "claim.h"
 #include "dynamic-stack.h"
+#include "../primitive.h"
 
 #include <pthread.h>
 

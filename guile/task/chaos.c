@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "chaos.h"
-#include "convert.h"
+#include "loop.h"
+#include "primitive.h"
 #include "sockport/guile.h"
 
 uint64_t scm_skp__chaos_seed;

@@ -7,9 +7,10 @@
    another's wait together with its own.  Whoever moves it from W to S, and
    nobody else, says what the wait gives.  */
 
-#include "chaos.h"
 #include "claim.h"
+#include "chaos.h"
 #include "dynamic-stack.h"
+#include "../primitive.h"
 
 #include <libguile/atomic.h>
 #include <pthread.h>

@@ -3,6 +3,7 @@
 
 #include "dynamic-stack.h"
 #include "poller.h"
+#include "../primitive.h"
 
 #include <stdlib.h>
 #include <string.h>

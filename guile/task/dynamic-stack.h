@@ -23,7 +23,7 @@
 #ifndef SCM_SKP_DYNAMIC_STACK_H
 #define SCM_SKP_DYNAMIC_STACK_H
 
-#include "../convert.h"
+#include <libguile.h>
 
 /* Does a release of Guile run that this was built for, and tested on?  And are
    continuations to be filled and exchanged without Guile?  */

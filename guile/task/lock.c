@@ -5,6 +5,8 @@
 
 #include "claim.h"
 #include "dynamic-stack.h"
+#include "../primitive.h"
+#include "../value.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -4,6 +4,8 @@
 
 #include "poller.h"
 #include "../layer.h"
+#include "../primitive.h"
+#include "../value.h"
 
 #include <errno.h>
 #include <fcntl.h>

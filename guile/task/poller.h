@@ -4,9 +4,10 @@
 #ifndef SCM_SKP_POLLER_H
 #define SCM_SKP_POLLER_H
 
-#include "../convert.h"
 #include "setting.h"
+#include "../loop.h"
 
+#include <stdatomic.h>
 #include <sockport/poller.h>
 
 /* The owners of the watched descriptors.  An owner is what a port has that

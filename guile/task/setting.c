@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* The settings of tasks (setting.h).  */
 
+#include "setting.h"
 #include "dynamic-stack.h"
 #include "poller.h"
-#include "setting.h"
+#include "../primitive.h"
 
 static const struct scm_skp__fluids *
 fluids_here (void)

@@ -14,6 +14,7 @@
 #include "chaos.h"
 #include "dynamic-stack.h"
 #include "poller.h"
+#include "../primitive.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -7,6 +7,8 @@
 #include "dynamic-stack.h"
 #include "poller.h"
 #include "../layer.h"
+#include "../primitive.h"
+#include "../wait.h"
 
 static SCM task_type, abandon_slot;
 

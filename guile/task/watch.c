@@ -3,6 +3,8 @@
    when the port is closed.  */
 
 #include "poller.h"
+#include "../primitive.h"
+#include "../value.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,49 +1,21 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* See convert.h.  Addresses are in address.c, buffers in slice.c.  */
+/* Ports, and O_NONBLOCK as the user has set it.  connect, sendfile and splice
+   have no flag that keeps them from waiting, so the core sets it for the time
+   of the call; other threads must neither notice that nor do the same
+   meanwhile, since then the one would clear what the other has set.  */
 
-#include "convert.h"
+#include "port.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
+
+#include <sockport/socket.h>
 
 /* What fport_option NOT_SEEKABLE is in libguile, whose header hides it: it
    spares the two system calls with which libguile would examine a descriptor
    that is known to be a new socket.  */
 #define FPORT_NOT_SEEKABLE 2U
-
-void
-scm_skp__define (const struct scm_skp__primitive *primitives, size_t count)
-{
-  for (size_t i = 0; i < count; i++)
-    {
-      const struct scm_skp__primitive *p = &primitives[i];
-      scm_c_define_gsubr (p->name, p->required, p->optional, p->rest,
-                          __extension__(scm_t_subr) p->function);
-    }
-}
-
-SCM
-scm_skp__count (ssize_t n, const char *who)
-{
-  if (n == -EAGAIN)
-    return SCM_BOOL_F;
-  if (n < 0)
-    scm_skp__error (n, who);
-  return SCM_I_MAKINUM (n);
-}
-
-int64_t
-scm_skp__big_integer (SCM value, int64_t low, int64_t high, int pos,
-                      const char *who)
-{
-  /* The range is looked at first, because libguile's conversions crash on some
-     integers.  */
-  if (!scm_is_exact_integer (value)
-      || !scm_is_signed_integer (value, low, high))
-    scm_skp__refuse_integer (value, low, high, pos, who);
-  return scm_to_int64 (value);
-}
 
 static void
 close_pending (void *fd)
@@ -73,4 +45,43 @@ scm_skp__port (int fd)
   scm_dynwind_end ();
   scm_set_port_filename_x (port, name);
   return port;
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* The thread that holds it does not exist in the child.  */
+static void
+reset (void)
+{
+  pthread_mutex_init (&lock, NULL);
+}
+
+__attribute__ ((constructor)) static void
+init (void)
+{
+  pthread_atfork (NULL, NULL, reset);
+}
+
+void
+scm_skp__mode_lock (void)
+{
+  pthread_mutex_lock (&lock);
+}
+
+void
+scm_skp__mode_unlock (void)
+{
+  pthread_mutex_unlock (&lock);
+}
+
+int
+scm_skp__nonblocking (int fd)
+{
+  int result = skp_socket_nonblocking (fd);
+  if (result <= 0)
+    return result;
+  scm_skp__mode_lock ();
+  result = skp_socket_nonblocking (fd);
+  scm_skp__mode_unlock ();
+  return result;
 }

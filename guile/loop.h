@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* What the loop of a thread, if one runs there, lends those who transfer. */
+
+#ifndef SCM_SKP_LOOP_H
+#define SCM_SKP_LOOP_H
+
+#include <libguile.h>
+
+/* Have every loop forget PORT, and what waits for it there go on.  */
+void scm_skp__forget (SCM port);
+
+/* The task that runs in this thread, or the thread.  */
+SCM scm_skp__who_runs (void);
+
+/* What the loop that runs in this thread knows of its TCP sockets, by
+   descriptor. On such a socket, a read of less than was asked for has taken all
+   there was, and the poller reports when there is more, so the next attempt
+   needs no system call to know that it would have to wait.  COUNT is 0 where no
+   loop runs.  */
+enum scm_skp__hint
+{
+  SCM_SKP__HINT_NONE,   /* nothing can be known */
+  SCM_SKP__HINT_UNREAD, /* there may be something */
+  SCM_SKP__HINT_DRAINED
+};
+
+struct scm_skp__hints
+{
+  unsigned char *hint;
+  size_t count;
+};
+
+/* A task that never has to wait shall not keep its thread from the others: of
+   so many attempts, the last returns as if it had to wait, and then waiting
+   is letting the others run.  LEFT is 0 where no loop runs.  */
+#define SCM_SKP__TURN 32
+struct scm_skp__turn
+{
+  unsigned left;
+  int over;
+};
+
+extern __thread struct scm_skp__turn scm_skp__turn
+    __attribute__ ((tls_model ("initial-exec")));
+
+/* For the beginning of an attempt: is the turn over?  */
+static inline int
+scm_skp__turn_over (void)
+{
+  if (!scm_skp__turn.left || --scm_skp__turn.left)
+    return 0;
+  scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN, .over = 1 };
+  return 1;
+}
+
+/* For those who wait: was it the turn that was over?  */
+static inline int
+scm_skp__turn_was_over (void)
+{
+  int over = scm_skp__turn.over;
+  scm_skp__turn.over = 0;
+  return over;
+}
+
+/* Does a task run here that cannot be left, because of C code that called this?
+   (guile/task/task.c)  */
+int scm_skp__below_c (void);
+
+/* Does a loop run in this thread?  */
+int scm_skp__in_loop (void);
+
+/* Where the last attempt that would have had to wait wanted to receive: nothing
+   that is relied on.  */
+extern __thread const char *scm_skp__wanted
+    __attribute__ ((tls_model ("initial-exec")));
+
+extern __thread struct scm_skp__hints scm_skp__hints
+    __attribute__ ((tls_model ("initial-exec")));
+
+static inline int
+scm_skp__drained (int fd)
+{
+  return (size_t)fd < scm_skp__hints.count
+         && scm_skp__hints.hint[fd] == SCM_SKP__HINT_DRAINED;
+}
+
+static inline void
+scm_skp__note_drained (int fd)
+{
+  if ((size_t)fd < scm_skp__hints.count
+      && scm_skp__hints.hint[fd] == SCM_SKP__HINT_UNREAD)
+    scm_skp__hints.hint[fd] = SCM_SKP__HINT_DRAINED;
+}
+
+#endif /* SCM_SKP_LOOP_H */
