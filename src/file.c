@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* Opening below a directory.  openat2(2) keeps the kernel itself from leaving
    it, whatever is renamed meanwhile; sandboxes that do not know the call get
-   one step a component, without links.  */
+   one step a component, without links.  Most paths have no link in them, and
+   take one call.  */
 
 #include <sockport/file.h>
 
@@ -68,19 +69,53 @@ walk (int root, const char *name)
     }
 }
 
+static long
+open_how (int at, const char *name, uint64_t resolve)
+{
+  struct open_how how = { .flags = READ | O_LARGEFILE, .resolve = resolve };
+  return syscall (SYS_openat2, at, name, &how, sizeof how);
+}
+
+/* Does NAME go down from where it begins, and nowhere else?  */
+static int
+goes_down (const char *name)
+{
+  if (!*name || *name == '/')
+    return 0;
+  for (const char *part = strstr (name, ".."); part;
+       part = strstr (part + 1, ".."))
+    if ((part == name || part[-1] == '/') && (!part[2] || part[2] == '/'))
+      return 0;
+  return 1;
+}
+
+/* Open NAME in DIRECTORY as one path without a link in it, which leads to where
+   it says; -ELOOP for those that have to be walked.  */
+static int
+open_whole (const char *directory, const char *name)
+{
+  char path[512];
+  size_t first = strlen (directory), second = strlen (name);
+  if (first == 0 || first + second + 2 > sizeof path || !goes_down (name))
+    return -ELOOP;
+  memcpy (path, directory, first);
+  path[first] = '/';
+  memcpy (path + first + 1, name, second + 1);
+  long fd = open_how (AT_FDCWD, path, RESOLVE_NO_SYMLINKS);
+  return fd >= 0 ? (int)fd : errno == ENOENT ? -ENOENT : -ELOOP;
+}
+
 static int
 open_beneath (int root, const char *name, enum skp_file_links links)
 {
   static const uint64_t resolve[]
       = { [SKP_FILE_NO_LINKS] = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
           [SKP_FILE_BENEATH] = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
-  struct open_how how
-      = { .flags = READ | O_LARGEFILE, .resolve = resolve[links] };
 
   /* EAGAIN: something was renamed while `..' in a link was followed.  */
   for (int left = ATTEMPTS; left > 0; left--)
     {
-      long fd = syscall (SYS_openat2, root, name, &how, sizeof how);
+      long fd = open_how (root, name, resolve[links]);
       if (fd >= 0)
         return (int)fd;
       if (errno == ENOSYS || errno == EPERM)
@@ -113,9 +148,8 @@ describe (struct skp_file *file, int fd)
   return 0;
 }
 
-int
-skp_file_open (struct skp_file *file, const char *directory, const char *name,
-               enum skp_file_links links)
+static int
+open_in (const char *directory, const char *name, enum skp_file_links links)
 {
   int root = open_at (AT_FDCWD, directory, DIRECTORY);
   if (root < 0)
@@ -123,6 +157,16 @@ skp_file_open (struct skp_file *file, const char *directory, const char *name,
   int fd = links == SKP_FILE_ALL_LINKS ? open_at (root, name, READ)
                                        : open_beneath (root, name, links);
   close (root);
+  return fd;
+}
+
+int
+skp_file_open (struct skp_file *file, const char *directory, const char *name,
+               enum skp_file_links links)
+{
+  int fd = open_whole (directory, name);
+  if (fd == -ELOOP)
+    fd = open_in (directory, name, links);
   return fd < 0 ? fd : describe (file, fd);
 }
 

@@ -130,16 +130,16 @@
   (open-entity
    (site-entities site) (site-directory site) (site-links site)
    (if (string-null? suffix) path (string-append path "\0" suffix))
-   (string-append name suffix)
+   (lambda () (string-append (name) suffix))
    (lambda ()
-     `((content-type . ,(file-type name (site-types site)))
+     `((content-type . ,(file-type (name) (site-types site)))
        (accept-ranges bytes)
        ,@(if coding `((content-encoding ,coding)) '())
        ,@(if (null? (site-encodings site)) '() '((vary accept-encoding)))
        ,@(site-headers site)))))
 
 (define (open-best site request path name)
-  "Open the first encoded variant of NAME that the client takes, or NAME itself."
+  "Open the first encoded variant of (NAME) that the client takes, or that itself."
   (let next ((encodings (site-encodings site)))
     (match encodings
       (() (open-file site path name #f ""))
@@ -152,9 +152,11 @@
                (if fd (values entity fd) (next rest))))
            (next rest))))))
 
-(define (join names)
-  (string-join names "/"))
+(define (joined names)
+  (lambda () (string-join names "/")))
 
+;;; The name of an index is written as it is, a path may not be: the key tells them
+;;; apart.
 (define (open-index site request path names)
   (let next ((index (site-index site)))
     (match index
@@ -162,8 +164,8 @@
       ((name . rest)
        (call-with-values
            (lambda ()
-             (open-best site request (string-append path name)
-                        (join (append names (list name)))))
+             (open-best site request (string-append path "\0/" name)
+                        (joined (append names (list name)))))
          (lambda (entity fd)
            (if (eqv? entity (- ENOENT)) (next rest) (values entity fd))))))))
 
@@ -198,7 +200,7 @@
          (lambda ()
            (if slash?
                (open-index site request path names)
-               (open-best site request path (join names))))
+               (open-best site request path (joined names))))
        (lambda (entity fd)
          (cond (fd (answer request entity fd))
                ((not (zero? entity)) (failed site request body (- entity)))

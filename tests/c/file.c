@@ -116,6 +116,11 @@ static const struct
   { "absolute", { ERROR (ELOOP), ERROR (EXDEV), 6 } },
   { "loop", { ERROR (ELOOP), ERROR (ELOOP), ERROR (ELOOP) } },
   { "../secret", { ERROR (EXDEV), ERROR (EXDEV), 6 } },
+  { "sub/../../secret", { ERROR (EXDEV), ERROR (EXDEV), 6 } },
+  { "..", { ERROR (EXDEV), ERROR (EXDEV), -1 } },
+  { "sub/..", { -1, -1, -1 } },
+  { "..page", { ERROR (ENOENT), ERROR (ENOENT), ERROR (ENOENT) } },
+  { "sub../page", { ERROR (ENOENT), ERROR (ENOENT), ERROR (ENOENT) } },
 };
 
 static void
@@ -135,7 +140,8 @@ nothing_leads_out (void **state)
 }
 
 /* In a sandbox that does not know openat2: the same, but that no link is
-   followed.  The kernel says ENOTDIR for one where a directory is wanted.  */
+   followed, nor `..'.  The kernel says ENOTDIR for a link where a directory is
+   wanted.  */
 static void
 nothing_does_without_openat2 (void **state)
 {
@@ -147,20 +153,57 @@ nothing_does_without_openat2 (void **state)
       for (int links = 0; links < 2; links++)
         {
           forced = errors[e];
-          times = 1;
+          times = 2;
           long size = size_of (rows[i].name, (enum skp_file_links)links);
           long wanted = rows[i].size[0];
           if (strcmp (rows[i].name, "folder/page") == 0)
             wanted = ERROR (ENOTDIR);
+          if (strcmp (rows[i].name, "sub/..") == 0)
+            wanted = ERROR (EXDEV);
           if (size != wanted)
             fail_msg ("%s with %d: %ld", rows[i].name, links, size);
         }
   char name[400];
   memset (name, 'x', sizeof name - 1);
   name[sizeof name - 1] = '\0';
-  times = 1;
+  times = 2;
   assert_int_equal (size_of (name, SKP_FILE_BENEATH), ERROR (ENAMETOOLONG));
   forced = 0;
+  delete_tree ();
+}
+
+/* The path to the directory is as it is written, links and all.  */
+static void
+the_directory_may_be_anything (void **state)
+{
+  (void)state;
+  static const char *const names[] = { "page", "sub/page" };
+  make_tree ();
+  char linked[128], longer[1024];
+  snprintf (linked, sizeof linked, "%s/linked", top);
+  assert_int_equal (symlink ("root", linked), 0);
+  snprintf (longer, sizeof longer, "%s/sub/..", root);
+  while (strlen (longer) < 900)
+    strcat (longer, "/sub/..");
+  const char *const directories[] = { root, linked, longer };
+  for (int d = 0; d < 3; d++)
+    for (int links = 0; links < 3; links++)
+      for (int n = 0; n < 2; n++)
+        {
+          struct skp_file file;
+          assert_int_equal (skp_file_open (&file, directories[d], names[n],
+                                           (enum skp_file_links)links),
+                            0);
+          assert_int_equal (file.size, n == 0 ? 6 : 7);
+          close (file.fd);
+          assert_int_equal (skp_file_open (&file, directories[d], "nothing",
+                                           (enum skp_file_links)links),
+                            -ENOENT);
+        }
+  struct skp_file file;
+  assert_int_equal (skp_file_open (&file, "", "page", 0), -ENOENT);
+  assert_int_equal (skp_file_open (&file, root, "", 0), -ENOENT);
+  assert_int_equal (skp_file_open (&file, in ("page"), "page", 0), -ENOTDIR);
   delete_tree ();
 }
 
@@ -214,4 +257,5 @@ what_is_read (void **state)
 }
 
 TESTS (TEST (nothing_leads_out), TEST (nothing_does_without_openat2),
-       TEST (a_race_is_run_again), TEST (what_is_told), TEST (what_is_read));
+       TEST (the_directory_may_be_anything), TEST (a_race_is_run_again),
+       TEST (what_is_told), TEST (what_is_read));

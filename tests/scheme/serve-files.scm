@@ -70,6 +70,12 @@
                 "/files/../page.html"))))
      (test-equal "another index" '(200 "a page")
        (code+text (ask (file-handler root #:index '("x" "page.html")) "/")))
+     (write-file (string-append root "/a%20b+c.txt") "as written")
+     (let ((files (file-handler root #:index '("a%20b+c.txt"))))
+       (test-equal "an index is named as it is, a path with percents"
+         '((200 "as written") (200 "blank") (200 "as written"))
+         (map (lambda (target) (code+text (ask files target)))
+              '("/" "/a%20b+c.txt" "/"))))
      (test-equal "what is not found is another's" '(200 "else")
        (code+text (ask (file-handler root #:not-found
                                      (lambda (request body)

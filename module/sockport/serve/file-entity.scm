@@ -69,11 +69,13 @@ the same HIDDEN?."
           (vector-set! known place (cons (string-copy path) names))
           names))))
 
-;;; What is known of a file: FOUND is what the system said of it.
+;;; What is known of a file: NAME is its name, in bytes, FOUND what the system said
+;;; of it.
 (define-record-type <entity>
-  (make-entity key found etag headers)
+  (make-entity key name found etag headers)
   entity?
   (key entity-key)
+  (name entity-name)
   (found entity-found)
   (etag entity-etag)
   (headers entity-headers))
@@ -100,30 +102,30 @@ the same HIDDEN?."
 (define (date seconds)
   (time-utc->date (make-time time-utc 0 seconds) 0))
 
-(define (describe key found headers)
+(define (describe key name found headers)
   (let ((etag (etag found)))
-    (make-entity (string-copy key) found etag
+    (make-entity (string-copy key) name found etag
                  `((last-modified . ,(date (vector-ref found 3)))
                    (etag . ,etag)
-                   ,@(headers)))))
+                   ,@headers))))
 
 (define (open-entity entities directory links key name headers)
-  "Open NAME below DIRECTORY.  Return the entity, which has those of (HEADERS) among
-its headers, and a descriptor; or a number, 0 for a directory, else a negative errno,
-and #f.  KEY is a string that stands for all of this among ENTITIES, of
-`make-places'."
-  (let* ((found (make-vector 5 #f))
-         (result (%file-open directory (string->utf8 name) links found)))
-    (if (not (eqv? result 1))
-        (values result #f)
-        (let* ((place (hash key places))
-               (known (vector-ref entities place)))
-          (values
-           (if (and known
-                    (string=? key (entity-key known))
-                    (same? found (entity-found known)))
-               known
-               (let ((entity (describe key found headers)))
-                 (vector-set! entities place entity)
-                 entity))
-           (vector-ref found 0))))))
+  "Open what (NAME) names below DIRECTORY.  Return the entity, which has those of
+(HEADERS) among its headers, and a descriptor; or a number, 0 for a directory, else a
+negative errno, and #f.  KEY is a string that stands for all of this among ENTITIES,
+of `make-places'."
+  (let* ((place (hash key places))
+         (remembered (vector-ref entities place))
+         (known (and remembered
+                     (string=? key (entity-key remembered))
+                     remembered))
+         (bytes (if known (entity-name known) (string->utf8 (name))))
+         (found (make-vector 5 #f))
+         (result (%file-open directory bytes links found)))
+    (cond ((not (eqv? result 1)) (values result #f))
+          ((and known (same? found (entity-found known)))
+           (values known (vector-ref found 0)))
+          (else
+           (let ((entity (describe key bytes found (headers))))
+             (vector-set! entities place entity)
+             (values entity (vector-ref found 0)))))))

@@ -67,8 +67,9 @@ it is something else."
    eqv?))
 
 (define (close-file file)
-  (false-if-exception
-   (if (port? file) (close-port file) (close-fdes file))))
+  (if (port? file)
+      (false-if-exception (close-port file))
+      (%file-close file)))
 
 (define (close-body-files body)
   "Close the files that BODY, what a handler has returned, is made of."
