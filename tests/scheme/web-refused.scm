@@ -234,6 +234,16 @@
             (await (lambda () (zero? (server-connections server)))))))
       (test-assert "is closed" (not (open?))))))
 
+(test-case "CONNECT, to a handler that knows nothing of it"
+  (test-equal "nothing is logged" '()
+    (call-with-http handler
+      (lambda (new server)
+        (let ((text (exchange new (string-append
+                                   (crlf "CONNECT a:80 HTTP/1.1" "Host: a:80" "")
+                                   get))))
+          (test-equal "is not opened, and the next is served" '(501 200)
+            (codes text)))))))
+
 (test-case "HEAD and errors"
   (call-with-http
       (lambda (request body)

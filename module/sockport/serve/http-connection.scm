@@ -78,11 +78,6 @@ of its extent."
 
 ;;; Answering.
 
-(define (full-response response)
-  (if (response? response)
-      response
-      (build-response #:headers response #:validate-headers? #f)))
-
 (define (client-gone? exception)
   (and (eq? 'system-error (exception-kind exception))
        (memv (system-error-errno (cons 'system-error
@@ -117,7 +112,7 @@ connection is kept."
                   (share-settings (connection-share connection))))
         (code 500) (upgraded? #f))
     (define (respond response body)
-      (let* ((response (with-id (full-response response) request))
+      (let* ((response (with-id (response-to request response body) request))
              (keep? (kept? connection response asked?)))
         (set! code (response-code response))
         (call-with-values

@@ -19,6 +19,7 @@
   #:use-module (web response)
   #:export (prepare-response
             refusal-bytes
+            response-to
             upgrade?))
 
 ;;; Codes.
@@ -88,6 +89,20 @@
   (let ((code (response-code response)))
     (or (= 101 code)
         (and (eq? 'CONNECT (request-method request)) (<= 200 code 299)))))
+
+(define (response-to request response body)
+  "Return the response to REQUEST where the handler has returned RESPONSE, one or its
+headers, and BODY.  Most handlers know nothing of CONNECT; what they return for all
+methods must not seem to be a tunnel."
+  (let ((response (if (response? response)
+                      response
+                      (build-response #:headers response
+                                      #:validate-headers? #f))))
+    (if (and (eq? 'CONNECT (request-method request))
+             (upgrade? request response)
+             (not (procedure? body)))
+        (build-response #:code 501)
+        response)))
 
 (define (check-length headers size)
   (let ((told (assq-ref headers 'content-length)))
