@@ -9,6 +9,8 @@
 #include "primitive.h"
 #include "value.h"
 #include "wait.h"
+#include "task/claim.h"
+#include "task/notice.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,12 +50,27 @@ in_child (void)
   skp_resolver_after_fork (resolver, 1);
 }
 
+/* What an object of Scheme holds, until it has been dropped.  */
+struct held
+{
+  struct skp_lookup *lookup;
+  struct scm_skp__notice notice;
+};
+
+static void
+let_go (struct held *held)
+{
+  skp_lookup_drop (held->lookup);
+  scm_skp__notice_end (&held->notice);
+  free (held);
+}
+
 static size_t
 lookup_free (SCM lookup)
 {
-  struct skp_lookup *held = (struct skp_lookup *)SCM_SMOB_DATA (lookup);
+  struct held *held = (struct held *)SCM_SMOB_DATA (lookup);
   if (held)
-    skp_lookup_drop (held);
+    let_go (held);
   return 0;
 }
 
@@ -141,6 +158,20 @@ drop (void *lookup)
   skp_lookup_drop (lookup);
 }
 
+static SCM
+object_from (struct skp_lookup *lookup, SCM what, int kind, const char *who)
+{
+  struct held *held = calloc (1, sizeof *held);
+  if (!held)
+    {
+      skp_lookup_drop (lookup);
+      scm_skp__error (-ENOMEM, who);
+    }
+  held->lookup = lookup;
+  return scm_new_double_smob (lookup_type, (scm_t_bits)held, SCM_UNPACK (what),
+                              (scm_t_bits)kind);
+}
+
 SCM
 scm_skp__resolve_begin (const struct skp_query *query, SCM what,
                         const char *who)
@@ -153,12 +184,12 @@ scm_skp__resolve_begin (const struct skp_query *query, SCM what,
                        what);
   if (err < 0)
     scm_skp__error (err, who);
-  if (skp_lookup_descriptor (lookup) >= 0)
-    return scm_new_double_smob (lookup_type, (scm_t_bits)lookup,
-                                SCM_UNPACK (what), (scm_t_bits)query->kind);
+  const struct skp_answer *answer = skp_lookup_take (lookup);
+  if (!answer)
+    return object_from (lookup, what, query->kind, who);
   scm_dynwind_begin (0);
   scm_dynwind_unwind_handler (drop, lookup, SCM_F_WIND_EXPLICITLY);
-  SCM value = value_from (skp_lookup_take (lookup), query->kind, what);
+  SCM value = value_from (answer, query->kind, what);
   scm_dynwind_end ();
   return value;
 }
@@ -196,11 +227,11 @@ is_lookup (SCM object)
 }
 
 /* A lookup that has been dropped is NULL.  */
-static struct skp_lookup *
-lookup_of (SCM lookup)
+static struct held *
+held_by (SCM lookup)
 {
   scm_assert_smob_type (lookup_type, lookup);
-  struct skp_lookup *held = (struct skp_lookup *)SCM_SMOB_DATA (lookup);
+  struct held *held = (struct held *)SCM_SMOB_DATA (lookup);
   if (!held)
     scm_wrong_type_arg_msg ("getaddrinfo", 1, lookup, "lookup that was kept");
   return held;
@@ -210,11 +241,41 @@ lookup_of (SCM lookup)
 static SCM
 lookup_port (SCM lookup)
 {
-  int fd
-      = fcntl (skp_lookup_descriptor (lookup_of (lookup)), F_DUPFD_CLOEXEC, 3);
+  int fd = skp_lookup_descriptor (held_by (lookup)->lookup);
+  if (fd < 0)
+    scm_skp__error (fd, "getaddrinfo");
+  fd = fcntl (fd, F_DUPFD_CLOEXEC, 3);
   if (fd < 0)
     scm_skp__error (-errno, "getaddrinfo");
   return scm_skp__port (fd);
+}
+
+static void
+give (void *notice)
+{
+  scm_skp__notice_give (notice);
+}
+
+/* WAITER, of a task, waits for LOOKUP until %lookup-tell-nobody; #t if its wait
+   is over.  */
+static SCM
+lookup_tell (SCM lookup, SCM waiter)
+{
+  struct held *held = held_by (lookup);
+  scm_skp__notice_begin (&held->notice, waiter);
+  if (!skp_lookup_tell (held->lookup, give, &held->notice))
+    return SCM_BOOL_F;
+  scm_skp__claim (waiter, SCM_BOOL_F);
+  return SCM_BOOL_T;
+}
+
+static SCM
+lookup_tell_nobody (SCM lookup)
+{
+  struct held *held = held_by (lookup);
+  skp_lookup_tell (held->lookup, NULL, NULL);
+  scm_skp__notice_end (&held->notice);
+  return SCM_UNSPECIFIED;
 }
 
 /* A port that is readable when one of those added to it is readable, or
@@ -244,7 +305,7 @@ port_set_add (SCM set, SCM port, SCM writable)
 static SCM
 lookup_take (SCM lookup)
 {
-  const struct skp_answer *answer = skp_lookup_take (lookup_of (lookup));
+  const struct skp_answer *answer = skp_lookup_take (held_by (lookup)->lookup);
   SCM value = answer ? value_from (answer, (int)SCM_SMOB_DATA_3 (lookup),
                                    SCM_SMOB_OBJECT_2 (lookup))
                      : SCM_BOOL_F;
@@ -255,9 +316,9 @@ lookup_take (SCM lookup)
 static SCM
 lookup_drop (SCM lookup)
 {
-  struct skp_lookup *held = lookup_of (lookup);
+  struct held *held = held_by (lookup);
   SCM_SET_SMOB_DATA (lookup, 0);
-  skp_lookup_drop (held);
+  let_go (held);
   return SCM_UNSPECIFIED;
 }
 
@@ -323,6 +384,8 @@ scm_skp__init_resolve (void)
     { "%port-set", 0, 0, 0, port_set },
     { "%port-set-add!", 3, 0, 0, port_set_add },
     { "%lookup-port", 1, 0, 0, lookup_port },
+    { "%lookup-tell", 2, 0, 0, lookup_tell },
+    { "%lookup-tell-nobody", 1, 0, 0, lookup_tell_nobody },
     { "%lookup-take", 1, 0, 0, lookup_take },
     { "%lookup-drop", 1, 0, 0, lookup_drop },
   };

@@ -13,13 +13,14 @@
 #include "os.h"
 #include "resolve-job.h"
 
-/* Which network namespace the calling thread is in; two of them do not share a
-   look-up.  */
-static ino_t
-own_namespace (void)
+static struct place
+own_place (void)
 {
-  struct stat status;
-  return stat ("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : 0;
+  struct stat network, mount;
+  if (stat ("/proc/thread-self/ns/net", &network) < 0
+      || stat ("/proc/thread-self/ns/mnt", &mount) < 0)
+    return (struct place){ 0, 0 };
+  return (struct place){ network.st_ino, mount.st_ino };
 }
 
 static int
@@ -34,14 +35,7 @@ start (struct skp_resolver *r, struct job *job, struct skp_lookup *lookup)
   job->answer = skp__answer_code (EAI_MEMORY, 0);
   if (!job->answer)
     return -ENOMEM;
-  int fd = skp__result (eventfd (0, EFD_CLOEXEC));
-  if (fd < 0)
-    {
-      free (job->answer);
-      return fd;
-    }
-  lookup->fd = fd;
-  job->namespace = own_namespace ();
+  job->place = own_place ();
   skp__job_enter (r, job, lookup);
   return 0;
 }
@@ -74,10 +68,41 @@ skp_resolver_start (struct skp_resolver *resolver,
   return 0;
 }
 
-int
-skp_lookup_descriptor (const struct skp_lookup *lookup)
+static int
+is_told (const struct skp_lookup *lookup)
 {
-  return lookup->fd;
+  const struct job *job = lookup->job;
+  return job->state == DONE || (job->state == TURN && job->lookups == lookup);
+}
+
+int
+skp_lookup_descriptor (struct skp_lookup *lookup)
+{
+  struct job *job = lookup->job;
+  if (!job)
+    return -1;
+  pthread_mutex_lock (&job->resolver->lock);
+  int fd = lookup->fd;
+  if (fd < 0)
+    fd = skp__result (eventfd (is_told (lookup), EFD_CLOEXEC));
+  if (fd >= 0)
+    lookup->fd = fd;
+  pthread_mutex_unlock (&job->resolver->lock);
+  return fd;
+}
+
+int
+skp_lookup_tell (struct skp_lookup *lookup, void (*tell) (void *), void *data)
+{
+  struct job *job = lookup->job;
+  if (!job)
+    return 1;
+  pthread_mutex_lock (&job->resolver->lock);
+  int told = tell && is_told (lookup);
+  lookup->tell = told ? NULL : tell;
+  lookup->data = data;
+  pthread_mutex_unlock (&job->resolver->lock);
+  return told;
 }
 
 const struct skp_answer *
@@ -106,18 +131,14 @@ remove_lookup (struct job *job, struct skp_lookup *lookup)
   *at = lookup->next;
 }
 
-/* Nobody waits for JOB.  Unlocks its resolver.  */
+/* Nobody waits for JOB.  */
 static void
 abandon (struct job *job)
 {
-  struct skp_resolver *r = job->resolver;
   if (job->state == RUNNING)
-    {
-      pthread_mutex_unlock (&r->lock);
-      return;
-    }
+    return;
   if (job->state == QUEUED)
-    skp__job_unlink (&r->queue, job);
+    skp__job_unlink (&job->resolver->queue, job);
   else if (job->state == TURN)
     skp__job_leave_place (job);
   skp__job_free (job);
@@ -134,13 +155,10 @@ skp_lookup_drop (struct skp_lookup *lookup)
       remove_lookup (job, lookup);
       if (!job->lookups)
         abandon (job);
-      else
-        {
-          /* The turn was told to this one.  */
-          if (job->state == TURN)
-            skp__job_tell (job->lookups);
-          pthread_mutex_unlock (&r->lock);
-        }
+      /* The turn was told to this one.  */
+      else if (job->state == TURN)
+        skp__job_tell (job->lookups);
+      skp__resolver_unlock (r);
     }
   if (lookup->fd >= 0)
     close (lookup->fd);

@@ -18,6 +18,7 @@
 #include <sockport/socket.h>
 
 #include "dynamic-stack.h"
+#include "notice.h"
 
 #define EVENTS_AT_ONCE 256
 
@@ -64,6 +65,7 @@ release (struct loop_poller *p)
   p->forgotten = NULL;
   p->forgotten_count = p->forgotten_size = 0;
   p->core = NULL;
+  scm_skp__notices_forget (p);
   p->hints = (struct scm_skp__hints){ NULL, 0 };
   scm_skp__shared_leave ();
   if (!core)
@@ -266,6 +268,7 @@ poller_wait (SCM loop, SCM timeout_ns)
   if (atomic_exchange (&p->news, 0))
     {
       scm_skp__take_forgotten (p, loop);
+      scm_skp__take_notices (p);
       take_inbox (p);
     }
   if (call.result < 0 && call.result != -EINTR)

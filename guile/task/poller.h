@@ -49,8 +49,9 @@ struct loop_poller
   struct scm_skp__queue queue;
   struct scm_skp__base base;
   SCM inbox;       /* what other threads want there, the latest first */
-  atomic_int news; /* is there something in the inbox, or forgotten?  */
-  int pipe[2];     /* libguile writes to it when an async is queued */
+  atomic_int news; /* is there something in the inbox, given or forgotten?  */
+  struct scm_skp__notice *awaited, *given; /* notice.h */
+  int pipe[2]; /* libguile writes to it when an async is queued */
   /* What the thread had when the loop began to run.  */
   unsigned int asyncs_blocked;
   SCM outer; /* the loop that ran there, its parent's after a fork */

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* Looking names up without waiting: getaddrinfo(3), getnameinfo(3) and the
-   databases of hosts, networks, protocols and services of the C library, each
-   call in a detached thread of its own.
+   databases of hosts, networks, protocols and services of the C library, in
+   threads of the resolver's own.
 
-   A query is started and has a descriptor that becomes readable; the answer is
-   then taken.  Whoever has lost interest drops the lookup at any time; the
-   thread goes on by itself until the C library returns.  Queries that need no
-   look-up, such as numeric ones, are answered at once without a thread.  */
+   A query is started; a descriptor becomes readable, or a function is called,
+   when the answer can be taken.  Whoever has lost interest drops the lookup at
+   any time; the thread goes on by itself until the C library returns.  Queries
+   that need no look-up, such as numeric ones, are answered at once without a
+   thread.
+
+   A thread is kept for a second after its last look-up and is given further
+   ones that are asked for in the network and mount namespaces in which it was
+   born; it has all signals blocked.  */
 
 #ifndef SKP_RESOLVE_H
 #define SKP_RESOLVE_H
@@ -85,19 +90,26 @@ SKP_API const char *skp_answer_aliases (const struct skp_answer *answer);
 
 struct skp_lookup;
 
-/* Start to look QUERY up, and store the lookup.  0, -ENOMEM, -EMFILE, -ENFILE;
-   -EINVAL (kind), -ENAMETOOLONG.  */
+/* Start to look QUERY up, and store the lookup.  0, -ENOMEM, -EINVAL (kind),
+   -ENAMETOOLONG.  */
 SKP_API int skp_resolver_start (struct skp_resolver *resolver,
                                 const struct skp_query *query,
                                 struct skp_lookup **lookup);
 
-/* A descriptor that is readable when skp_lookup_take should be called, -1 if
-   the answer is there already.  It belongs to LOOKUP.  */
-SKP_API int skp_lookup_descriptor (const struct skp_lookup *lookup);
+/* A descriptor that is readable when skp_lookup_take should be called; it is
+   made when it is asked for first, and belongs to LOOKUP.  -1 if the answer was
+   known without a look-up, -EMFILE, -ENFILE, -ENOMEM.  */
+SKP_API int skp_lookup_descriptor (struct skp_lookup *lookup);
+
+/* Have TELL called with DATA when skp_lookup_take should be called, in any
+   thread, once or more; it must not call anything of the resolver's.  1, and it
+   is not called, if that is so already, else 0.  NULL: no more.  */
+SKP_API int skp_lookup_tell (struct skp_lookup *lookup, void (*tell) (void *),
+                             void *data);
 
 /* The answer, which stays as long as LOOKUP does; NULL if there is none yet.
-   A lookup that had to wait for others is begun here, in the network namespace
-   of the calling thread.  */
+   A lookup that had to wait for others is begun here if no thread is idle, in
+   the namespaces of the calling thread.  */
 SKP_API const struct skp_answer *skp_lookup_take (struct skp_lookup *lookup);
 
 /* Let go of LOOKUP, whether it has been answered or not.  */

@@ -11,6 +11,7 @@
   #:use-module (sockport io lookup)
   #:use-module (sockport io wait)
   #:use-module (sockport task)
+  #:use-module ((sockport task waiter) #:select (wait-for))
   #:export (getnameinfo)
   #:replace (getaddrinfo
              gethost gethostbyname gethostbyaddr
@@ -26,6 +27,19 @@
       begun))
 
 (define (await lookup who)
+  (if (and (current-task) (not (below-c?)))
+      (await-told lookup who)
+      (await-port lookup who)))
+
+(define (await-told lookup who)
+  (or (%lookup-take lookup)
+      (begin
+        (wait-for (lambda (waiter) (%lookup-tell lookup waiter))
+                  (lambda () (%lookup-tell-nobody lookup))
+                  who)
+        (await-told lookup who))))
+
+(define (await-port lookup who)
   (let ((port (%lookup-port lookup)))
     (call-with-cleanup
      (lambda ()

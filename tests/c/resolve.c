@@ -10,11 +10,13 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <sockport/resolve.h>
@@ -24,7 +26,45 @@ int __real_getaddrinfo (const char *host, const char *service,
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static int gate_open, inside, inside_most, calls;
+static int gate_open, inside, inside_most, calls, threads, threads_ended;
+static ino_t network_inside;
+
+/* Each thread counts itself as it looks up first, and as it ends.  */
+static pthread_key_t thread_key;
+
+static void
+count_ended (void *value)
+{
+  (void)value;
+  pthread_mutex_lock (&lock);
+  threads_ended++;
+  pthread_cond_broadcast (&changed);
+  pthread_mutex_unlock (&lock);
+}
+
+static void
+make_key (void)
+{
+  pthread_key_create (&thread_key, count_ended);
+}
+
+static void
+count_thread (void)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once (&once, make_key);
+  if (pthread_getspecific (thread_key))
+    return;
+  pthread_setspecific (thread_key, &threads);
+  threads++;
+}
+
+static ino_t
+own_network (void)
+{
+  struct stat status;
+  return stat ("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : 0;
+}
 
 int
 __wrap_getaddrinfo (const char *host, const char *service,
@@ -35,6 +75,8 @@ __wrap_getaddrinfo (const char *host, const char *service,
     return __real_getaddrinfo (host, service, hints, list);
   pthread_mutex_lock (&lock);
   calls++;
+  count_thread ();
+  network_inside = own_network ();
   inside_most = ++inside > inside_most ? inside : inside_most;
   pthread_cond_broadcast (&changed);
   while (!gate_open)
@@ -68,14 +110,31 @@ wait_inside (int count)
   pthread_mutex_unlock (&lock);
 }
 
+/* Until all threads that were made have ended.  */
+static void
+wait_ended (void)
+{
+  pthread_mutex_lock (&lock);
+  while (threads_ended != threads)
+    pthread_cond_wait (&changed, &lock);
+  pthread_mutex_unlock (&lock);
+}
+
 static struct skp_resolver *
 resolver_new (int limit)
 {
   struct skp_resolver *resolver;
-  gate_open = inside_most = calls = 0;
+  gate_open = inside_most = calls = threads = threads_ended = 0;
   assert_int_equal (
       skp_resolver_open (&resolver, limit, getenv ("SOCKPORT_RESOLVE")), 0);
   return resolver;
+}
+
+static void
+resolver_end (struct skp_resolver *resolver)
+{
+  skp_resolver_close (resolver);
+  wait_ended ();
 }
 
 static struct skp_lookup *
@@ -127,7 +186,7 @@ what_is_numeric_takes_no_thread (void **state)
       assert_true (skp_lookup_take (lookup)->count >= 1);
       skp_lookup_drop (lookup);
     }
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
 }
 
 static void
@@ -142,7 +201,7 @@ bad_services_are_refused (void **state)
     assert_int_equal (code_of (resolver, "127.0.0.1", bad[i]), EAI_SERVICE);
   for (size_t i = 0; i < sizeof good / sizeof *good; i++)
     assert_int_equal (code_of (resolver, "127.0.0.1", good[i]), 0);
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
 }
 
 static void
@@ -163,7 +222,7 @@ arguments_are_checked (void **state)
   query.kind = 77;
   assert_int_equal (skp_resolver_start (resolver, &query, &lookup), -EINVAL);
   assert_null (lookup);
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
 }
 
 static void
@@ -185,7 +244,7 @@ a_name_is_looked_up_in_a_thread (void **state)
   assert_int_equal (ntohs (in->sin_port), 80);
   skp_lookup_drop (lookup);
   assert_int_equal (code_of (resolver, "missing.gate", "80"), EAI_NONAME);
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
 }
 
 static void
@@ -199,7 +258,7 @@ no_errno_means_no_descriptors (void **state)
   assert_int_equal (answer->code, EAI_SYSTEM);
   assert_int_equal (answer->error, EMFILE);
   skp_lookup_drop (lookup);
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
 }
 
 static void
@@ -219,7 +278,7 @@ equal_queries_share_a_thread (void **state)
       skp_lookup_drop (lookups[i]);
     }
   assert_int_equal (calls, 2);
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
 }
 
 /* Look-ups 2 and 3 wait; whoever has the turn and goes gives it on.  */
@@ -259,31 +318,68 @@ no_more_run_than_the_limit (void **state)
         skp_lookup_drop (lookups[i]);
       }
   assert_true (inside_most <= 2);
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
 }
 
+struct elsewhere
+{
+  struct skp_resolver *resolver;
+  struct skp_lookup *second, *twin;
+  int error, code;
+  ino_t network;
+};
+
+static void
+await_readable (struct skp_lookup *lookup)
+{
+  struct pollfd ready
+      = { .fd = skp_lookup_descriptor (lookup), .events = POLLIN };
+  assert_int_equal (poll (&ready, 1, 20000), 1);
+}
+
+static void *
+queue_elsewhere (void *data)
+{
+  struct elsewhere *elsewhere = data;
+  if (unshare (CLONE_NEWNET) < 0)
+    elsewhere->error = errno;
+  else
+    {
+      elsewhere->second = start (elsewhere->resolver, "second.gate", NULL);
+      elsewhere->twin = start (elsewhere->resolver, "second.gate", NULL);
+    }
+  return NULL;
+}
+
+/* In another namespace, where no thread is idle, it is the owner's turn.  */
 static void
 a_turn_that_is_not_taken_is_given_on (void **state)
 {
   (void)state;
   struct skp_resolver *resolver = resolver_new (1);
   struct skp_lookup *first = start (resolver, "first.gate", NULL);
-  struct skp_lookup *second = start (resolver, "second.gate", NULL);
-  struct skp_lookup *twin = start (resolver, "second.gate", NULL);
+  struct elsewhere elsewhere = { .resolver = resolver };
+  pthread_t thread;
+  wait_inside (1);
+  pthread_create (&thread, NULL, queue_elsewhere, &elsewhere);
+  pthread_join (thread, NULL);
   struct skp_lookup *third = start (resolver, "third.gate", NULL);
-  struct pollfd turn
-      = { .fd = skp_lookup_descriptor (second), .events = POLLIN };
   set_gate (1);
-  assert_int_equal (finish (first)->code, 0);
-  assert_int_equal (poll (&turn, 1, 20000), 1);
-  skp_lookup_drop (second);
-  turn.fd = skp_lookup_descriptor (twin);
-  assert_int_equal (poll (&turn, 1, 20000), 1);
-  skp_lookup_drop (twin);
+  if (!elsewhere.error)
+    {
+      await_readable (elsewhere.second);
+      skp_lookup_drop (elsewhere.second);
+      await_readable (elsewhere.twin);
+      assert_int_equal (calls, 1);
+      skp_lookup_drop (elsewhere.twin);
+    }
   assert_int_equal (finish (third)->code, 0);
+  assert_int_equal (calls, 2);
   skp_lookup_drop (first);
   skp_lookup_drop (third);
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
+  if (elsewhere.error)
+    skip ();
 }
 
 /* Its memory goes with the last thread; AddressSanitizer looks.  */
@@ -300,7 +396,136 @@ a_resolver_can_be_closed_before_its_threads (void **state)
   set_gate (1);
   assert_int_equal (finish (lookup)->code, 0);
   skp_lookup_drop (lookup);
-  wait_inside (0);
+  wait_ended ();
+}
+
+static void
+a_thread_is_kept_for_the_next (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (4);
+  set_gate (1);
+  for (int i = 0; i < 20; i++)
+    assert_int_equal (code_of (resolver, i % 2 ? "a.gate" : "b.gate", NULL), 0);
+  assert_int_equal (calls, 20);
+  assert_int_equal (threads, 1);
+  /* It ends by itself.  */
+  wait_ended ();
+  assert_int_equal (code_of (resolver, "a.gate", NULL), 0);
+  assert_int_equal (threads, 2);
+  resolver_end (resolver);
+}
+
+static void
+what_waits_is_taken_by_the_thread_that_ends (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (1);
+  struct skp_lookup *first = start (resolver, "first.gate", NULL);
+  struct skp_lookup *second = start (resolver, "second.gate", NULL);
+  struct skp_lookup *third = start (resolver, "third.gate", NULL);
+  wait_inside (1);
+  skp_lookup_drop (second);
+  set_gate (1);
+  /* Nobody takes the first one's answer, and the third one has its own.  */
+  await_readable (third);
+  assert_non_null (skp_lookup_take (third));
+  assert_int_equal (threads, 1);
+  skp_lookup_drop (first);
+  skp_lookup_drop (third);
+  resolver_end (resolver);
+}
+
+static void *
+look_up_elsewhere (void *data)
+{
+  struct elsewhere *elsewhere = data;
+  if (unshare (CLONE_NEWNET) < 0)
+    elsewhere->error = errno;
+  else
+    {
+      elsewhere->network = own_network ();
+      elsewhere->code = code_of (elsewhere->resolver, "there.gate", NULL);
+    }
+  return NULL;
+}
+
+/* Of two places, and no more threads than one.  */
+static void
+a_thread_looks_up_in_its_own_namespace_only (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (1);
+  struct elsewhere elsewhere = { .resolver = resolver };
+  pthread_t thread;
+  set_gate (1);
+  assert_int_equal (code_of (resolver, "here.gate", NULL), 0);
+  assert_true (network_inside == own_network ());
+  pthread_create (&thread, NULL, look_up_elsewhere, &elsewhere);
+  pthread_join (thread, NULL);
+  if (elsewhere.error)
+    {
+      resolver_end (resolver);
+      skip ();
+    }
+  assert_int_equal (elsewhere.code, 0);
+  assert_true (network_inside == elsewhere.network);
+  assert_int_equal (code_of (resolver, "here.gate", NULL), 0);
+  assert_true (network_inside == own_network ());
+  assert_int_equal (threads, 3);
+  resolver_end (resolver);
+}
+
+/* Under the lock of the gate.  */
+static void
+count_told (void *count)
+{
+  pthread_mutex_lock (&lock);
+  ++*(int *)count;
+  pthread_cond_broadcast (&changed);
+  pthread_mutex_unlock (&lock);
+}
+
+static void
+wait_told (const int *count)
+{
+  pthread_mutex_lock (&lock);
+  while (!*count)
+    pthread_cond_wait (&changed, &lock);
+  pthread_mutex_unlock (&lock);
+}
+
+static void
+a_function_is_called (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (1);
+  int first_told = 0, second_told = 0, never = 0;
+  struct skp_lookup *numeric = start (resolver, "127.0.0.1", "80");
+  struct skp_lookup *first = start (resolver, "first.gate", NULL);
+  struct skp_lookup *second = start (resolver, "second.gate", NULL);
+  struct skp_lookup *other = start (resolver, "second.gate", NULL);
+  assert_int_equal (skp_lookup_tell (numeric, count_told, &never), 1);
+  assert_int_equal (skp_lookup_tell (first, count_told, &first_told), 0);
+  assert_int_equal (skp_lookup_tell (second, count_told, &second_told), 0);
+  assert_int_equal (skp_lookup_tell (other, count_told, &never), 0);
+  assert_int_equal (skp_lookup_tell (other, NULL, NULL), 0);
+  set_gate (1);
+  wait_told (&first_told);
+  wait_told (&second_told);
+  assert_non_null (skp_lookup_take (first));
+  assert_non_null (skp_lookup_take (second));
+  assert_int_equal (skp_lookup_tell (other, count_told, &never), 1);
+  /* So is a descriptor that is asked for late readable.  */
+  struct pollfd ready
+      = { .fd = skp_lookup_descriptor (other), .events = POLLIN };
+  assert_int_equal (poll (&ready, 1, 0), 1);
+  assert_int_equal (never, 0);
+  skp_lookup_drop (numeric);
+  skp_lookup_drop (first);
+  skp_lookup_drop (second);
+  skp_lookup_drop (other);
+  resolver_end (resolver);
 }
 
 static void
@@ -314,11 +539,15 @@ no_descriptor_left (void **state)
   getrlimit (RLIMIT_NOFILE, &before);
   none = (struct rlimit){ 0, before.rlim_max };
   setrlimit (RLIMIT_NOFILE, &none);
-  int err = skp_resolver_start (resolver, &query, &lookup);
+  assert_int_equal (skp_resolver_start (resolver, &query, &lookup), 0);
+  int err = skp_lookup_descriptor (lookup);
   setrlimit (RLIMIT_NOFILE, &before);
   assert_int_equal (err, -EMFILE);
-  assert_null (lookup);
-  skp_resolver_close (resolver);
+  assert_true (skp_lookup_descriptor (lookup) >= 0);
+  wait_inside (1);
+  skp_lookup_drop (lookup);
+  set_gate (1);
+  resolver_end (resolver);
 }
 
 #ifdef TEST_THREADS
@@ -349,10 +578,40 @@ a_child_of_fork_asks_the_helper (void **state)
   set_gate (1);
   assert_int_equal (finish (lookup)->code, 0);
   skp_lookup_drop (lookup);
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
 }
 
-#  define FORK_TESTS TEST (a_child_of_fork_asks_the_helper),
+/* A thread that is idle, or has just ended, is inside nothing.  */
+static void
+a_child_of_an_idle_fork_asks_itself (void **state)
+{
+  (void)state;
+  struct skp_resolver *resolver = resolver_new (2);
+  set_gate (1);
+  for (int i = 0; i < 2; i++)
+    {
+      assert_int_equal (code_of (resolver, "before.gate", NULL), 0);
+      if (i == 1)
+        wait_ended ();
+      skp_resolver_before_fork (resolver, 20000);
+      pid_t pid = fork ();
+      skp_resolver_after_fork (resolver, pid == 0);
+      if (pid == 0)
+        {
+          alarm (20);
+          int before = calls, code = code_of (resolver, "child.gate", NULL);
+          _exit (code != 0 ? 1 : calls != before + 1 ? 2 : 0);
+        }
+      int status;
+      assert_int_equal (waitpid (pid, &status, 0), pid);
+      assert_int_equal (status, 0);
+    }
+  resolver_end (resolver);
+}
+
+#  define FORK_TESTS                                                           \
+    TEST (a_child_of_fork_asks_the_helper),                                    \
+        TEST (a_child_of_an_idle_fork_asks_itself),
 #endif
 
 static void
@@ -373,7 +632,7 @@ names_of_an_address (void **state)
   assert_int_equal (skp_resolver_start (resolver, &query, &lookup), 0);
   assert_string_equal (finish (lookup)->service, "http");
   skp_lookup_drop (lookup);
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
 }
 
 static void
@@ -384,7 +643,7 @@ a_name_that_is_not_ascii_is_converted (void **state)
   set_gate (1);
   assert_int_equal (code_of (resolver, "b\303\274cher.gate", NULL), 0);
   assert_int_equal (code_of (resolver, "b\xff.gate", NULL), EAI_IDN_ENCODE);
-  skp_resolver_close (resolver);
+  resolver_end (resolver);
 }
 
 TESTS (TEST (what_is_numeric_takes_no_thread), TEST (bad_services_are_refused),
@@ -393,5 +652,9 @@ TESTS (TEST (what_is_numeric_takes_no_thread), TEST (bad_services_are_refused),
        TEST (equal_queries_share_a_thread), TEST (no_more_run_than_the_limit),
        TEST (a_turn_that_is_not_taken_is_given_on),
        TEST (a_resolver_can_be_closed_before_its_threads),
-       TEST (no_descriptor_left), FORK_TESTS TEST (names_of_an_address),
+       TEST (a_thread_is_kept_for_the_next),
+       TEST (what_waits_is_taken_by_the_thread_that_ends),
+       TEST (a_thread_looks_up_in_its_own_namespace_only),
+       TEST (a_function_is_called), TEST (no_descriptor_left),
+       FORK_TESTS TEST (names_of_an_address),
        TEST (a_name_that_is_not_ascii_is_converted));

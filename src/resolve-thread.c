@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* The threads of a resolver.  One that has run its job is kept for a moment,
+   because the C library reads its files anew for each thread, and runs further
+   jobs of its own place: threads keep the namespaces in which they were born.
+   At most as many are kept as may run.  */
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "resolve-job.h"
+
+/* What the C library's name services need: 16 KiB was enough for files and DNS,
+   but those of others log and allocate.  */
+#define STACK_BYTES (1024 * 1024)
+
+/* How long an idle thread is kept, and with it its namespaces.  */
+#define KEEP_SECONDS 1
+
+void
+skp__cond_init (pthread_cond_t *condition)
+{
+  pthread_condattr_t monotonic;
+  pthread_condattr_init (&monotonic);
+  pthread_condattr_setclock (&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init (condition, &monotonic);
+  pthread_condattr_destroy (&monotonic);
+}
+
+int
+skp__place_same (struct place a, struct place b)
+{
+  return a.network && a.network == b.network && a.mount == b.mount;
+}
+
+static void
+unlink_worker (struct worker **list, const struct worker *worker)
+{
+  while (*list != worker)
+    list = &(*list)->next;
+  *list = worker->next;
+}
+
+/* WORKER has no job, and waits for one if it may.  */
+static void
+become_idle (struct skp_resolver *r, struct worker *worker)
+{
+  r->running_count--;
+  worker->job = NULL;
+  worker->dismissed = r->closed || !worker->place.network;
+  if (worker->dismissed)
+    return;
+  worker->next = r->idle;
+  r->idle = worker;
+}
+
+static void
+await_job (struct skp_resolver *r, struct worker *worker)
+{
+  struct timespec until;
+  int error = 0;
+  clock_gettime (CLOCK_MONOTONIC, &until);
+  until.tv_sec += KEEP_SECONDS;
+  while (!worker->job && !worker->dismissed && !error)
+    error = pthread_cond_timedwait (&worker->called, &r->lock, &until);
+  if (!worker->job && !worker->dismissed)
+    unlink_worker (&r->idle, worker);
+}
+
+/* Take from R what the thread that ends is there, and unlock R.  Each waits for
+   the one that ended before it, so that who waits for LEAVER waits for all: the
+   C library frees what is a thread's under locks that fork does not know.  */
+static void
+leave (struct skp_resolver *r)
+{
+  pthread_t before = r->leaver;
+  int is_first = !r->has_leaver;
+  r->leaver = pthread_self ();
+  r->has_leaver = 1;
+  r->thread_count--;
+  r->references--;
+  skp__resolver_unlock (r);
+  if (!is_first)
+    pthread_join (before, NULL);
+}
+
+static void
+run (struct skp_resolver *r, struct worker *worker)
+{
+  struct job *job = worker->job;
+  struct skp_answer *answer
+      = r->forked_amid ? skp__query_run_apart (&job->query, r->helper)
+                       : skp__query_run (&job->query);
+  pthread_mutex_lock (&r->lock);
+  become_idle (r, worker);
+  skp__job_finish (job, answer);
+  if (!job->lookups)
+    skp__job_free (job);
+}
+
+static void *
+work (void *data)
+{
+  struct job *job = data;
+  struct skp_resolver *r = job->resolver;
+  struct worker worker = { .job = job, .place = job->place };
+  skp__cond_init (&worker.called);
+  while (worker.job)
+    {
+      run (r, &worker);
+      await_job (r, &worker);
+      if (worker.job)
+        pthread_mutex_unlock (&r->lock);
+    }
+  pthread_cond_destroy (&worker.called);
+  leave (r);
+  return NULL;
+}
+
+static void
+dismiss (struct skp_resolver *r, struct worker *worker)
+{
+  unlink_worker (&r->idle, worker);
+  worker->dismissed = 1;
+  pthread_cond_signal (&worker->called);
+}
+
+int
+skp__thread_reuse (struct job *job)
+{
+  struct skp_resolver *r = job->resolver;
+  struct worker *worker = r->idle;
+  while (worker && !skp__place_same (worker->place, job->place))
+    worker = worker->next;
+  if (!worker)
+    return 0;
+  unlink_worker (&r->idle, worker);
+  worker->job = job;
+  job->state = RUNNING;
+  r->running_count++;
+  pthread_cond_signal (&worker->called);
+  return 1;
+}
+
+static int
+create (struct job *job)
+{
+  pthread_attr_t attributes;
+  pthread_t thread;
+  sigset_t all, before;
+  if (pthread_attr_init (&attributes))
+    return ENOMEM;
+  pthread_attr_setstacksize (&attributes, STACK_BYTES);
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &before);
+  int error = pthread_create (&thread, &attributes, work, job);
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy (&attributes);
+  return error;
+}
+
+int
+skp__thread_make (struct job *job)
+{
+  struct skp_resolver *r = job->resolver;
+  struct worker *oldest = r->idle;
+  while (oldest && oldest->next)
+    oldest = oldest->next;
+  if (oldest && r->thread_count >= r->limit)
+    dismiss (r, oldest);
+  int error = create (job);
+  if (error)
+    return error;
+  job->state = RUNNING;
+  r->thread_count++;
+  r->running_count++;
+  r->references++;
+  return 0;
+}
+
+void
+skp__threads_dismiss (struct skp_resolver *r)
+{
+  r->closed = 1;
+  while (r->idle)
+    dismiss (r, r->idle);
+}
+
+/* The last thread, which may be the caller, ends by itself.  */
+void
+skp__leaver_end (struct skp_resolver *r)
+{
+  if (r->has_leaver && pthread_equal (r->leaver, pthread_self ()))
+    pthread_detach (r->leaver);
+  else if (r->has_leaver)
+    pthread_join (r->leaver, NULL);
+}
+
+void
+skp__threads_pause (struct skp_resolver *r, const struct timespec *until)
+{
+  int error = 0;
+  while (r->running_count && !error)
+    error = pthread_cond_timedwait (&r->ended, &r->lock, until);
+  if (r->has_leaver
+      && pthread_clockjoin_np (r->leaver, NULL, CLOCK_MONOTONIC, until) == 0)
+    r->has_leaver = 0;
+}
+
+void
+skp__threads_forget (struct skp_resolver *r)
+{
+  r->forked_amid |= r->running_count || r->has_leaver;
+  r->references -= r->thread_count;
+  r->thread_count = r->running_count = r->has_leaver = 0;
+  r->idle = NULL;
+}
