@@ -87,12 +87,18 @@ percentiles 50, 99 and 99.9 of the microseconds they took; or #f."
                   p50 p99 p999)))
       (_ #f))))
 
-;;; The last one is the end of Guile's own server.  BENCH_CASES, a regular
-;;; expression, chooses some.
-(define cases
+;;; BENCH_CASES and BENCH_PEERS, regular expressions, choose some, and BENCH_ROUNDS
+;;; is how often each takes its turn.
+(define (chosen variable names)
   (filter (match-lambda
-            ((name . _)
-             (string-match (or (getenv "BENCH_CASES") "") name)))
+            ((name . _) (string-match (or (getenv variable) "") name)))
+          names))
+
+(define rounds (string->number (or (getenv "BENCH_ROUNDS") "5")))
+
+;;; The last one is the end of Guile's own server.
+(define cases
+  (chosen "BENCH_CASES"
           '(("get, 20 connections" "get" 20)
             ("get, 200 connections" "get" 200)
             ("post of 1 KiB" "post" 20)
@@ -142,10 +148,8 @@ percentiles 50, 99 and 99.9 of the microseconds they took; or #f."
          (cons (format #f "get, ~a connections" connections) ratio))
        '(20 200 1000)))
 
-(define rounds 5)
-
 (define (run)
-  (call-with-servers servers
+  (call-with-servers (cons (car servers) (chosen "BENCH_PEERS" (cdr servers)))
     (lambda (servers)
       (bench "http" #:title "Requests of HTTP" #:unit "requests/s"
              #:better 'higher #:rounds rounds

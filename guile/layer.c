@@ -32,23 +32,42 @@ scm_skp__port_recv (SCM port, void *bytes, size_t size)
 }
 
 /* What a layer is to send together is copied together, so that it goes in one
-   record.  */
+   record.  A little is also for the kernel, which makes more of two slices than
+   it costs to copy that.  */
 #define TOGETHER 16384
+#define LITTLE 1024
+
+/* Copy SLICES to BYTES, as far as there is ROOM: how many.  */
+static size_t
+gather (char *bytes, size_t room, const struct iovec *slices, int count)
+{
+  size_t size = 0;
+  for (int i = 0; i < count && size < room; i++)
+    {
+      size_t left = room - size;
+      size_t part = slices[i].iov_len < left ? slices[i].iov_len : left;
+      if (part > 0)
+        memcpy (bytes + size, slices[i].iov_base, part);
+      size += part;
+    }
+  return size;
+}
 
 static ssize_t
 send_together (SCM port, const struct iovec *slices, int count)
 {
   char bytes[TOGETHER];
-  size_t size = 0;
-  for (int i = 0; i < count && size < TOGETHER; i++)
-    {
-      size_t room = TOGETHER - size;
-      size_t part = slices[i].iov_len < room ? slices[i].iov_len : room;
-      if (part > 0)
-        memcpy (bytes + size, slices[i].iov_base, part);
-      size += part;
-    }
+  size_t size = gather (bytes, sizeof bytes, slices, count);
   return scm_skp__layer->send (port, bytes, size);
+}
+
+static size_t
+size_of (const struct iovec *slices, int count)
+{
+  size_t size = 0;
+  for (int i = 0; i < count; i++)
+    size += slices[i].iov_len;
+  return size;
 }
 
 ssize_t
@@ -56,6 +75,12 @@ scm_skp__port_send (SCM port, const struct iovec *slices, int count)
 {
   if (scm_skp__layered (port))
     return send_together (port, slices, count);
+  if (size_of (slices, count) <= LITTLE)
+    {
+      char bytes[LITTLE];
+      size_t size = gather (bytes, sizeof bytes, slices, count);
+      return skp_transfer_send (SCM_FPORT_FDES (port), bytes, size, 0);
+    }
   struct skp_message message = { .slices = slices, .count = (size_t)count };
   return skp_message_send (SCM_FPORT_FDES (port), &message, 0);
 }
