@@ -232,7 +232,7 @@ what_is_told (void **state)
   assert_int_equal (fstat (file.fd, &status), 0);
   assert_true (file.mode == status.st_mode && file.inode == status.st_ino
                && file.size == 6 && file.modified_s == status.st_mtim.tv_sec
-               && file.modified_ns == status.st_mtim.tv_nsec);
+               && file.modified_ns == (uint32_t)status.st_mtim.tv_nsec);
   assert_int_equal (fcntl (file.fd, F_GETFD), FD_CLOEXEC);
   close (file.fd);
   assert_int_equal (skp_file_open (&file, "/nowhere/at/all", "x", 0), -ENOENT);
