@@ -83,26 +83,31 @@
     (setsockopt sock IPPROTO_IP IP_BIND_ADDRESS_NO_PORT 1))
   (bind sock address))
 
-(define* (set-options! sock address #:key local local-port no-delay? keep-alive
-                       user-timeout device mark set-up)
-  (when (internet? address)
-    (when no-delay? (setsockopt sock IPPROTO_TCP TCP_NODELAY 1))
-    (when keep-alive (set-keep-alive! sock keep-alive))
-    (when user-timeout
-      (setsockopt sock IPPROTO_TCP TCP_USER_TIMEOUT
-                  (inexact->exact (round (* 1000 user-timeout)))))
-    (when device (set-socket-option! sock 'bindtodevice device))
-    (when mark (setsockopt sock SOL_SOCKET SO_MARK mark))
-    (let ((from (local-for address local local-port)))
-      (when from (bind-locally sock from))))
-  (when set-up (set-up sock)))
+(define (preparer local local-port no-delay? keep-alive user-timeout device mark
+                  set-up)
+  "Return a procedure that has a socket ready to be connected to an address."
+  (lambda (sock address)
+    (when (internet? address)
+      (when no-delay? (setsockopt sock IPPROTO_TCP TCP_NODELAY 1))
+      (when keep-alive (set-keep-alive! sock keep-alive))
+      (when user-timeout
+        (setsockopt sock IPPROTO_TCP TCP_USER_TIMEOUT
+                    (inexact->exact (round (* 1000 user-timeout)))))
+      (when device (set-socket-option! sock 'bindtodevice device))
+      (when mark (setsockopt sock SOL_SOCKET SO_MARK mark))
+      (let ((from (local-for address local local-port)))
+        (when from (bind-locally sock from))))
+    (when set-up (set-up sock))))
 
-(define (opener settings)
+(define (socket-for address)
+  (socket (sockaddr:fam address) SOCK_STREAM 0))
+
+(define (opener prepare!)
   (lambda (address)
-    (let ((sock (socket (sockaddr:fam address) SOCK_STREAM 0)))
+    (let ((sock (socket-for address)))
       (closing-on-error sock
         (lambda ()
-          (apply set-options! sock address settings)
+          (prepare! sock address)
           sock)))))
 
 ;;; Connecting.
@@ -119,37 +124,41 @@
   (when user-timeout (check-number user-timeout 0 2147483 "#:user-timeout")))
 
 ;;; A race of one needs no more than its socket.
-(define (connect-alone target open on-attempt)
+(define (connect-alone target prepare! on-attempt)
   "Connect to the only address that there is."
-  (let ((sock #f))
-    (catch 'system-error
+  (let ((sock #f) (tried? #f))
+    (catch #t
       (lambda ()
-        (set! sock (open target))
+        (set! sock (socket-for target))
+        (prepare! sock target)
+        (set! tried? #t)
         (on-attempt target #f)
-        (closing-on-error sock
-          (lambda () (connect sock target)))
+        (connect sock target)
         sock)
-      (lambda args
-        (let ((errno (system-error-errno args)))
-          (when sock (on-attempt target errno))
-          (if (internet? target)
-              (raise-failures (list (cons target errno)))
-              (apply throw args)))))))
+      (lambda (key . args)
+        (when sock (close-port sock))
+        (if (eq? key 'system-error)
+            (let ((errno (system-error-errno (cons key args))))
+              (when tried? (on-attempt target errno))
+              (if (internet? target)
+                  (raise-failures (list (cons target errno)))
+                  (apply throw key args)))
+            (apply throw key args))))))
 
-(define (connect-directly target open delay family on-attempt secure)
+(define (connect-directly target prepare! delay family on-attempt secure)
+  (define (racing . what)
+    (apply race (opener prepare!) (and delay (seconds->ns delay)) family
+           #:on-attempt on-attempt #:secure secure what))
   (match target
     (((? sockaddr? alone))
-     (if (or (not (internet? alone))
-             (memv family (list AF_UNSPEC (sockaddr:fam alone))))
-         (let ((sock (connect-alone alone open on-attempt)))
+     (if (or (eqv? family AF_UNSPEC)
+             (eqv? family (sockaddr:fam alone))
+             (not (internet? alone)))
+         (let ((sock (connect-alone alone prepare! on-attempt)))
            (if secure (secured sock secure) sock))
-         (race open delay family #:addresses target)))
-    (((? string? host) . service)
-     (race open delay family #:host host #:service service
-           #:on-attempt on-attempt #:secure secure))
-    (addresses
-     (race open delay family #:addresses addresses #:on-attempt on-attempt
-           #:secure secure))))
+         (racing #:addresses target)))
+    (((? string? host) . service) (racing #:host host #:service service))
+    (addresses (racing #:addresses addresses))))
 
 ;;; TLS.
 
@@ -223,15 +232,12 @@ once its handshake is done."
          (secure (and tls (cons tls (host-to-prove target tls-host))))
          (local (read-local local local-port))
          (family (if local (sockaddr:fam local) family))
-         (open (opener (list #:local local #:local-port local-port
-                             #:no-delay? no-delay? #:keep-alive keep-alive
-                             #:user-timeout user-timeout #:device device
-                             #:mark mark #:set-up set-up))))
+         (prepare! (preparer local local-port no-delay? keep-alive user-timeout
+                             device mark set-up)))
     (if proxy
         (let ((sock (connect-through proxy target (without-target options))))
           (if secure (secured sock secure) sock))
-        (connect-directly target open (and delay (seconds->ns delay)) family
-                          on-attempt secure))))
+        (connect-directly target prepare! delay family on-attempt secure))))
 
 (define* (where->addresses where #:key port (family AF_UNSPEC))
   "Return the address objects that connect-to would try for WHERE, PORT and FAMILY, a

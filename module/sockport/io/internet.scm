@@ -12,7 +12,8 @@
 
 (define (internet? address)
   "Is ADDRESS one of those that have a port?"
-  (memv (sockaddr:fam address) (list AF_INET AF_INET6)))
+  (let ((family (sockaddr:fam address)))
+    (or (eqv? family AF_INET) (eqv? family AF_INET6))))
 
 (define (with-port address port)
   "Return a copy of ADDRESS, which has a port, with PORT."
