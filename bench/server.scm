@@ -67,8 +67,11 @@
   (call-with-values
       (lambda () (pipeline (list (on-processor 0 (command port)))))
     (lambda (from to pids)
-      (and (wait-for port 250)
-           (list from to (first pids))))))
+      (let ((process (list from to (first pids))))
+        (or (and (wait-for port 250) process)
+            (begin
+              (stop-server process)
+              #f))))))
 
 (define (stop-server process)
   (match process

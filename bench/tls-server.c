@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define LARGE (1 << 20)
+#define RECORD 16384
 
 struct connection
 {
@@ -25,7 +26,7 @@ struct connection
   size_t have;     /* of the request */
   const char *out; /* what is to be sent */
   size_t left;     /* of it */
-  size_t body;     /* of the body behind it */
+  size_t body;     /* of what is behind it */
   size_t pending;  /* of a record that did not go */
   char request[4096], head[256];
 };
@@ -33,7 +34,7 @@ struct connection
 static gnutls_certificate_credentials_t credentials;
 static gnutls_priority_t priorities;
 static gnutls_datum_t ticket_key;
-static char body[16384];
+static char body[LARGE];
 static int set;
 
 static void
@@ -51,9 +52,9 @@ send_some (struct connection *c)
 {
   while (c->left > 0 || c->body > 0)
     {
-      const char *bytes = c->left > 0 ? c->out : body;
+      const char *bytes = c->left > 0 ? c->out : body + LARGE - c->body;
       size_t size = c->left > 0 ? c->left : c->body;
-      size = size < sizeof body ? size : sizeof body;
+      size = size < RECORD ? size : RECORD;
       ssize_t n = c->pending ? gnutls_record_send (c->session, NULL, 0)
                              : gnutls_record_send (c->session, bytes, size);
       if (n == GNUTLS_E_AGAIN)
@@ -80,7 +81,8 @@ answer (struct connection *c)
 {
   static const char hello[] = "Hello, World!";
   int large = strncmp (c->request, "GET /large", 10) == 0;
-  c->closing = strstr (c->request, "onnection: close") != NULL;
+  c->closing = strstr (c->request, "onnection: close")
+               || strstr (c->request, " HTTP/1.0\r\n");
   int length = snprintf (
       c->head, sizeof c->head,
       "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n%sContent-Length: "

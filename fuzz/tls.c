@@ -1,19 +1,47 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* TLS whose bytes are changed on the way.  The input says which bytes and how,
-   or is itself what a server receives.  Whatever comes, steps answer what they
-   may, and what is delivered is what was sent, as far as it goes.  */
+   and what the peers' own GnuTLS says besides; or it is itself what one side
+   receives.  Whatever comes, steps answer what they may, and what is delivered
+   is what was sent, as far as it goes.  Most sessions are resumed, which costs
+   a tenth of what others do.  */
 
 #include "fuzz.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include <sockport/tls.h>
+#include "internal.h"
 
-static struct skp_tls_context *server_context, *client_context;
+/* Clients of TLS 1.2 and 1.3, and what each resumes.  */
+static struct skp_tls_context *server_context, *client_context[2];
+static gnutls_datum_t saved[2];
+static unsigned resumed[2];
+
+/* What each side has sent first when nothing was changed.  */
+static struct flight
+{
+  unsigned char bytes[4000];
+  size_t size;
+} flights[2][2];
+
+static unsigned long sessions, changes, sayings;
+static int ends; /* somebody may have said so */
+
+/* What each side sends, in records of PART.  */
+#define PART 600
+static unsigned char text[3 * PART];
+
+static void
+count (void)
+{
+  fprintf (stderr, "%lu sessions, %lu records changed, %lu said besides\n",
+           sessions, changes, sayings);
+}
 
 static void
 make_contexts (void)
@@ -38,14 +66,24 @@ make_contexts (void)
   require (gnutls_x509_crt_sign2 (certificate, certificate, key,
                                   GNUTLS_DIG_SHA256, 0)
            == 0);
+  atexit (count);
+  for (size_t i = 0; i < sizeof text; i++)
+    text[i] = (unsigned char)(i * 31 + i / 256);
   gnutls_x509_crt_export2 (certificate, GNUTLS_X509_FMT_PEM, &pem);
   gnutls_x509_privkey_export2 (key, GNUTLS_X509_FMT_PEM, &key_pem);
   require (skp_tls_context_new (&server_context) == 0);
-  require (skp_tls_context_new (&client_context) == 0);
   require (skp_tls_context_certify (server_context, pem.data, pem.size,
                                     key_pem.data, key_pem.size)
            == 0);
-  require (skp_tls_context_trust (client_context, pem.data, pem.size) == 1);
+  for (int i = 0; i < 2; i++)
+    {
+      require (skp_tls_context_new (&client_context[i]) == 0);
+      require (skp_tls_context_trust (client_context[i], pem.data, pem.size)
+               == 1);
+    }
+  require (skp_tls_context_priorities (client_context[0],
+                                       "NORMAL:-VERS-TLS1.3:%PROFILE_MEDIUM")
+           == 0);
   gnutls_free (pem.data);
   gnutls_free (key_pem.data);
   gnutls_x509_crt_deinit (certificate);
@@ -56,19 +94,31 @@ make_contexts (void)
 struct side
 {
   struct skp_tls *tls;
-  int fd[2], state;
+  int fd[2], state, kind;
   size_t sent, received;
 };
 
-static void
-side_open (struct side *side, int server)
+enum kind
 {
-  *side = (struct side){ .state = -EAGAIN };
+  TLS_1_2,
+  TLS_1_3
+};
+
+static void
+side_open (struct side *side, enum kind kind, int server)
+{
+  *side = (struct side){ .state = -EAGAIN, .kind = kind };
+  sessions++;
   require (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, side->fd) == 0);
-  require ((server ? skp_tls_server (&side->tls, server_context, side->fd[0])
-                   : skp_tls_client (&side->tls, client_context, side->fd[0],
-                                     "localhost"))
-           == 0);
+  if (server)
+    require (skp_tls_server (&side->tls, server_context, side->fd[0]) == 0);
+  else
+    {
+      skp__tls_cache_clear (&client_context[kind]->cache);
+      require (skp_tls_client (&side->tls, client_context[kind], side->fd[0],
+                               "localhost")
+               == 0);
+    }
 }
 
 static void
@@ -87,65 +137,152 @@ allowed (ssize_t n)
   return n;
 }
 
-static unsigned char
-letter (size_t at)
-{
-  return (unsigned char)(at * 31 + at / 256);
-}
-
 /* Everything that SIDE can do now; 0 if it has failed.  */
 static int
 step (struct side *side)
 {
-  unsigned char bytes[3000];
+  unsigned char bytes[PART];
   int events;
   if (side->state == -EAGAIN)
     side->state = (int)allowed (skp_tls_handshake (side->tls, &events));
   if (side->state != 0)
     return side->state == -EAGAIN;
-  if (side->sent < 9000)
+  if (side->sent < sizeof text)
     {
-      for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = letter (side->sent + i);
-      ssize_t n
-          = allowed (skp_tls_write (side->tls, bytes, sizeof bytes, &events));
+      ssize_t n = allowed (
+          skp_tls_write (side->tls, text + side->sent, PART, &events));
       side->sent += n > 0 ? (size_t)n : 0;
     }
   allowed (skp_tls_flush (side->tls, &events));
   ssize_t n;
   while ((n = allowed (skp_tls_read (side->tls, bytes, sizeof bytes, &events)))
          > 0)
-    for (ssize_t i = 0; i < n; i++)
-      require (bytes[i] == letter (side->received++));
-  require (n != 0);
+    {
+      require ((size_t)n <= sizeof text - side->received
+               && memcmp (bytes, text + side->received, (size_t)n) == 0);
+      side->received += (size_t)n;
+    }
+  require (n != 0 || ends);
   return n == -EAGAIN;
 }
 
-/* What has come from FROM goes to TO; the input says where it is changed.  */
+/* Something that no step says, but that GnuTLS can be made to say.  */
+static void
+say (struct side *side, struct input *input)
+{
+  gnutls_session_t session = side->tls->session;
+  unsigned what = (unsigned)take_number (input, 1);
+  if (side->state != 0 || side->tls->pending || side->tls->ending)
+    return;
+  sayings++;
+  ends |= what % 5 == 0 || what % 5 == 3;
+  switch (what % 5)
+    {
+    case 0:
+      gnutls_alert_send (session,
+                         what & 64 ? GNUTLS_AL_FATAL : GNUTLS_AL_WARNING,
+                         (gnutls_alert_description_t)take_number (input, 1));
+      break;
+    case 1:
+      gnutls_session_key_update (session, what & 64 ? GNUTLS_KU_PEER : 0);
+      break;
+    case 2: /* anew */
+      if (side->tls->server)
+        gnutls_rehandshake (session);
+      else
+        gnutls_handshake (session);
+      break;
+    case 3:
+      gnutls_bye (session, GNUTLS_SHUT_WR);
+      break;
+    default: /* padding alone */
+      gnutls_record_send2 (session, "", 0, take_number (input, 1), 0);
+    }
+}
+
+/* The SIZE bytes at BYTES as the input changes them; how many.  */
+static size_t
+change (unsigned char *bytes, size_t size, struct input *input)
+{
+  size_t at = take_number (input, 2) % size;
+  changes++;
+  bytes[at] ^= (unsigned char)take_number (input, 1);
+  return take_number (input, 1) % 8 == 0 ? at : size;
+}
+
+static void
+feed (struct side *to, const unsigned char *bytes, size_t size)
+{
+  require (skp_tls_feed (to->tls, bytes, size) == 0);
+}
+
+static void
+note (struct side *from, const unsigned char *bytes, size_t size)
+{
+  struct flight *flight = &flights[from->kind][from->tls->server];
+  if (flight->size > 0)
+    return;
+  require (size <= sizeof flight->bytes);
+  memcpy (flight->bytes, bytes, size);
+  flight->size = size;
+}
+
+/* What has come from FROM goes to TO; the input says how.  */
 static int
 carry (struct side *from, struct side *to, struct input *input)
 {
-  unsigned char bytes[40000];
+  static unsigned char bytes[40000];
+  unsigned how
+      = input && input->left > 0 ? (unsigned)take_number (input, 1) : 1;
+  if (how % 8 == 2)
+    say (from, input);
   ssize_t n = recv (from->fd[1], bytes, sizeof bytes, 0);
   if (n <= 0)
     return 0;
-  if (input->left > 0 && take_number (input, 1) % 4 == 0)
+  size_t size = (size_t)n, first = 0;
+  if (!input && to->state == -EAGAIN)
+    note (from, bytes, size);
+  if (how % 4 == 0)
+    size = change (bytes, size, input);
+  if (how % 8 == 3) /* in two pieces */
     {
-      size_t at = take_number (input, 2) % (size_t)n;
-      bytes[at] ^= (unsigned char)take_number (input, 1);
-      if (take_number (input, 1) % 8 == 0)
-        n = (ssize_t)at;
+      first = take_number (input, 2) % size;
+      feed (to, bytes, first);
+      step (to);
     }
-  require (skp_tls_feed (to->tls, bytes, (size_t)n) == 0);
+  feed (to, bytes + first, size - first);
+  if (how % 32 == 5) /* twice */
+    feed (to, bytes, size);
   return 1;
 }
 
 static void
-exchange (struct input *input)
+resume (struct side *client, enum kind kind)
+{
+  require (gnutls_session_set_data (client->tls->session, saved[kind].data,
+                                    saved[kind].size)
+           == 0);
+}
+
+static void
+save (struct side *client, enum kind kind)
+{
+  gnutls_free (saved[kind].data);
+  saved[kind].data = NULL;
+  require (client->state == 0 && client->received == sizeof text);
+  require (gnutls_session_get_data2 (client->tls->session, &saved[kind]) == 0);
+  resumed[kind] = 0;
+}
+
+static void
+exchange (struct input *input, enum kind kind, int anew)
 {
   struct side client, server;
-  side_open (&client, 0);
-  side_open (&server, 1);
+  ends = 0;
+  side_open (&client, kind, 0);
+  side_open (&server, kind, 1);
+  if (!anew)
+    resume (&client, kind);
   int going = 1;
   for (int round = 0; round < 40 && going; round++)
     {
@@ -154,31 +291,81 @@ exchange (struct input *input)
       going |= carry (&server, &client, input);
       going &= ours && theirs;
     }
+  if (!input) /* nothing was changed */
+    save (&client, kind);
   side_close (&client);
   side_close (&server);
 }
 
-/* The rest of the input is what a server receives.  */
+/* One that was resumed too often is not taken any more.  */
+#define MOST_RESUMED 10000
+
 static void
-receive (struct input *input)
+make_saved (enum kind kind)
 {
-  struct side server;
-  side_open (&server, 1);
-  require (skp_tls_feed (server.tls, input->at, input->left) == 0);
-  step (&server);
-  shutdown (server.fd[1], SHUT_RDWR);
-  require (!step (&server));
-  side_close (&server);
+  if (!saved[kind].data || resumed[kind]++ == MOST_RESUMED)
+    exchange (NULL, kind, 1);
+}
+
+/* One side receives the SIZE BYTES.  */
+static void
+receive (const unsigned char *bytes, size_t size, enum kind kind, int server)
+{
+  struct side side;
+  ends = 0;
+  side_open (&side, kind, server);
+  if (!server)
+    step (&side);
+  feed (&side, bytes, size);
+  changes++;
+  step (&side);
+  shutdown (side.fd[1], SHUT_RDWR);
+  require (!step (&side));
+  side_close (&side);
+}
+
+/* One side receives what the other has sent in another session, changed.  */
+static void
+receive_noted (struct input *input, enum kind kind, int server)
+{
+  unsigned char bytes[4000];
+  const struct flight *flight = &flights[kind][!server];
+  size_t size = flight->size;
+  memcpy (bytes, flight->bytes, size);
+  while (input->left > 0 && size > 0)
+    {
+      size_t at = take_number (input, 2) % size;
+      unsigned how = (unsigned)take_number (input, 1);
+      if (how == 0)
+        size = at;
+      else if (how < 8)
+        memmove (bytes + at, bytes + (at + how < size ? at + how : size),
+                 at + how < size ? size - at - how : 0);
+      else
+        bytes[at] ^= (unsigned char)how;
+    }
+  receive (bytes, size, kind, server);
 }
 
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   struct input input = { data, size };
+  unsigned how = (unsigned)take_number (&input, 1);
+  enum kind kind = how % 16 < 4 ? TLS_1_3 : TLS_1_2;
+  int server = how & 16;
   make_contexts ();
-  if (take_number (&input, 1) % 2)
-    receive (&input);
-  else
-    exchange (&input);
+  make_saved (kind);
+  switch (how % 4)
+    {
+    case 0:
+      exchange (&input, kind, how % 64 == 0);
+      break;
+    case 1:
+      receive (input.at, input.left, kind, server);
+      break;
+    default:
+      receive_noted (&input, kind, server);
+    }
   return 0;
 }

@@ -9,9 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Forward secrecy and authenticated encryption only, 112 bits of security.  */
+/* Forward secrecy and authenticated encryption only, 112 bits of security. Keys
+   are agreed on by X25519 where a client can, which takes half as long as
+   NORMAL's first choice, and never by groups of large numbers.  */
 #define GOOD                                                                   \
-  "NORMAL:-RSA:-DHE-RSA:-AES-256-CBC:-AES-128-CBC:-SHA1:"                      \
+  "NORMAL:-RSA:-DHE-RSA:-AES-256-CBC:-AES-128-CBC:-SHA1:-GROUP-DH-ALL:"        \
+  "-GROUP-SECP256R1:-GROUP-SECP384R1:-GROUP-SECP521R1:"                        \
+  "+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"                        \
   "%SERVER_PRECEDENCE:%PROFILE_MEDIUM"
 
 /* Values from 0, or LEAST, to MOST.  */

@@ -255,7 +255,9 @@ choose (gnutls_session_t session, const struct gnutls_cert_retr_st *info,
         gnutls_privkey_t *key, unsigned *flags)
 {
   struct skp_tls *tls = gnutls_session_get_ptr (session);
-  int asked = tls->server && skp__tls_asked_name (tls);
+  /* One is shown to everybody, and its names are not looked at. */
+  int asked = tls->server && tls->context->own && tls->context->own->next
+              && skp__tls_asked_name (tls);
   struct skp__tls_own *best = NULL;
   int best_rank = -1;
   for (struct skp__tls_own *own = tls->context->own; own; own = own->next)

@@ -210,11 +210,14 @@ port_fd (SCM port)
   return SCM_OPFPORTP (sock) ? SCM_FPORT_FDES (sock) : -1;
 }
 
+/* Who reads or writes much does it past the buffers.  HTTP has
+   buffers of its own, and memory of this size, for each connection, would keep
+   the collector busy.  */
 static void
 port_sizes (SCM port, size_t *read_size, size_t *write_size)
 {
-  (void)port;
-  *read_size = *write_size = 16384;
+  int small = stream_of (port)->lenient && !stream_of (port)->client;
+  *read_size = *write_size = small ? 256 : 4096;
 }
 
 static int
@@ -287,7 +290,9 @@ make_port (SCM sock, SCM context, SCM host, SCM bytes, SCM lenient_eof)
   if (error < 0)
     scm_skp__tls_fail (SCM_BOOL_F, error, who);
   struct stream *s = scm_gc_malloc (sizeof *s, "tls");
-  *s = (struct stream){ .sock = sock, .lenient = scm_is_true (lenient_eof) };
+  *s = (struct stream){ .sock = sock,
+                        .client = name != NULL,
+                        .lenient = scm_is_true (lenient_eof) };
   pthread_mutex_init (&s->lock, NULL);
   SCM port = scm_c_make_port (scm_skp__tls_type, SCM_OPN | SCM_RDNG | SCM_WRTNG,
                               (scm_t_bits)s);

@@ -19,7 +19,7 @@ struct stream
   struct skp_tls *tls;
   SCM sock;
   int awaits[2];
-  int lenient, flushing;
+  int client, lenient, flushing;
   char *queue;
   size_t at, end, room;
 };
