@@ -2,7 +2,7 @@
 ;;; The other implementations of TLS as peers: OpenSSL's and GnuTLS's programs, curl
 ;;; and Python.
 
-(use-modules (harness) (harness process) (harness socket) (harness task)
+(use-modules (harness) (harness namespace) (harness process) (harness socket) (harness task)
              (harness tls) (ice-9 match) (ice-9 rdelim) (ice-9 textual-ports)
              (srfi srfi-1) (sockport) (sockport tls))
 
@@ -10,11 +10,6 @@
 
 (define directory #f)
 (define (file name) (in-directory directory name))
-
-(define (say port line)
-  (put-string port line)
-  (newline port)
-  (force-output port))
 
 (define (connected port)
   (let ((sock (socket AF_INET SOCK_STREAM 0)))
@@ -102,6 +97,19 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as sock:
     with context.wrap_socket(sock, server_hostname='localhost') as tls:
         tls.sendall(b'hello\\n')
         print(tls.recv(100).decode(), end='', flush=True)
+")
+
+(define python-server "
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+context.set_alpn_protocols(['two', 'one'])
+listener = socket.create_server(('127.0.0.1', 0))
+for i in range(2):
+    tls = context.wrap_socket(listener.accept()[0], server_side=True)
+    line = tls.recv(100)
+    tls.sendall(b'%s %s' % (tls.selected_alpn_protocol().encode(), line))
+    tls.unwrap().close()
 ")
 
 (define (find-line wanted port)
@@ -210,6 +218,29 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as sock:
        (test-assert "not taken"
          (member "Early data was not sent" lines)))))
 
+  (test-case "gnutls-serv"
+    (require-program "gnutls-serv")
+    ;; It listens at every address.
+    (call-with-namespaces 1
+      (lambda (namespace)
+        (in-namespace namespace
+          (lambda ()
+            (call-with-peer (list "gnutls-serv" "--echo" "--quiet" "--port=0"
+                                  (string-append "--x509certfile=" (file "localhost.pem"))
+                                  (string-append "--x509keyfile=" (file "leaf.key")))
+              (lambda (peer)
+                (define context (trusting directory))
+                (define (meet)
+                  (in-tasks
+                   (let* ((tls (tls-connect (connected (listening-port peer))
+                                            "localhost" context))
+                          (line (ask tls "hello"))
+                          (met (list line (tls-protocol tls) (tls-resumed? tls))))
+                     (close-port tls)
+                     met)))
+                (test-equal "a session" '("hello" tls1.3 #f) (meet))
+                (test-equal "and the same" '("hello" tls1.3 #t) (meet)))))))))
+
   (test-case "Python"
     (require-program "python3")
     (test-equal "client" "echo hello"
@@ -217,4 +248,22 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as sock:
                (lambda (port)
                  (feeding "" "python3" "-c" python-client
                           (number->string port) (file "ca.pem"))))
-        ((line _) line)))))
+        ((line _) line)))
+    (call-with-peer (list "python3" "-c" python-server (file "localhost.pem")
+                          (file "leaf.key"))
+      (lambda (peer)
+        (for-each
+         (match-lambda
+           ((alpn expected)
+            (test-equal (list "server" alpn) expected
+              (in-tasks
+               (let ((tls (tls-connect (connected (listening-port peer))
+                                       "localhost"
+                                       (trusting directory #:alpn alpn))))
+                 (say tls "hello")
+                 (let ((line (read-line tls)))
+                   (call-with-cleanup
+                    (lambda () (list line (tls-alpn tls) (eof-object? (read-char tls))))
+                    (lambda () (close-port tls)))))))))
+         '((("one" "two") ("two hello" "two" #t))
+           (("one") ("one hello" "one" #t))))))))

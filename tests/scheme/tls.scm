@@ -256,16 +256,26 @@
 
   (test-case "what is dropped is closed by the collector"
     (in-tasks
-     (let ((server (server-context directory)) (client (trusting directory)))
+     (let ((server (server-context directory)) (client (trusting directory))
+           (accepted '()) (dropped (make-weak-vector 50)))
        (with-server (where (lambda (sock)
+                             (set! accepted (cons sock accepted))
                              (reason-of (lambda ()
                                           (let ((port (tls-accept sock server)))
                                             (get-string-all port)
                                             (close-port port))))))
          (do ((i 0 (+ i 1))) ((= i 50))
-           (tls-connect (connected where) "localhost" client))
-         (test-assert "none is left"
+           (weak-vector-set! dropped i
+                             (tls-connect (connected where) "localhost" client)))
+         (test-assert "most are gone"
            (wait-until (lambda ()
                          (gc)
                          (task-yield)
-                         (< (length (open-sockets)) 10)))))))))
+                         (< (length (open-sockets)) 10))))
+         ;; The collector takes what looks like an address on a stack for one.
+         (for-each (lambda (port)
+                     (unless (or (not port) (port-closed? port))
+                       (close-port port)))
+                   (append accepted
+                           (map (lambda (i) (weak-vector-ref dropped i))
+                                (iota 50)))))))))

@@ -214,7 +214,8 @@ buffer."
       (apply gather args))
     (apply proc args)))
 
-;;; The last is in C, and waits in C when it is not spared all waiting.
+;;; Those that are in C wait there, and keep every task waiting, when they are not
+;;; spared all waiting.
 (define (wrappers guarded? waiting-elsewhere?)
   `(((ice-9 rdelim) %read-line ,guarded? ,line-gatherer)
     ((ice-9 rdelim) read-line ,guarded? ,line-gatherer)
@@ -222,9 +223,9 @@ buffer."
     ((ice-9 rdelim) read-delimited! ,guarded? ,delimited-gatherer!)
     ((ice-9 rdelim) read-string! ,guarded? ,string-gatherer!)
     ((guile) read ,guarded? ,datum-gatherer)
-    ((ice-9 textual-ports) get-string-n! ,guarded? ,text-gatherer!)
+    ((ice-9 textual-ports) get-string-n! ,waiting-elsewhere? ,text-gatherer!)
     ((ice-9 textual-ports) get-string-all ,guarded? ,all-gatherer)
-    ((ice-9 textual-ports) get-string-n ,guarded? ,string-gatherer)
+    ((ice-9 textual-ports) get-string-n ,waiting-elsewhere? ,string-gatherer)
     ((ice-9 binary-ports) get-bytevector-n ,guarded? ,count-gatherer)
     ((ice-9 binary-ports) get-bytevector-n! ,guarded? ,slice-gatherer)
     ((ice-9 binary-ports) get-bytevector-all ,waiting-elsewhere?

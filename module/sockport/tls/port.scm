@@ -8,6 +8,7 @@
   #:use-module (sockport io argument)
   #:use-module (sockport io layer)
   #:use-module (sockport primitive)
+  #:use-module ((sockport task deadline) #:select (prepare-ports!))
   #:use-module (sockport tls error)
   #:use-module (sockport tls-primitive)
   #:export (make-client-port
@@ -55,8 +56,11 @@
     (set-port-buffer-cur! buffer (port-buffer-end buffer))
     bytes))
 
+;;; Guile's procedures that read in C suspend a fiber, too, if what they read is
+;;; gathered first.
 (define (check-plain sock who)
   (check-port sock 1 who)
+  (prepare-ports!)
   (force-output sock))
 
 (define (make-client-port core sock host lenient-eof?)

@@ -1,0 +1,98 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; TLS in Fibers: in handshakes, reads and writes the other fibers go on, deadlines
+;;; hold, and closing wakes.
+
+(use-modules (harness)
+             (harness fibers)
+             (harness process)
+             (harness tls)
+             (ice-9 binary-ports)
+             (ice-9 match)
+             (ice-9 rdelim)
+             (rnrs bytevectors)
+             (sockport)
+             (sockport tls))
+
+(begin-with-fibers "tls-fibers"
+                   (and (not (in-path "certtool")) "needs certtool"))
+
+(define size 300000)
+
+(define (ticking thunk)
+  "Return the value of THUNK and how often another fiber has run meanwhile."
+  (let ((ticks 0) (over? #f))
+    (spawn-fiber (lambda ()
+                   (let again ()
+                     (unless over?
+                       (fiber-sleep 0.005)
+                       (set! ticks (+ ticks 1))
+                       (again)))))
+    (let ((value (thunk)))
+      (set! over? #t)
+      (list value ticks))))
+
+(define-syntax-rule (with-ends (directory client-sock server-sock) body ...)
+  (call-with-authority
+   (lambda (directory)
+     (let* ((pair (socketpair AF_UNIX SOCK_STREAM 0))
+            (client-sock (car pair)) (server-sock (cdr pair)))
+       (in-fibers body ...)
+       (for-each (lambda (sock) (unless (port-closed? sock) (close-port sock)))
+                 (list client-sock server-sock))))))
+
+(test-case "a handshake, and much both ways, slowly"
+  (with-ends (directory near far)
+    (let ((server (in-fiber
+                   (lambda ()
+                     (fiber-sleep 0.05)
+                     (let* ((port (tls-accept far (server-context directory)))
+                            (got (get-bytevector-n port size)))
+                       (fiber-sleep 0.05)
+                       (put-bytevector port got)
+                       (close-port port))))))
+      (match (ticking
+              (lambda ()
+                (let ((port (tls-connect near "localhost" (trusting directory))))
+                  (put-bytevector port (make-bytevector size 7))
+                  (force-output port)
+                  (let ((back (get-bytevector-all port)))
+                    (close-port port)
+                    back))))
+        ((back ticks)
+         (test-equal "all" (make-bytevector size 7) back)
+         (test-assert (list "others went on" ticks) (> ticks 5))))
+      (until server))))
+
+(test-case "a deadline in a handshake and in a read"
+  (with-ends (directory near far)
+    (test-equal "nobody begins" '(late)
+      (list (with-deadline 1/20
+              (lambda () (tls-connect near "localhost" (trusting directory)))
+              (const 'late)))))
+  (with-ends (directory near far)
+    (let ((server (in-fiber
+                   (lambda ()
+                     (let ((port (tls-accept far (server-context directory))))
+                       (say port (read-line port))
+                       (read-line port)
+                       (close-port port)))))
+          (port (tls-connect near "localhost" (trusting directory))))
+      (test-equal "nothing comes" 'late
+        (with-deadline 1/20 (lambda () (read-line port)) (const 'late)))
+      (test-equal "and the port lives" "hello" (ask port "hello"))
+      (close-port port)
+      (until server))))
+
+(test-case "closing wakes who reads"
+  (with-ends (directory near far)
+    (let ((server (in-fiber (lambda ()
+                              (tls-accept far (server-context directory)))))
+          (port (tls-connect near "localhost" (trusting directory))))
+      (let ((reader (in-fiber (lambda () (read-line port))
+                              (lambda (key args) key))))
+        (fiber-sleep 0.02)
+        (close-port port)
+        (test-equal "with an error" 'system-error (until reader)))
+      (close-port (until server)))))
+
+(test-end "tls-fibers")
