@@ -4,7 +4,8 @@
 
 (use-modules (harness) (harness process) (harness socket) (harness task)
              (harness tls) (ice-9 binary-ports) (ice-9 match) (ice-9 rdelim)
-             (ice-9 textual-ports) (ice-9 threads) (rnrs bytevectors) (srfi srfi-1)
+             (ice-9 textual-ports) (ice-9 threads) (ice-9 weak-vector)
+             (rnrs bytevectors) (srfi srfi-1)
              (sockport) (sockport tls))
 
 ;; A thread's descriptors for waiting are made when it waits first.
