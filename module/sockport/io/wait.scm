@@ -76,8 +76,9 @@
   (goes-on!))
 
 (define (below-c?)
-  "Is this a task that cannot be left here, because of a procedure in C?"
-  (not (can-wait?)))
+  "Is this a task or a fiber that cannot be left here, because of a procedure in C?"
+  (or (not (can-wait?))
+      (and (fiber?) (not (fiber-can-wait?)))))
 
 ;;; Guile's own port procedures have tried before they come here, and others may
 ;;; not have; a wait of theirs has the kernel look whether PORT is ready now.
@@ -136,7 +137,10 @@
   (let ((below (bottom-port port))
         (write? (%awaits-writing? port (if (eqv? events POLLIN) 0 1))))
     (if (fibers-waiter? waiter)
-        (wait-in-fiber below (if write? POLLOUT POLLIN) who)
+        ;; Guile's own ports keep the thread waiting below C.
+        (if (fiber-can-wait?)
+            (wait-in-fiber below (if write? POLLOUT POLLIN) who)
+            (%wait below (if write? POLLOUT POLLIN) #f who))
         ((if write? (fluid-ref write-waiter) (fluid-ref read-waiter)) below))
     (check-open port who)))
 

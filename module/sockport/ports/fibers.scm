@@ -5,10 +5,12 @@
 ;;; loaded it, and never loaded from here.
 
 (define-module (sockport ports fibers)
+  #:use-module (ice-9 control)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 threads)
   #:export (fibers-waiter?
             fibers-running?
+            fiber-can-wait?
             fibers-sleep
             fibers-wait
             fibers-wake))
@@ -30,6 +32,16 @@
 (define (fibers-running?)
   "Does a scheduler of Fibers run in this thread?"
   ((scheduler-procedure 'current-scheduler)))
+
+(define (fiber-can-wait?)
+  "Can what runs here be suspended?  A fiber cannot below a procedure in C."
+  (let* ((scheduler (fibers-running?))
+         (type (and scheduler (record? scheduler)
+                    (record-type-descriptor scheduler))))
+    (or (not type)
+        (not (memq 'prompt-tag (record-type-fields type)))
+        (suspendable-continuation?
+         ((record-accessor type 'prompt-tag) scheduler)))))
 
 (define (fibers-sleep seconds)
   ((lookup '(fibers) 'sleep) seconds))
