@@ -13,12 +13,12 @@
 #include "task/notice.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sockport/bulk.h>
 #include <sockport/guile.h>
 #include <sockport/poller.h>
 
@@ -244,9 +244,9 @@ lookup_port (SCM lookup)
   int fd = skp_lookup_descriptor (held_by (lookup)->lookup);
   if (fd < 0)
     scm_skp__error (fd, "getaddrinfo");
-  fd = fcntl (fd, F_DUPFD_CLOEXEC, 3);
+  fd = skp_bulk_share (fd);
   if (fd < 0)
-    scm_skp__error (-errno, "getaddrinfo");
+    scm_skp__error (fd, "getaddrinfo");
   return scm_skp__port (fd);
 }
 

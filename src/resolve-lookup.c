@@ -84,7 +84,7 @@ skp_lookup_descriptor (struct skp_lookup *lookup)
   pthread_mutex_lock (&job->resolver->lock);
   int fd = lookup->fd;
   if (fd < 0)
-    fd = skp__result (eventfd (is_told (lookup), EFD_CLOEXEC));
+    fd = SKP__CALL (eventfd (is_told (lookup), EFD_CLOEXEC));
   if (fd >= 0)
     lookup->fd = fd;
   pthread_mutex_unlock (&job->resolver->lock);

@@ -47,9 +47,8 @@
   (next-start race-next-start set-race-next-start!)
   (patience-end race-patience-end set-race-patience-end!))
 
-(define (ms n) (* n 1000000))
-(define resolution-delay (ms 50))       ; RFC 8305, section 8
-(define shortest-delay (ms 10))         ; section 5
+(define resolution-delay 50000000)      ; RFC 8305, section 8
+(define shortest-delay 10000000)        ; section 5
 
 ;;; Looking up, a family at a time.
 
@@ -68,10 +67,10 @@
   (let ((begun (noting-code race
                  (%resolve-addresses host service 0 family SOCK_STREAM 0))))
     (if (%lookup? begun)
-        (let ((port (%lookup-port begun)))
-          (set-race-lookups! race (append (race-lookups race)
-                                          (list (list family begun port))))
-          (%port-set-add! (race-set race) port #f))
+        (let ((entry (list family begun #f)))
+          (set-race-lookups! race (append (race-lookups race) (list entry)))
+          (set-car! (cddr entry) (%lookup-port begun))
+          (%port-set-add! (race-set race) (third entry) #f))
         (add-addresses! race (map addrinfo:addr begun)))))
 
 (define (take-answers! race)
@@ -91,7 +90,7 @@
 (define (end-lookup entry)
   (match entry
     ((_ lookup port)
-     (close-port port)
+     (when port (close-port port))
      (%lookup-drop lookup))))
 
 ;;; Attempts.
@@ -179,9 +178,9 @@
     (if (and connected? (not (race-secure race)))
         sock
         (begin
+          (%port-set-add! (race-set race) sock #t)
           (set-race-attempts! race (append (race-attempts race)
                                            (list (cons sock address))))
-          (%port-set-add! (race-set race) sock #t)
           #f))))
 
 ;;; The loop.

@@ -9,7 +9,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -134,6 +137,26 @@ WRAP (ssize_t, sendfile64, (int to, int from, int64_t *at, size_t n),
 WRAP (ssize_t, splice,
       (int from, int64_t *in, int to, int64_t *out, size_t n, unsigned flags),
       (from, in, to, out, cut (n), flags))
+
+WRAP (int, getifaddrs, (struct ifaddrs * *all), (all))
+WRAP (ssize_t, getrandom, (void *b, size_t n, unsigned flags), (b, n, flags))
+
+/* The result is the error, which is never EINTR.  */
+EXPORT int pthread_create (pthread_t *thread, const pthread_attr_t *attributes,
+                           void *(*body) (void *), void *data);
+
+int
+pthread_create (pthread_t *thread, const pthread_attr_t *attributes,
+                void *(*body) (void *), void *data)
+{
+  static int (*next) (pthread_t *, const pthread_attr_t *, void *(*)(void *),
+                      void *);
+  if (!next)
+    *(void **)&next = real ("pthread_create");
+  if (fails ("pthread_create") && run.error != EINTR)
+    return run.error;
+  return next (thread, attributes, body, data);
+}
 
 /* An interrupted one goes on by itself (connect(2)).  */
 EXPORT int connect (int fd, __CONST_SOCKADDR_ARG a, socklen_t n);
