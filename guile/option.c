@@ -53,13 +53,6 @@ get_by_table (int fd, int level, int number, const struct skp_option *option,
   return scm_skp__option_from (option, bytes, length);
 }
 
-static inline int
-is_plain (const struct skp_option *option)
-{
-  return option
-         && (option->kind == SKP_OPTION_INT || option->kind == SKP_OPTION_BOOL);
-}
-
 SCM
 scm_skp_getsockopt (SCM sock, SCM level, SCM optname)
 {
@@ -67,17 +60,14 @@ scm_skp_getsockopt (SCM sock, SCM level, SCM optname)
   int fd = scm_skp__fd (sock, 1, who);
   int l = (int)scm_skp__integer (level, INT_MIN, INT_MAX, 2, who);
   int number = (int)scm_skp__integer (optname, INT_MIN, INT_MAX, 3, who);
-  const struct skp_option *option = skp_option_find (l, number);
-  int value = 0;
-  socklen_t length = sizeof value;
+  int value;
 
-  if (!is_plain (option))
-    return get_by_table (fd, l, number, option, who);
-  int result = skp_option_get (fd, l, number, &value, &length);
-  if (result < 0)
+  int result = skp_option_get_int (fd, l, number, &value);
+  if (result >= 0)
+    return scm_from_int (value);
+  if (result != -ENOMSG)
     scm_skp__error (result, who);
-  return length == sizeof value ? scm_from_int (value)
-                                : scm_skp__option_from (option, &value, length);
+  return get_by_table (fd, l, number, skp_option_find (l, number), who);
 }
 
 /* What some options give depends on what the kernel is handed with the

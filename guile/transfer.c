@@ -47,13 +47,39 @@ send_now (struct scm_skp__call *call, size_t moved)
                   : skp_transfer_send (fd, bytes, size, call->flags);
 }
 
-/* What a primitive returns for the result N of one call.  */
-static inline SCM
-tried (const struct transfer *t, ssize_t n)
+/* What a primitive returns for the result N of CALL.  */
+static SCM
+tried (const struct scm_skp__call *call, ssize_t n)
 {
   if (n < 0)
-    return scm_skp__later (&t->call, n);
-  return SCM_I_MAKINUM (scm_skp__unfinished (&t->call, (size_t)n) ? -n : n);
+    return scm_skp__later (call, n);
+  return SCM_I_MAKINUM (scm_skp__unfinished (call, (size_t)n) ? -n : n);
+}
+
+/* Most calls have no flags, a whole bytevector, and no loop, whose turns and
+   hints would count: these need little more than the system call.  */
+static inline int
+is_plain (SCM sock, SCM flags)
+{
+  return SCM_UNBNDP (flags) && !scm_skp__turn.left && SCM_OPFPORTP (sock);
+}
+
+static inline int
+receives_plainly (SCM sock, SCM buffer, SCM flags)
+{
+  return is_plain (sock, flags) && SCM_MUTABLE_BYTEVECTOR_P (buffer)
+         && !scm_skp__low_water;
+}
+
+/* What it returns for N, of TARGET bytes.  */
+static inline SCM
+plainly (const char *who, SCM sock, SCM buffer, ssize_t n, size_t target)
+{
+  scm_remember_upto_here_2 (sock, buffer);
+  if (n >= 0 && (size_t)n >= target)
+    return SCM_I_MAKINUM (n);
+  struct scm_skp__call call = { .who = who, .sock = sock, .target = target };
+  return tried (&call, n);
 }
 
 static inline SCM
@@ -65,7 +91,7 @@ receive_try (struct transfer *t)
   scm_remember_upto_here_2 (t->call.sock, t->buffer);
   if (n > 0 && !SCM_BYTEVECTOR_P (t->buffer))
     scm_skp__in_done (&t->slice, t->buffer, (size_t)n);
-  return tried (t, n);
+  return tried (&t->call, n);
 }
 
 static inline SCM
@@ -75,7 +101,7 @@ send_try (struct transfer *t)
     return SCM_BOOL_F;
   ssize_t n = send_now (&t->call, 0);
   scm_remember_upto_here_2 (t->call.sock, t->buffer);
-  return tried (t, n);
+  return tried (&t->call, n);
 }
 
 static SCM
@@ -176,7 +202,7 @@ layer_send (SCM port, SCM message, SCM flags, SCM start, SCM end)
   return n;
 }
 
-static inline SCM
+static SCM
 recv_once (const char *who, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
@@ -201,6 +227,12 @@ recv_once (const char *who, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 static SCM
 recv_into_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 {
+  if (receives_plainly (sock, buf, flags))
+    return plainly ("recv!", sock, buf,
+                    skp_transfer_recv (SCM_FPORT_FDES (sock),
+                                       SCM_BYTEVECTOR_CONTENTS (buf),
+                                       SCM_BYTEVECTOR_LENGTH (buf), 0),
+                    0);
   return recv_once ("recv!", sock, buf, flags, start, end);
 }
 
@@ -210,16 +242,30 @@ recv_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
   return recv_once ("recv", sock, buf, flags, start, end);
 }
 
+static SCM
+receive_from (const char *who, SCM sock, SCM buf, SCM flags, SCM start, SCM end,
+              struct skp_address *from)
+{
+  struct transfer t;
+  receive_begin (&t, who, sock, buf, flags, start, end);
+  t.from = from;
+  return receive_try (&t);
+}
+
 /* The result goes into PAIR, which is new and may hold a spare address.  */
 static inline SCM
 recvfrom_once (const char *who, SCM pair, SCM sock, SCM buf, SCM flags,
                SCM start, SCM end)
 {
-  struct transfer t;
   struct skp_address from;
-  receive_begin (&t, who, sock, buf, flags, start, end);
-  t.from = &from;
-  SCM n = receive_try (&t);
+  SCM n = receives_plainly (sock, buf, flags)
+              ? plainly (who, sock, buf,
+                         skp_transfer_recvfrom (SCM_FPORT_FDES (sock),
+                                                SCM_BYTEVECTOR_CONTENTS (buf),
+                                                SCM_BYTEVECTOR_LENGTH (buf), 0,
+                                                &from),
+                         0)
+              : receive_from (who, sock, buf, flags, start, end, &from);
   if (scm_is_false (n))
     return n;
   SCM_SETCAR (pair, n);
@@ -243,10 +289,37 @@ static SCM
 send_once (SCM sock, SCM message, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
+  if (is_plain (sock, flags) && SCM_BYTEVECTOR_P (message))
+    {
+      size_t size = SCM_BYTEVECTOR_LENGTH (message);
+      ssize_t n = skp_transfer_send (
+          SCM_FPORT_FDES (sock), SCM_BYTEVECTOR_CONTENTS (message), size, 0);
+      return plainly ("send", sock, message, n, size);
+    }
   if (scm_skp__layered (sock))
     return layer_send (sock, message, flags, start, end);
   send_begin (&t, sock, message, flags, start, end);
   return send_try (&t);
+}
+
+/* The same without what is optional, which costs Guile some time.  */
+static SCM
+recv_whole_try (SCM sock, SCM buf)
+{
+  return recv_into_try (sock, buf, SCM_UNDEFINED, SCM_UNDEFINED, SCM_UNDEFINED);
+}
+
+static SCM
+recvfrom_whole_try (SCM pair, SCM sock, SCM buf)
+{
+  return recvfrom_into_try (pair, sock, buf, SCM_UNDEFINED, SCM_UNDEFINED,
+                            SCM_UNDEFINED);
+}
+
+static SCM
+send_whole (SCM sock, SCM message)
+{
+  return send_once (sock, message, SCM_UNDEFINED, SCM_UNDEFINED, SCM_UNDEFINED);
 }
 
 /* MOVED bytes of the message have gone already.  */
@@ -317,9 +390,12 @@ scm_skp__init_transfer (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%recv!", 2, 3, 0, recv_into_try },
+    { "%recv-whole!", 2, 0, 0, recv_whole_try },
     { "%recv", 2, 3, 0, recv_try },
     { "%send", 2, 3, 0, send_once },
+    { "%send-whole", 2, 0, 0, send_whole },
     { "%recvfrom!", 3, 3, 0, recvfrom_into_try },
+    { "%recvfrom-whole!", 3, 0, 0, recvfrom_whole_try },
     { "%recvfrom", 3, 3, 0, recvfrom_try },
     { "%sendto", 4, 1, 1, sendto_try },
     { "sockatmark", 1, 0, 0, at_mark },

@@ -65,8 +65,8 @@ enum
 
 /* The compiler makes a search of this that is faster than a table made at run
    time, and refuses two rows for one option.  */
-const struct skp_option *
-skp_option_find (int level, int number)
+static inline const struct skp_option *
+find (int level, int number)
 {
   switch (KEY (level, number))
     {
@@ -77,6 +77,12 @@ skp_option_find (int level, int number)
     default:
       return NULL;
     }
+}
+
+const struct skp_option *
+skp_option_find (int level, int number)
+{
+  return find (level, number);
 }
 
 static const struct
@@ -169,6 +175,18 @@ skp_option_get (int fd, int level, int number, void *value, socklen_t *length)
   if (level == SOL_SOCKET && number == SO_PEERNAME)
     return get_peer_name (fd, value, length);
   return SKP__CALL (getsockopt (fd, level, number, value, length));
+}
+
+int
+skp_option_get_int (int fd, int level, int number, int *value)
+{
+  const struct skp_option *option = find (level, number);
+  socklen_t length = sizeof *value;
+  if (!option
+      || (option->kind != SKP_OPTION_INT && option->kind != SKP_OPTION_BOOL))
+    return -ENOMSG;
+  int result = SKP__CALL (getsockopt (fd, level, number, value, &length));
+  return result < 0 || length == sizeof *value ? result : -ENOMSG;
 }
 
 int

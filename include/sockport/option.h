@@ -82,6 +82,10 @@ SKP_API int skp_option_applies (const struct skp_option *option, int family,
 SKP_API int skp_option_get (int fd, int level, int number, void *value,
                             socklen_t *length);
 
+/* The same for an option that the table has as INT or BOOL and that the kernel
+   gives as an int.  -ENOMSG: it is another, and VALUE may have changed.  */
+SKP_API int skp_option_get_int (int fd, int level, int number, int *value);
+
 /* setsockopt(2).  */
 SKP_API int skp_option_set (int fd, int level, int number, const void *value,
                             socklen_t length);

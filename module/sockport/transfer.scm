@@ -34,9 +34,9 @@
 
 (define (recv-later sock buf)
   (wait-shortly sock 'recv!
-    (enough-or (retrying (wait-readable sock 'recv!) (%recv! sock buf))
+    (enough-or (retrying (wait-readable sock 'recv!) (%recv-whole! sock buf))
                sock buf)
-    (let ((n (%recv! sock buf)))
+    (let ((n (%recv-whole! sock buf)))
       (if n
           (enough-or n sock buf)
           (recv-later sock buf)))))
@@ -47,7 +47,7 @@
 number of bytes; 0 is the end of a stream or an empty datagram.  FLAGS is an
 inclusive or of MSG_ constants.  Data that SOCK has buffered is ignored."
     ((sock buf)
-     (let ((n (%recv! sock buf)))
+     (let ((n (%recv-whole! sock buf)))
        (if n
            (enough-or n sock buf)
            (recv-later sock buf))))
@@ -100,7 +100,7 @@ END, and return the number of bytes sent: all of them, unless SOCK is in
 non-blocking mode or fails on the way.  FLAGS is an inclusive or of MSG_
 constants."
     ((sock message)
-     (done-or (%send sock message)
+     (done-or (%send-whole sock message)
               (send-more sock message 0 0 (buffer-length message))))
     ((sock message flags)
      (done-or (%send sock message flags)
@@ -140,7 +140,7 @@ sender's address; #f as address if the kernel names no sender, as on a stream."
     ((sock buf)
      (answering address-length pair
        (let ((pair (retrying (wait-readable sock 'recvfrom!)
-                             (%recvfrom! pair sock buf))))
+                             (%recvfrom-whole! pair sock buf))))
          (if (>= (car pair) 0)
              pair
              ((recvfrom-more pair sock buf 0 0 (buffer-length buf)) pair)))))

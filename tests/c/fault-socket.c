@@ -192,6 +192,9 @@ probe_option_get (void)
   return get_option (SO_TYPE);
 }
 
+ON_PAIR (probe_option_get_int, SOCK_STREAM,
+         skp_option_get_int (fd, SOL_SOCKET, SO_TYPE, &output.numbers[0]))
+
 static long
 probe_option_get_filter (void)
 {
@@ -309,6 +312,7 @@ const struct operation socket_operations[]
         { "socket_tcp", probe_tcp },
         { "socket_patience", probe_patience },
         { "option_get", probe_option_get },
+        { "option_get_int", probe_option_get_int },
         { "option_get, SO_GET_FILTER", probe_option_get_filter },
         { "option_get, SO_PEERNAME", probe_option_get_peer_name },
         { "option_set", probe_option_set },

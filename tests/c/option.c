@@ -89,6 +89,8 @@ options_apply_to_families_and_types (void **state)
   assert_false (skp_option_applies (nodelay, AF_UNIX, SOCK_STREAM));
   assert_false (skp_option_applies (nodelay, 1000, SOCK_STREAM));
   assert_false (skp_option_applies (nodelay, AF_INET, 1000));
+  assert_false (skp_option_applies (nodelay, AF_INET, -1));
+  assert_false (skp_option_applies (nodelay, -1, SOCK_STREAM));
   assert_true (skp_option_applies (skp_option_named ("rcvbuf", 0), 1000, 1000));
 }
 
@@ -258,10 +260,39 @@ failures_are_the_kernels (void **state)
   close (fd);
 }
 
+static void
+ints_are_read_by_a_shorter_way (void **state)
+{
+  (void)state;
+  int value, fd = skp_socket_open (AF_INET, SOCK_STREAM, 0);
+  const struct
+  {
+    int fd, level, number, result, value;
+  } rows[] = {
+    { fd, SOL_SOCKET, SO_TYPE, 0, SOCK_STREAM },
+    { fd, SOL_SOCKET, SO_KEEPALIVE, 0, 0 },
+    { fd, IPPROTO_IP, IP_MULTICAST_TTL, 0, 1 },
+    /* Another kind, and no row.  */
+    { fd, SOL_SOCKET, SO_LINGER, -ENOMSG, 7 },
+    { fd, SOL_SOCKET, 12345, -ENOMSG, 7 },
+    { -1, SOL_SOCKET, SO_TYPE, -EBADF, 7 },
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    {
+      value = 7;
+      assert_int_equal (skp_option_get_int (rows[i].fd, rows[i].level,
+                                            rows[i].number, &value),
+                        rows[i].result);
+      assert_int_equal (value, rows[i].value);
+    }
+  close (fd);
+}
+
 TESTS (TEST (rows_are_found_by_level_and_number),
        TEST (a_number_alone_is_no_option),
        TEST (names_are_found_as_people_write_them),
        TEST (options_apply_to_families_and_types),
+       TEST (ints_are_read_by_a_shorter_way),
        TEST (every_row_reads_and_writes_its_size),
        TEST (a_filter_comes_back_whole_and_never_beyond_its_room),
        TEST (adopting_tells_what_a_socket_is), TEST (failures_are_the_kernels));
