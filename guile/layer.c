@@ -238,10 +238,15 @@ layer_flush (SCM port)
   return answer (port, scm_skp__layer->flush (port), "write");
 }
 
+/* #f if OBJECT is no open port for output; 1 if it lies over a socket and has
+   taken what has not gone there yet, else 0.  */
 static SCM
-layer_queued (SCM port)
+output_below (SCM object)
 {
-  return scm_from_bool (scm_skp__layer->queued (port));
+  if (!SCM_OPOUTPORTP (object))
+    return SCM_BOOL_F;
+  return SCM_I_MAKINUM (scm_skp__layered (object)
+                        && scm_skp__layer->queued (object));
 }
 
 /* Somebody waits for what is to go, or (BEGINS #f) no longer.  */
@@ -270,7 +275,7 @@ scm_skp__init_layer (void)
     { "%layer-write", 4, 0, 0, layer_write },
     { "%layer-queue", 4, 0, 0, layer_queue },
     { "%layer-flush", 1, 0, 0, layer_flush },
-    { "%layer-queued?", 1, 0, 0, layer_queued },
+    { "%output-below", 1, 0, 0, output_below },
     { "%layer-flushing!", 2, 0, 0, layer_flushing },
     { "%layer-end", 1, 0, 0, layer_end },
   };

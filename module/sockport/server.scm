@@ -18,6 +18,7 @@
   #:use-module (sockport listener)
   #:use-module (sockport log)
   #:use-module (sockport task loop)
+  #:use-module ((sockport task record) #:select (loop-poller))
   #:use-module (sockport task ring)
   #:use-module (sockport serve judge)
   #:use-module (sockport serve handshake)
@@ -153,9 +154,13 @@ an error."
     (set-site-short! site #f)
     ((server-log (site-server site)) "accepting again")))
 
-;;; One listener must not keep the connections it has from running; and the first of
-;;; a burst, mostly the only one, does not wait for the call that finds no second.
+;;; One listener must not keep the connections it has from running; and one that has
+;;; nobody beside it does not wait for the call that finds no other.
 (define burst 32)
+
+(define (alone?)
+  "Is what was spawned last all that is ready?"
+  (eqv? 1 (%ready-count (loop-poller (current-loop)))))
 
 (define (begin-conversation site sock peer)
   (let* ((server (site-server site))
@@ -180,7 +185,7 @@ an error."
          (say-enough! site)
          (set-site-count! site (+ (site-count site) 1))
          (begin-conversation site sock peer)
-         (when (or (zero? left) (= left burst))
+         (when (or (zero? left) (alone?))
            (task-yield))
          (next first-pause (if (zero? left) burst (- left 1))))
         (errno

@@ -41,13 +41,14 @@ buffer, so that the port can be closed."
           (wait-writable port who))
       (send-buffered port who))))
 
-;;; What a port over a socket has taken may not have gone yet.
+;;; What a port over a socket has taken may not have gone yet; what a write that was
+;;; ended has left there is not waited for.
 (define (buffered-output? port)
-  (and (output-port? port)
-       (not (port-closed? port))
-       (or (layer-unsent? port)
-           (let ((buffer (port-write-buffer port)))
-             (< (port-buffer-cur buffer) (port-buffer-end buffer))))))
+  (let ((below (%output-below port)))
+    (and below
+         (or (eq? below 1)
+             (let ((buffer (port-write-buffer port)))
+               (< (port-buffer-cur buffer) (port-buffer-end buffer)))))))
 
 (define (flush port)
   "Write what PORT has buffered, in the way of sockets if it is one."
@@ -81,10 +82,10 @@ buffer, so that the port can be closed."
 (define (close-port port)
   "Close PORT after waking whoever waits on it; #t if it was open.  What waited
 gets a system-error with EBADF."
-  (let ((closed? (if (and (port? port) (buffered-output? port))
+  (let ((closed? (if (buffered-output? port)
                      (flush-and-close port)
                      (%close-port port))))
-    (fibers-wake (bottom-port port))
+    (fibers-wake port)
     closed?))
 
 (define guile-close (@ (guile) close))

@@ -12,7 +12,6 @@
   #:use-module (sockport primitive)
   #:export (layer-read
             layer-write
-            layer-unsent?
             flush-layer
             end-layer))
 
@@ -47,12 +46,6 @@
         (%layer-flushing! port #f)
         (apply throw args)))
     (%layer-flushing! port #f)))
-
-;;; Not what a write that was ended has left: closing is not to wait for that.
-(define (layer-unsent? port)
-  "Is there something to be written that PORT, of any type, has not taken yet?"
-  (and (layered? port)
-       (%layer-queued? port)))
 
 ;;; What has been taken is not in the buffer any more when a wait is ended.
 (define (flush-layer port)

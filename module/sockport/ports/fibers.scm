@@ -8,6 +8,7 @@
   #:use-module (ice-9 control)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 threads)
+  #:use-module ((sockport primitive) #:select (bottom-port))
   #:export (fibers-waiter?
             fibers-running?
             fiber-can-wait?
@@ -66,10 +67,11 @@
           (hashq-set! waiting port rest)))))
 
 (define (fibers-wake port)
-  "Resume the fibers that wait for PORT."
+  "Resume the fibers that wait for PORT, or for the socket below it."
   (when used?
     (for-each (lambda (resume) (resume))
-              (with-mutex waiting-lock (hashq-ref waiting port '())))))
+              (with-mutex waiting-lock
+                (hashq-ref waiting (bottom-port port) '())))))
 
 (define* (fibers-wait port write? #:optional (ns #f))
   "Suspend the current fiber until PORT is writable or readable, or closed, or NS
