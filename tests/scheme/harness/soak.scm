@@ -7,6 +7,7 @@
   #:export (check
             draw
             fault!
+            soak-count
             soak-rounds))
 
 (define seconds (string->number (or (getenv "SOAK_SECONDS") "600")))
@@ -45,37 +46,76 @@
 
 (define limit-kb 65536)
 
-(define (soak-rounds one-round before)
-  "Call BEFORE, then ONE-ROUND until SOAK_SECONDS have passed; exit with 1 if there
-was a fault, or if descriptors or memory have grown."
-  (define (again)
-    (set! round (+ round 1))
-    (one-round))
-  ;; What hangs does not end by itself.
+(define (progress done total)
+  (format #t "progress ~a ~a~%" (min done total) total)
+  (force-output))
+
+;; What hangs does not end by itself.
+(define (watch!)
   (sigaction SIGALRM
     (lambda _
       (fault! "no end")
-      (primitive-_exit 1)))
+      (primitive-_exit 1))))
+
+(define (exit-unchanged thunk)
+  "Call THUNK, which returns a text about what it has done, and exit with 1 if there
+was a fault, or if descriptors or memory have grown meanwhile."
+  ;; What was left to the collector is closed by it.
+  (let* ((memory (resident)) (descriptors (descriptors-settled 0))
+         (done (thunk))
+         (memory-now (resident))
+         (descriptors-now (descriptors-settled descriptors)))
+    (format #t "# ~a, ~a then ~a descriptors, ~a then ~a kB~%"
+            done descriptors descriptors-now memory memory-now)
+    (when (> descriptors-now descriptors)
+      (fault! "descriptors" descriptors descriptors-now))
+    (when (> memory-now (+ memory limit-kb))
+      (fault! "memory in kB" memory memory-now))
+    (exit (if (zero? faults) 0 1))))
+
+(define (soak-rounds one-round before)
+  "Call BEFORE, then ONE-ROUND until SOAK_SECONDS have passed; exit as
+exit-unchanged."
+  (define (again)
+    (set! round (+ round 1))
+    (one-round))
+  (watch!)
   (sigaction SIGUSR1 SIG_IGN)
   (before)
   (do ((i 0 (+ i 1))) ((= i 50)) (again))
-  (let ((descriptors (descriptors-settled 0)) (memory (resident)))
-    (let loop ((shown -1))
-      (let ((passed (- (current-time) start)))
-        (unless (= passed shown)
-          (format #t "progress ~a ~a~%" (min passed seconds) seconds)
-          (force-output))
+  (exit-unchanged
+   (lambda ()
+     (let loop ((shown -1))
+       (let ((passed (- (current-time) start)))
+         (unless (= passed shown)
+           (progress passed seconds))
+         (alarm 60)
+         (when (and (< passed seconds) (< faults 10))
+           (again)
+           (loop passed))))
+     (alarm 0)
+     (format #f "~a rounds" round))))
+
+(define (soak-count total what some)
+  "Call SOME, which does several of WHAT and returns how many, until there are TOTAL of
+them, or SOAK_SECONDS have passed; exit as exit-unchanged."
+  (define (until total)
+    (let loop ((done 0) (shown -1))
+      (let ((percent (quotient (* 1000 done) total)))
+        (unless (= percent shown)
+          (progress done total))
         (alarm 60)
-        (when (and (< passed seconds) (< faults 10))
-          (again)
-          (loop passed))))
-    (alarm 0)
-    (let ((descriptors-now (descriptors-settled descriptors))
-          (memory-now (resident)))
-      (format #t "# ~a rounds, ~a then ~a descriptors, ~a then ~a kB~%"
-              round descriptors descriptors-now memory memory-now)
-      (when (> descriptors-now descriptors)
-        (fault! "descriptors" descriptors descriptors-now))
-      (when (> memory-now (+ memory limit-kb))
-        (fault! "memory in kB" memory memory-now))
-      (exit (if (zero? faults) 0 1)))))
+        (if (and (< done total) (< faults 10)
+                 (< (- (current-time) start) seconds))
+            (begin
+              (set! round (+ round 1))
+              (loop (+ done (some)) percent))
+            done))))
+  (watch!)
+  ;; What is made once is made now.
+  (until (quotient total 50))
+  (exit-unchanged
+   (lambda ()
+     (let ((done (until total)))
+       (alarm 0)
+       (format #f "~a ~a" done what)))))
