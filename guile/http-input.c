@@ -76,14 +76,6 @@ refuse (struct input *in, int status)
   scm_skp__http_refuse (status);
 }
 
-static void
-deliver (struct input *in, size_t count)
-{
-  in->total += count;
-  if (in->limit > 0 && in->total > in->limit)
-    refuse (in, 413);
-}
-
 /* Receive up to SIZE bytes: -EAGAIN, or how many.  */
 static ssize_t
 receive (struct input *in, char *bytes, size_t size)
@@ -259,8 +251,9 @@ read_body (struct input *in, char *bytes, size_t size)
     default:
       scm_skp__http_refuse (400);
     }
+  /* The limit was compared with the length, or with that of each chunk.  */
   if (n > 0)
-    deliver (in, (size_t)n);
+    in->total += (size_t)n;
   return n;
 }
 

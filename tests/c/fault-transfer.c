@@ -242,6 +242,40 @@ poller_call (int which)
 }
 
 static long
+probe_set_open (void)
+{
+  long result = PROBE (skp_poller_set_open ());
+  if (result >= 0)
+    close ((int)result);
+  return result >= 0 ? 0 : result;
+}
+
+static long
+set_add (int times)
+{
+  int fds[2], set = skp_poller_set_open ();
+  open_pair (SOCK_STREAM, fds);
+  for (int i = 1; i < times; i++)
+    assert_int_equal (skp_poller_set_add (set, fds[0], SKP_POLLER_READ), 0);
+  long result = PROBE (skp_poller_set_add (set, fds[0], SKP_POLLER_WRITE));
+  close (set);
+  close_pair (fds);
+  return result;
+}
+
+static long
+probe_set_add (void)
+{
+  return set_add (1);
+}
+
+static long
+probe_set_add_again (void)
+{
+  return set_add (2);
+}
+
+static long
 probe_watch (void)
 {
   return poller_call (WATCH);
@@ -326,6 +360,9 @@ const struct operation transfer_operations[]
         { "batch_open", probe_batch_open },
         { "batch_send", probe_batch_send },
         { "batch_recv", probe_batch_recv },
+        { "poller_set_open", probe_set_open },
+        { "poller_set_add", probe_set_add },
+        { "poller_set_add, again", probe_set_add_again },
         { "poller_open", probe_poller_open },
         { "poller_watch", probe_watch },
         { "poller_watch, again", probe_watch_again },

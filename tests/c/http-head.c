@@ -216,6 +216,29 @@ lines_and_names (void **state)
        { GET, HOST "X:a\nY:b\r\n", NONE });
 }
 
+/* Lines may end with LF alone (RFC 9112, 2.2), but CR comes before LF only.  */
+static void
+ends_of_lines (void **state)
+{
+  (void)state;
+  static const struct
+  {
+    const char *text;
+    ssize_t result;
+  } rows[] = {
+    { "GET / HTTP/1.0\n\n", 16 },
+    { "GET / HTTP/1.0\n\r\n", 17 },
+    { "GET / HTTP/2.0\n\n", -EPROTONOSUPPORT },
+    { "GET / HTTP/1.0\n\rX", BAD },
+    { "GET / HTTP/1.0\r\n\r\r\n", BAD },
+    { "GET / HTTP/1.0\rX", BAD },
+    { "GET / HTTP/1.0\r\nA: b\rX", BAD },
+  };
+  struct skp_http_head head;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    assert_int_equal (parse (&head, rows[i].text), rows[i].result);
+}
+
 static void
 request_lines (void **state)
 {
@@ -335,5 +358,5 @@ trailers (void **state)
 
 TESTS (TEST (a_request_and_its_parts), TEST (framing),
        TEST (connections_and_expectations), TEST (hosts),
-       TEST (lines_and_names), TEST (request_lines),
+       TEST (lines_and_names), TEST (request_lines), TEST (ends_of_lines),
        TEST (bytes_that_strings_lack), TEST (limits), TEST (trailers));

@@ -16,6 +16,31 @@
 #include <unistd.h>
 #include <sockport/process.h>
 
+/* The call that fails, with ERRNO.  */
+static const char *failing;
+static int failing_errno;
+
+static int
+fails (const char *call)
+{
+  if (!failing || strcmp (failing, call) != 0)
+    return 0;
+  errno = failing_errno;
+  return 1;
+}
+
+#define WRAP(result, name, parameters, arguments, failed)                      \
+  result __real_##name parameters;                                             \
+  result __wrap_##name parameters;                                             \
+  result __wrap_##name parameters                                              \
+  {                                                                            \
+    return fails (#name) ? (failed) : __real_##name arguments;                 \
+  }
+WRAP (void *, calloc, (size_t n, size_t size), (n, size), NULL)
+WRAP (int, pipe2, (int *fds, int flags), (fds, flags), -1)
+WRAP (pid_t, _Fork, (void), (), -1)
+WRAP (pid_t, fork, (void), (), -1)
+
 static char no_variables[] = "A=b";
 
 /* Run SCRIPT in a shell with the FDS and return what it writes to OUT.  */
@@ -147,6 +172,33 @@ what_cannot_be_started (void **state)
 }
 
 static void
+what_is_wanting (void **state)
+{
+  (void)state;
+  static const struct
+  {
+    const char *call;
+    int error;
+  } rows[] = { { "calloc", ENOMEM },
+               { "pipe2", EMFILE },
+               { "pipe2", ENFILE },
+               { "_Fork", EAGAIN },
+               { "_Fork", ENOMEM } };
+  char *none[] = { (char *)"true", NULL };
+  struct skp_process_plan plan
+      = { .program = "true", .arguments = none, .environment = none };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    {
+      failing = rows[i].call;
+      failing_errno = rows[i].error;
+      pid_t pid = skp_process_start (&plan);
+      failing = NULL;
+      assert_int_equal (pid, -rows[i].error);
+    }
+  assert_int_equal (waitpid (-1, NULL, WNOHANG), -1);
+}
+
+static void
 an_end_is_seen (void **state)
 {
   (void)state;
@@ -167,4 +219,4 @@ an_end_is_seen (void **state)
 TESTS (TEST (descriptors_are_where_they_shall_be),
        TEST (the_process_knows_its_number),
        TEST (signals_are_as_for_any_program), TEST (what_cannot_be_started),
-       TEST (an_end_is_seen));
+       TEST (what_is_wanting), TEST (an_end_is_seen));

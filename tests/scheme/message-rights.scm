@@ -184,4 +184,21 @@
                 (length (control-ref (message-control result) 'rights))))
         (close-received result)))))
 
+(test-case "a process of which no descriptor can be made"
+  (with-pair (SOCK_STREAM near far)
+    (unless (false-if-exception
+             (begin (setsockopt far SOL_SOCKET SO_PASSPIDFD 1) #t))
+      (skip "a kernel without SO_PASSPIDFD"))
+    (send near "x")
+    (receive (soft hard) (getrlimit 'nofile)
+      (let* ((first (dup->fdes near))
+             (dummy (close-fdes first))
+             (result (begin
+                       (setrlimit 'nofile first hard)
+                       (recvmsg! far (make-bytevector 9)))))
+        (setrlimit 'nofile soft hard)
+        (test-equal "the message comes, without one" '(1 (#f))
+          (list (message-length result)
+                (control-ref (message-control result) 'pidfd 'none)))))))
+
 (test-end "message-rights")

@@ -11,6 +11,7 @@
              (ice-9 threads)
              (rnrs bytevectors)
              (sockport)
+             ((sockport io wait) #:select (wait-readable))
              (srfi srfi-1)
              ((system foreign) #:select (long sizeof)))
 
@@ -138,5 +139,13 @@
          (receive! (car pair) (make-bytevector 1) MSG_OOB)))
      (list recv! recvfrom! recvmsg!)
      '("recv!" "recvfrom!" "recvmsg!"))))
+
+(test-case "what cannot be waited for"
+  (let ((sock (socket AF_INET SOCK_STREAM 0)))
+    (close-port sock)
+    (test-error* "a port that is closed" (list 'system-error EBADF "recv!")
+      (wait-readable sock 'recv!)))
+  (test-error* "a port without a descriptor" '(wrong-type-arg 1 "recv!")
+    (wait-readable (open-input-string "") 'recv!)))
 
 (test-end "wait")
