@@ -47,7 +47,7 @@ send_now (struct scm_skp__call *call, size_t moved)
                   : skp_transfer_send (fd, bytes, size, call->flags);
 }
 
-/* What a primitive returns for the result N of CALL.  */
+/* What a primitive returns for N, the result.  */
 static SCM
 tried (const struct scm_skp__call *call, ssize_t n)
 {
@@ -56,8 +56,8 @@ tried (const struct scm_skp__call *call, ssize_t n)
   return SCM_I_MAKINUM (scm_skp__unfinished (call, (size_t)n) ? -n : n);
 }
 
-/* Most calls have no flags, a whole bytevector, and no loop, whose turns and
-   hints would count: these need little more than the system call.  */
+/* Most calls have no flags, a whole bytevector, and no loop with its turns and
+   hints: these need little more than the system call.  */
 static inline int
 is_plain (SCM sock, SCM flags)
 {
@@ -71,7 +71,6 @@ receives_plainly (SCM sock, SCM buffer, SCM flags)
          && !scm_skp__low_water;
 }
 
-/* What it returns for N, of TARGET bytes.  */
 static inline SCM
 plainly (const char *who, SCM sock, SCM buffer, ssize_t n, size_t target)
 {
@@ -163,7 +162,6 @@ sendto_begin (struct transfer *t, struct skp_address *to, SCM sock, SCM message,
   static const char who[] = "sendto";
   SCM rest[3] = { SCM_UNDEFINED, SCM_UNDEFINED, SCM_UNDEFINED };
   int count = 0;
-
   *t = (struct transfer){
     .call = { .who = who, .sock = sock, .events = POLLOUT, .to = to },
     .buffer = message
@@ -253,7 +251,7 @@ receive_from (const char *who, SCM sock, SCM buf, SCM flags, SCM start, SCM end,
 }
 
 /* The result goes into PAIR, which is new and may hold a spare address.  */
-static inline SCM
+static SCM
 recvfrom_once (const char *who, SCM pair, SCM sock, SCM buf, SCM flags,
                SCM start, SCM end)
 {
@@ -290,19 +288,18 @@ send_once (SCM sock, SCM message, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
   if (is_plain (sock, flags) && SCM_BYTEVECTOR_P (message))
-    {
-      size_t size = SCM_BYTEVECTOR_LENGTH (message);
-      ssize_t n = skp_transfer_send (
-          SCM_FPORT_FDES (sock), SCM_BYTEVECTOR_CONTENTS (message), size, 0);
-      return plainly ("send", sock, message, n, size);
-    }
+    return plainly ("send", sock, message,
+                    skp_transfer_send (SCM_FPORT_FDES (sock),
+                                       SCM_BYTEVECTOR_CONTENTS (message),
+                                       SCM_BYTEVECTOR_LENGTH (message), 0),
+                    SCM_BYTEVECTOR_LENGTH (message));
   if (scm_skp__layered (sock))
     return layer_send (sock, message, flags, start, end);
   send_begin (&t, sock, message, flags, start, end);
   return send_try (&t);
 }
 
-/* The same without what is optional, which costs Guile some time.  */
+/* Without what is optional, which costs time.  */
 static SCM
 recv_whole_try (SCM sock, SCM buf)
 {
@@ -374,7 +371,6 @@ scm_skp_sendto (SCM sock, SCM message, SCM fam, SCM address, SCM args_and_flags)
   return send_all (&t);
 }
 
-/* Is what comes next the byte that was sent as urgent?  */
 static SCM
 at_mark (SCM sock)
 {

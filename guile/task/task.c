@@ -19,8 +19,6 @@ scm_skp__is_task (SCM object)
          && scm_is_eq (SCM_STRUCT_VTABLE (object), task_type);
 }
 
-/* The queue of what is ready.  */
-
 static void
 grow (struct scm_skp__queue *q)
 {
@@ -87,8 +85,7 @@ ready_begin (SCM poller)
 static SCM
 ready_count (SCM poller)
 {
-  return SCM_I_MAKINUM (
-      (scm_t_signed_bits)scm_skp__poller (poller)->queue.count);
+  return scm_from_size_t (scm_skp__poller (poller)->queue.count);
 }
 
 /* What waits in a slot: #f nothing; #t nothing, and an edge was seen; an entry

@@ -85,6 +85,11 @@ static const struct
   { "file_open", "openat2", EAGAIN, 0, PASSES },
   { "file_open", "openat2", ENOSYS, 0, PASSES },
   { "file_open", "openat2", EPERM, 0, PASSES },
+  /* Whatever is in the way of a whole path, which is tried first, but that it
+     is not there: then it is walked.  */
+  { "file_open", "openat2", ENOENT, 0, FAILS },
+  { "file_open", "openat2", ANY, 1, FAILS },
+  { "file_open", "openat2", ANY, 0, PASSES },
   /* What is there already is changed, and here is nothing to change.  */
   { "poller_watch, again", "epoll_ctl", EEXIST, 1, FAILS },
   { "poller_watch, again", "epoll_ctl", EEXIST, 0, PASSES },

@@ -103,7 +103,9 @@
         (else (blur! m) "E111")))
 
 (define (accept! models m into)
-  (cond ((not (model-clear m)) #f)
+  (cond ((not (model-clear m))
+         ;; It may have replaced what is there.
+         (blur! (vector-ref models into)))
         ((datagram? m) "E95")
         ((not (model-listening m)) "E22")
         ((null? (model-pending m)) "again")
