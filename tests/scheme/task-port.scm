@@ -209,6 +209,42 @@
          (shutdown (car pair) 1)
          (join-thread reader))))))
 
+;; One that kept its thread would wait for ever for what another task sends.
+(test-case "what reads in C lets the other tasks go on"
+  (define (read-into text proc)
+    (proc text)
+    text)
+  (for-each
+   (match-lambda
+     ((name read expected)
+      (let-ports ((pair (unix-pair)))
+        (test-equal name expected
+          (in-tasks
+           (let ((reader (spawn-task (lambda () (read (car pair))))))
+             (for-each (lambda (part)
+                         (task-yield)
+                         (send (cdr pair) part))
+                       '("(a" "b\n" "c) d"))
+             (shutdown (cdr pair) SHUT_WR)
+             (join reader)))))))
+   `(("get-string-n" ,(lambda (port) (get-string-n port 4)) "(ab\n")
+     ("get-string-n!"
+      ,(lambda (port)
+         (read-into (make-string 5 #\x)
+                    (lambda (text) (get-string-n! port text 0 4))))
+      "(ab\nx")
+     ("get-string-all" ,get-string-all "(ab\nc) d")
+     ("get-line" ,get-line "(ab")
+     ("get-char" ,get-char #\()
+     ("get-bytevector-n" ,(lambda (port) (utf8->string (get-bytevector-n port 4)))
+      "(ab\n")
+     ("get-bytevector-all" ,(lambda (port) (utf8->string (get-bytevector-all port)))
+      "(ab\nc) d")
+     ("read" ,read (ab c))
+     ("read-line" ,read-line "(ab")
+     ("read-string" ,read-string "(ab\nc) d")
+     ("read-delimited" ,(lambda (port) (read-delimited ")" port)) "(ab\nc"))))
+
 (define SOF_TIMESTAMPING_TX_SOFTWARE 2)
 (define SOF_TIMESTAMPING_SOFTWARE 16)
 
