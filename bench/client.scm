@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Requests that a client of HTTP makes: 10,000 small GETs over 1 and over 50
-;;; connections that are kept.  Sockport against Node, Go and aiohttp, which ask one
+;;; Requests that a client of HTTP makes: 2,000 small GETs over one connection, and
+;;; 10,000 over 50, that are kept.  Sockport against Node, Go and aiohttp, which ask one
 ;;; server, in Go.
 
 (use-modules (bench harness)
@@ -13,8 +13,6 @@
 (define (built name)
   (string-append (or (getenv "SOCKPORT_BUILD") "build") "/bench/" name))
 
-(define requests 10000)
-
 ;;; Each prints how many nanoseconds its requests took, without its own start.
 (define clients
   `(("Sockport" "guile" "--no-auto-compile" "-s" ,(peer "client-sockport.scm"))
@@ -22,7 +20,7 @@
     ("Go" ,(built "client-go"))
     ("aiohttp" "/usr/bin/python3" ,(peer "client-aiohttp.py"))))
 
-(define (measure command port connections)
+(define (measure command port requests connections)
   (lambda ()
     (match (apply command-numbers
                   (on-processor 1 (append command
@@ -40,12 +38,15 @@
      (bench "client" #:title "Requests that a client makes" #:unit "requests/s"
             #:better 'higher #:rounds 5
             #:promises '(("Node" . 1.0))
-            #:cases (map (lambda (connections)
-                           (cons (format #f "~a connections" connections)
-                                 (map (match-lambda
-                                        ((name . command)
-                                         (cons name (measure command port
-                                                             connections))))
-                                      clients)))
-                         '(1 50))))
+            #:cases (map (match-lambda
+                           ((title requests connections)
+                            (cons title
+                                  (map (match-lambda
+                                         ((name . command)
+                                          (cons name
+                                                (measure command port requests
+                                                         connections))))
+                                       clients))))
+                         '(("1 connection" 2000 1)
+                           ("50 connections" 10000 50)))))
     (() (display "client: needs Go\n"))))
