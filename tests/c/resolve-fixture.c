@@ -62,7 +62,8 @@ __wrap_getaddrinfo (const char *host, const char *service,
   gate.calls++;
   count_thread ();
   gate.network = own_network ();
-  gate.inside_most = ++gate.inside > gate.inside_most ? gate.inside : gate.inside_most;
+  gate.inside_most
+      = ++gate.inside > gate.inside_most ? gate.inside : gate.inside_most;
   pthread_cond_broadcast (&gate.changed);
   while (!gate.open)
     pthread_cond_wait (&gate.changed, &gate.lock);
@@ -109,7 +110,8 @@ struct skp_resolver *
 resolver_new (int limit)
 {
   struct skp_resolver *resolver;
-  gate.open = gate.inside_most = gate.calls = gate.threads = gate.threads_ended = 0;
+  gate.open = gate.inside_most = gate.calls = gate.threads = gate.threads_ended
+      = 0;
   assert_int_equal (
       skp_resolver_open (&resolver, limit, getenv ("SOCKPORT_RESOLVE")), 0);
   return resolver;

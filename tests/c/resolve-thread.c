@@ -298,7 +298,8 @@ a_child_of_an_idle_fork_asks_itself (void **state)
       if (pid == 0)
         {
           alarm (20);
-          int before = gate.calls, code = code_of (resolver, "child.gate", NULL);
+          int before = gate.calls,
+              code = code_of (resolver, "child.gate", NULL);
           _exit (code != 0 ? 1 : gate.calls != before + 1 ? 2 : 0);
         }
       int status;
