@@ -102,8 +102,7 @@
                     (test-error* "no sooner"
                         (list 'system-error EAGAIN (symbol->string name))
                       (wait!))))))
-    (test-assert "not before" (>= seconds 0.09))
-    (test-assert "not long after" (< seconds 5))))
+    (test-assert "not before" (>= seconds 0.09))))
 
 ;; As far as the system can tell, where it does not count that many seconds.
 (define centuries (min (expt 2 33) (- (expt 2 (- (* 8 (sizeof long)) 1)) 1)))

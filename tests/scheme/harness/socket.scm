@@ -114,6 +114,8 @@ returns its value, or the description of its error."
        (exact->inexact internal-time-units-per-second))))
 
 (define (cpu-seconds thunk)
+  ;; A collection in the middle would count.
+  (gc)
   (let ((start (get-internal-run-time)))
     (thunk)
     (/ (- (get-internal-run-time) start)
