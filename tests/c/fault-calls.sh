@@ -17,7 +17,7 @@ unknown=
 # what it waits for (tests/c/resolve.c); a program that is started goes on in
 # another process (tests/c/process.c).
 for name in $(nm -A -u "$archive" |
-    awk '!/(process-start|query|query-apart|query-entry|resolve|resolve-lookup)(\.c)?\.o:/ && $(NF - 1) == "U" { print $NF }' |
+    awk '!/(process-start|query|query-apart|query-entry|resolve|resolve-lookup|resolve-thread)(\.c)?\.o:/ && $(NF - 1) == "U" { print $NF }' |
     sort -u); do
   case " $* $flat " in
     *" $name "*) continue ;;
