@@ -3,6 +3,7 @@
    alist of headers in it, each found to be one line.  */
 
 #include "http.h"
+#include "value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -229,7 +230,8 @@ scm_skp__http_put_framing (struct scm_skp__text *text, SCM framing, SCM length)
     {
     case SCM_SKP__HTTP_BY_LENGTH:
       scm_skp__text_put (text, "Content-Length: ", 16);
-      scm_skp__text_number (text, scm_to_uint64 (length));
+      scm_skp__text_number (text, (uint64_t)scm_skp__integer (
+                                      length, 0, INT64_MAX, 6, text->who));
       scm_skp__text_put (text, "\r\n", 2);
       break;
     case SCM_SKP__HTTP_BY_CHUNKS:

@@ -10,6 +10,7 @@
 #include "http.h"
 #include "layer.h"
 #include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <string.h>
@@ -28,7 +29,7 @@ enum state
 
 /* Bytes AT to END of BUFFER have come and were not used; RUN of them are a
    chunk's data.  LEFT is what of a length is still to come, TOTAL what was
-   delivered, LIMIT the most that may be (0: any).  HEAD is for the trailers,
+   delivered, LIMIT the most that may be.  HEAD is for the trailers,
    which begin at TRAILERS_AT.  */
 struct input
 {
@@ -197,7 +198,7 @@ next_run (struct input *in)
         refuse (in, 400);
       in->at += used;
       in->run = (size_t)n;
-      if (in->limit > 0 && in->total + in->run + in->chunk.left > in->limit)
+      if (in->total + in->run + in->chunk.left > in->limit)
         refuse (in, 413);
       if (skp_http_chunk_ended (&in->chunk))
         return 0;
@@ -280,7 +281,7 @@ port_wait_fd (SCM port)
 }
 
 /* A port for the body that begins at AT in BUFFER, which has bytes up to END.
-   LENGTH is #f for chunks; LIMIT is 0 for none.  */
+   LENGTH is #f for chunks; LIMIT is #f for none.  */
 static SCM
 make_input (SCM sock, SCM buffer, SCM at, SCM end, SCM length, SCM limit,
             SCM expected, SCM head, SCM memory)
@@ -293,13 +294,17 @@ make_input (SCM sock, SCM buffer, SCM at, SCM end, SCM length, SCM limit,
                         .trailers = SCM_EOL,
                         .at = (size_t)SCM_I_INUM (at),
                         .end = (size_t)SCM_I_INUM (end),
-                        .limit = scm_to_uint64 (limit),
+                        .limit = scm_is_false (limit)
+                                     ? UINT64_MAX
+                                     : (uint64_t)scm_skp__integer (
+                                         limit, 0, INT64_MAX, 6, "serve-http"),
                         .expected = scm_is_true (expected),
                         .state = CHUNKS };
   scm_skp__http_head (head);
   if (scm_is_true (length))
     {
-      in->left = scm_to_uint64 (length);
+      in->left
+          = (uint64_t)scm_skp__integer (length, 0, INT64_MAX, 5, "serve-http");
       in->state = in->left > 0 ? LENGTH : ENDED;
     }
   return scm_c_make_port_with_encoding (
@@ -345,6 +350,14 @@ input_expected (SCM port)
   return scm_from_bool (input_of (port)->expected);
 }
 
+/* Once a response has begun, a word on the way to it would be a part of it.  */
+static SCM
+input_answered (SCM port)
+{
+  input_of (port)->expected = 0;
+  return SCM_UNSPECIFIED;
+}
+
 static SCM
 input_total (SCM port)
 {
@@ -368,6 +381,7 @@ scm_skp__init_http_input (void)
     { "%http-input-blocked?", 1, 0, 0, input_blocked },
     { "%http-input-broken?", 1, 0, 0, input_broken },
     { "%http-input-expected?", 1, 0, 0, input_expected },
+    { "%http-input-answered!", 1, 0, 0, input_answered },
     { "%http-input-total", 1, 0, 0, input_total },
     { "%http-input-trailers", 1, 0, 0, input_trailers },
   };

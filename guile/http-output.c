@@ -13,6 +13,7 @@
 #include "layer.h"
 #include "loop.h"
 #include "primitive.h"
+#include "value.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ struct output
   uint64_t left, sent;
   int chunked, limited;
   int blocked; /* the last attempt had to wait */
+  int over;    /* the response is; what follows on SOCK is another */
 };
 
 static const char who[] = "serve-http";
@@ -88,6 +90,9 @@ begin (struct output *out)
 static size_t
 frame (struct output *out, size_t size)
 {
+  if (out->over)
+    scm_misc_error (who, "the response that this port was for has ended",
+                    SCM_EOL);
   begin (out);
   if (out->limited)
     {
@@ -240,7 +245,7 @@ make_output (SCM sock, SCM make_head, SCM length, SCM encoding)
                           .chunked = scm_is_false (length),
                           .limited = scm_is_exact_integer (length) };
   if (out->limited)
-    out->left = scm_to_uint64 (length);
+    out->left = (uint64_t)scm_skp__integer (length, 0, INT64_MAX, 3, who);
   return scm_c_make_port_with_encoding (
       type, SCM_WRTNG | SCM_OPN,
       scm_string_to_symbol (scm_string_upcase (encoding)),
@@ -284,6 +289,13 @@ output_end (SCM port)
   return SCM_UNSPECIFIED;
 }
 
+static SCM
+output_over (SCM port)
+{
+  output_of (port)->over = 1;
+  return SCM_UNSPECIFIED;
+}
+
 /* Send what is ready: #f if there is more.  */
 static SCM
 output_flush (SCM port)
@@ -302,6 +314,7 @@ scm_skp__init_http_output (void)
     { "%http-output-missing", 1, 0, 0, output_missing },
     { "%http-output-blocked?", 1, 0, 0, output_blocked },
     { "%http-output-end!", 1, 0, 0, output_end },
+    { "%http-output-over!", 1, 0, 0, output_over },
     { "%http-output-flush!", 1, 0, 0, output_flush },
     { "%http-output-write", 4, 0, 0, output_write },
     { "%http-output-queue", 4, 0, 0, output_queue },

@@ -210,6 +210,19 @@
             "accepting again")
           lines)))))
 
+(test-case "a handler that joins a task which was cancelled ends its connection alone"
+  (test-equal "logged" 2
+    (length
+     (call-with-server
+         (lambda (sock peer)
+           (let ((task (spawn-task (lambda () (sleep 60)))))
+             (cancel! task)
+             (join task)))
+       (lambda (server)
+         (do ((i 0 (+ i 1))) ((= i 2))
+           (let-ports ((sock (client server)))
+             (test-equal "the end" 0 (end-of sock)))))))))
+
 (test-case "a thousand connections, and then a thousand more"
   (call-with-server echo
     (lambda (server)

@@ -78,6 +78,17 @@
                      "Transfer-Encoding: chunked"))))
     #:body-port? #t #:body-limit 500000))
 
+(test-case "no bodies at all"
+  (call-with-http (lambda (request body) (values text/plain "text"))
+    (lambda (new server)
+      (test-equal '((413) (413) (200))
+        (map (lambda (lines)
+               (codes (exchange new (apply crlf "POST / HTTP/1.1" "Host: a" lines))))
+             '(("Content-Length: 1" "" "a")
+               ("Transfer-Encoding: chunked" "" "1" "a" "0" "")
+               ("Transfer-Encoding: chunked" "" "0" "")))))
+    #:body-limit 0))
+
 (test-case "a whole body, with trailers"
   (call-with-http
       (lambda (request body)

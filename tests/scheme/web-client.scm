@@ -169,6 +169,8 @@
   (refused "no body" host #:body 'a)
   (refused "a wrong length" host #:body "a" #:headers '((content-length . 2)))
   (refused "a length without a body" host #:headers '((content-length . 2)))
+  (test-error "a length that is none" 'out-of-range
+    (http-request host #:body (const #t) #:headers `((content-length . ,(expt 2 70)))))
   (refused "a limit" host #:body-limit 'a)
   (refused "redirects over one port" host #:redirects 1
            #:port (%make-void-port "r+")))

@@ -13,6 +13,8 @@
   #:use-module (sockport serve http-site)
   #:use-module (web request)
   #:export (request-body
+            may-end-body?
+            body-broken?
             end-body!
             drop-body!
             body-trailers))
@@ -64,7 +66,7 @@ there is none."
                (connection-sock connection) (connection-buffer connection)
                (connection-at connection) (connection-end connection)
                (if (logtest CHUNKED flags) #f length)
-               (or limit 0)
+               limit
                (and (logtest CONTINUE flags)
                     (eqv? 1 (cdr (request-version request)))
                     ;; A body that is here already needs no word.
@@ -130,15 +132,28 @@ argument of a handler, has delivered to its end; @code{'()} if there were none."
     (lambda () (skip-rest port most-unread))
     (const #f)))
 
+;;; A client that was not told to go on will send no body, or has begun to: nobody
+;;; knows where its next request begins.
+(define (may-end-body? connection)
+  "Can the end of the request's body be met, as far as one knows?"
+  (let ((port (connection-input connection)))
+    (or (not port)
+        (%http-input-ended? port)
+        (not (or (%http-input-expected? port) (port-closed? port))))))
+
+(define (body-broken? connection)
+  "Did reading the request's body fail?"
+  (let ((port (connection-input connection)))
+    (and port (%http-input-broken? port))))
+
 (define (end-body! connection)
   "Go past the rest of the request's body, if any was left unread; return whether
 another request can be read behind it."
   (let ((port (connection-input connection)))
     (or (not port)
         (and (not (%http-input-broken? port))
-             (or (%http-input-ended? port)
-                 (and (not (%http-input-expected? port))
-                      (skip-rest! connection port)))
+             (may-end-body? connection)
+             (or (%http-input-ended? port) (skip-rest! connection port))
              (begin
                (close-input! connection)
                #t)))))

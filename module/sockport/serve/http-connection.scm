@@ -20,6 +20,7 @@
   #:use-module (sockport socket)
   #:use-module (sockport task)
   #:use-module (sockport task exception)
+  #:use-module ((sockport task group) #:select (cancelled-with?))
   #:use-module (sockport transfer)
   #:use-module (web request)
   #:use-module (web response)
@@ -46,7 +47,7 @@
 
 (define (passes? exception)
   "Does EXCEPTION end the connection, whatever it was about?"
-  (or (task-cancelled? exception)
+  (or (cancelled-with? exception)
       (eq? 'quit (exception-kind exception))))
 
 (define (refused? exception)
@@ -96,21 +97,18 @@ connection is kept."
          (when head (send-response connection head '()))
          (rest))))
 
-;;; A client that was not told to go on will send no body, or has begun to: nobody
-;;; knows where its next request begins.
 (define (kept? connection response asked?)
-  (let ((input (connection-input connection)))
-    (and asked?
-         (not (share-draining? (connection-share connection)))
-         (not (memq 'close (response-connection response)))
-         (not (and input (%http-input-expected? input))))))
+  (and asked?
+       (not (share-draining? (connection-share connection)))
+       (not (memq 'close (response-connection response)))
+       (may-end-body? connection)))
 
 (define (answer connection request body asked?)
   "Have REQUEST handled and send the response; return its code and whether the
 connection is kept."
   (let ((handler (settings-handler
                   (share-settings (connection-share connection))))
-        (code 500) (upgraded? #f))
+        (code 500) (upgraded? #f) (returned? #f))
     (define (respond response body)
       (let* ((response (with-id (response-to request response body) request))
              (keep? (kept? connection response asked?)))
@@ -127,12 +125,14 @@ connection is kept."
         (or (connection-begun? connection)
             (and output (%http-output-begun? output)))))
     (define (failed exception stack)
-      (unless (or (client-gone? exception) (refused? exception))
+      (unless (or (refused? exception)
+                  (and (or returned? (body-broken? connection))
+                       (client-gone? exception)))
         (log-error connection request exception stack))
-      (cond (upgraded? #f)
+      (cond ((or upgraded? (port-closed? (connection-sock connection))) #f)
             ((begun?) 'cut)
             (else
-             (set-connection-output! connection #f)
+             (drop-output! connection)
              (when (refused? exception)
                (raise-exception exception))
              (set! code 500)
@@ -145,6 +145,7 @@ connection is kept."
                            (with-default-prompt
                             (lambda () (handler request body))))
                        (lambda (response body . rest)
+                         (set! returned? #t)
                          (set-connection-result! connection body)
                          (respond response body)))))))
       (end-result! connection)

@@ -18,6 +18,7 @@
   #:use-module (web request)
   #:use-module (web response)
   #:export (prepare-response
+            drop-output!
             refusal-bytes
             response-to
             upgrade?))
@@ -219,6 +220,7 @@ kept."
          (chunks? (and (not told) (eqv? 1 (cdr (request-version request)))))
          (keep? (and keep? (or told chunks?)))
          (head (lambda ()
+                 (answered! connection)
                  (head-bytes connection response headers
                              (cond (told by-length)
                                    (chunks? by-chunks)
@@ -233,11 +235,19 @@ kept."
         (end-body connection port keep?)
         (send-made connection request response headers port keep?))))
 
+(define (answered! connection)
+  (let ((input (connection-input connection)))
+    (when input
+      (%http-input-answered! input))))
+
+;;; Whoever has closed PORT has written all.
 (define (end-body connection port keep?)
-  (force-output port)
+  (unless (port-closed? port)
+    (force-output port))
   (unless (zero? (%http-output-missing port))
     (error "a body is shorter than its Content-Length by"
            (%http-output-missing port)))
+  (%http-output-over! port)
   (%http-output-end! port)
   (let flush ()
     (unless (%http-output-flush! port)
@@ -260,13 +270,20 @@ kept."
          (bytes (make-bytevector size)))
     (bytevector-copy! (port-buffer-bytevector buffer) cur bytes 0 size)
     (set-port-buffer-cur! buffer (port-buffer-end buffer))
-    (set-connection-output! connection #f)
+    (drop-output! connection)
     (call-with-values
         (lambda ()
           (prepare-bytes connection request response headers bytes keep?))
       (lambda (head parts)
         (send-response connection head parts)
         keep?))))
+
+(define (drop-output! connection)
+  "What is written to CONNECTION's port for a body goes nowhere any more."
+  (let ((port (connection-output connection)))
+    (when port
+      (%http-output-over! port)
+      (set-connection-output! connection #f))))
 
 ;;; Refusals.
 

@@ -8,6 +8,7 @@
   #:use-module (sockport serve site)
   #:use-module (sockport task)
   #:use-module (sockport task exception)
+  #:use-module ((sockport task group) #:select (cancelled-with?))
   #:use-module (sockport task origin)
   #:export (judge))
 
@@ -30,7 +31,7 @@
   "EXCEPTION, or #f, ended a connection.  Return whether it is dealt with: logged, or
 let be."
   (cond ((not exception))
-        ((or (task-cancelled? exception)
+        ((or (cancelled-with? exception)
              (eq? 'quit (exception-kind exception)))
          #f)
         ((or (deadline-exceeded? exception)

@@ -26,6 +26,7 @@
             group-exception
             group-failures
             group-ended
+            cancelled-with?
             task-group?)
   #:re-export (&task-cancelled
                task-cancelled?
@@ -128,6 +129,13 @@ an exception."
              (set-group-waiting! group #f)
              (resume! (group-host group)))
             ((group-empty group) => (lambda (empty) (empty)))))))
+
+(define (cancelled-with? exception)
+  "Is EXCEPTION what the present task was cancelled with?  What `join' raises of
+another that was cancelled is not."
+  (let ((task (current-task)))
+    (and task
+         (own-cancellation? exception (scope-outermost (task-scope task))))))
 
 ;;; Beginning.
 

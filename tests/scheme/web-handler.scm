@@ -1,0 +1,153 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; What handlers of HTTP do that they should not: no program's mistake may end the
+;;; server, or put something into another response.
+
+(use-modules (harness)
+             (harness socket)
+             (harness web)
+             (ice-9 match)
+             (ice-9 textual-ports)
+             (sockport)
+             (web request)
+             (web uri))
+
+(define text/plain '((content-type . (text/plain))))
+
+(define (path-of request)
+  (uri-path (request-uri request)))
+
+(define (post path body . lines)
+  (string-append (apply crlf (string-append "POST " path " HTTP/1.1") "Host: a"
+                        (append lines '("")))
+                 body))
+
+(define (key-of thunk)
+  (catch #t
+    (lambda () (thunk) 'none)
+    (lambda (key . args) key)))
+
+(test-begin "web-handler")
+
+(test-case "a handler that joins a task which was cancelled"
+  (define (join-cancelled)
+    (let ((task (spawn-task (lambda () (sleep 60)))))
+      (cancel! task)
+      (join task)))
+  (let ((lines
+         (call-with-http
+             (lambda (request body)
+               (match (path-of request)
+                 ("/handler" (join-cancelled) (values text/plain "text"))
+                 ("/body" (values text/plain (lambda (port) (join-cancelled))))
+                 ("/good" (values text/plain "text"))))
+           (lambda (new server)
+             (test-equal "is told" '((500) (500))
+               (map (lambda (path) (codes (ask new "GET" path))) '("/handler" "/body")))
+             (test-equal "and the server goes on" '(200)
+               (codes (ask new "GET" "/good")))))))
+    (test-equal "each is logged" 2 (length lines))))
+
+(test-case "lengths that are none"
+  (call-with-http
+      (lambda (request body)
+        (match (path-of request)
+          ("/negative" (values '((content-length . -5)) (lambda (port) #t)))
+          ("/huge" (values `((content-length . ,(expt 2 70))) (lambda (port) #t)))
+          ("/head" (values `((content-length . ,(expt 2 70))) #f))
+          ("/part" (values text/plain
+                           (cons (open-fdes "/dev/null" O_RDONLY)
+                                 (cons 0 (expt 2 70)))))))
+    (lambda (new server)
+      (for-each (lambda (path method)
+                  (test-equal path '(500) (codes (ask new method path))))
+                '("/negative" "/huge" "/head" "/part") '("GET" "GET" "HEAD" "GET")))))
+
+(test-case "an error of a socket of the handler's own"
+  (test-equal "is logged" 1
+    (length
+     (call-with-http
+         (lambda (request body)
+           (scm-error 'system-error "recv!" "~A" '("reset") (list ECONNRESET)))
+       (lambda (new server)
+         (test-equal '(500) (codes (ask new "GET" "/"))))))))
+
+(test-case "the port of a body after its response"
+  (define kept #f)
+  (define outcomes '())
+  (call-with-http
+      (lambda (request body)
+        (match (path-of request)
+          ("/use"
+           (set! outcomes
+                 (cons (key-of (lambda ()
+                                 (put-string kept "evil")
+                                 (force-output kept)))
+                       outcomes))
+           (values text/plain "used"))
+          (path
+           (values text/plain
+                   (lambda (port)
+                     (set! kept port)
+                     (put-string port "text")
+                     (match path
+                       ("/whole" #t)
+                       ("/parts" (force-output port))
+                       ("/failed" (error "failed"))))))))
+    (lambda (new server)
+      (for-each
+       (lambda (path)
+         (let ((text (exchange new (crlf (string-append "GET " path " HTTP/1.1") "Host: a"
+                                         "" "GET /use HTTP/1.1" "Host: a" ""))))
+           (test-assert (list path "cannot write into the next")
+             (not (string-contains text "evil")))
+           (test-equal (list path "and the next comes") 2 (length (codes text)))))
+       '("/whole" "/parts" "/failed"))))
+  (test-equal '(misc-error misc-error misc-error) outcomes))
+
+(test-case "a body that closes its port"
+  (test-equal "is not logged" '()
+    (call-with-http
+        (lambda (request body)
+          (values text/plain
+                  (lambda (port)
+                    (match (path-of request)
+                      ("/empty" #t)
+                      ("/text" (put-string port "text")))
+                    (close-port port))))
+      (lambda (new server)
+        (test-assert "nothing" (string-suffix? "\r\n\r\n0\r\n\r\n" (ask new "GET" "/empty")))
+        (test-assert "something"
+          (string-suffix? "4\r\ntext\r\n0\r\n\r\n" (ask new "GET" "/text")))))))
+
+(test-case "a handler that closes the port of the request's body"
+  (test-equal "is not logged" '()
+    (call-with-http
+        (lambda (request body)
+          (close-port body)
+          (values text/plain "text"))
+      (lambda (new server)
+        (test-assert "the client is told that no request may follow"
+          (has? (exchange new (post "/" "abc" "Content-Length: 3")) "Connection: close")))
+      #:body-port? #t)))
+
+(test-case "a response that begins before the body is asked for"
+  (call-with-http
+      (lambda (request body)
+        (values text/plain
+                (lambda (port)
+                  (put-string port "begun")
+                  (force-output port)
+                  (put-string port (get-string-all body)))))
+    (lambda (new server)
+      (let-ports ((sock (new)))
+        (send sock (post "/" "" "Content-Length: 3" "Expect: 100-continue"))
+        (let ((head (make-string 8)))
+          (recv! sock head)
+          (send sock "abc")
+          (setvbuf sock 'block)
+          (test-assert "has no 100 Continue in it"
+            (string-suffix? "\r\n5\r\nbegun\r\n3\r\nabc\r\n0\r\n\r\n"
+                            (get-string-all sock))))))
+    #:body-port? #t))
+
+(test-end "web-handler")
