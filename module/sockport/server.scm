@@ -20,6 +20,7 @@
   #:use-module (sockport task loop)
   #:use-module ((sockport task record) #:select (loop-poller))
   #:use-module (sockport task ring)
+  #:use-module ((sockport serve failure) #:select (say))
   #:use-module (sockport serve judge)
   #:use-module (sockport serve handshake)
   #:use-module (sockport serve listeners)
@@ -146,13 +147,13 @@ an error."
 (define (say-short! site errno)
   (unless (site-short? site)
     (set-site-short! site #t)
-    ((server-log (site-server site))
-     (format #f "cannot accept: ~a; trying again" (strerror errno)))))
+    (say (server-log (site-server site))
+         (format #f "cannot accept: ~a; trying again" (strerror errno)))))
 
 (define (say-enough! site)
   (when (site-short? site)
     (set-site-short! site #f)
-    ((server-log (site-server site)) "accepting again")))
+    (say (server-log (site-server site)) "accepting again")))
 
 ;;; One listener must not keep the connections it has from running; and one that has
 ;;; nobody beside it does not wait for the call that finds no other.

@@ -223,6 +223,14 @@
            (let-ports ((sock (client server)))
              (test-equal "the end" 0 (end-of sock)))))))))
 
+(test-case "a log that fails ends nothing"
+  (call-with-server (lambda (sock peer) (error "failed"))
+    (lambda (server)
+      (do ((i 0 (+ i 1))) ((= i 2))
+        (let-ports ((sock (client server)))
+          (test-equal "the end" 0 (end-of sock)))))
+    #:log (lambda (text) (error "the disk is full"))))
+
 (test-case "a thousand connections, and then a thousand more"
   (call-with-server echo
     (lambda (server)

@@ -47,6 +47,13 @@
                (codes (ask new "GET" "/good")))))))
     (test-equal "each is logged" 2 (length lines))))
 
+(test-case "a log that fails"
+  (call-with-http (lambda (request body) (error "failed"))
+    (lambda (new server)
+      (test-equal "ends nothing" '((500) (500))
+        (list (codes (ask new "GET" "/")) (codes (ask new "GET" "/")))))
+    #:log (lambda (text) (error "the disk is full"))))
+
 (test-case "lengths that are none"
   (call-with-http
       (lambda (request body)

@@ -1,12 +1,32 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; How an error of a handler stands in the log: what it was, and then where, in the
-;;; handler's own frames.
+;;; handler's own frames; and what becomes of a log that fails.
 
 (define-module (sockport serve failure)
   #:use-module (srfi srfi-1)
+  #:use-module (sockport task exception)
+  #:use-module ((sockport task group) #:select (cancelled-with?))
   #:use-module (system repl debug)
   #:use-module (system vm frame)
-  #:export (failure->text))
+  #:export (failure->text
+            passes?
+            say))
+
+(define (passes? exception)
+  "Does EXCEPTION end the connection that it is raised in, whatever it was about?"
+  (or (cancelled-with? exception)
+      (eq? 'quit (exception-kind exception))))
+
+;;; There is no place for what goes wrong here, when a disk is full say, and nobody who
+;;; is served has to do with it.
+(define (say log text)
+  "Call (LOG text); what that raises ends nothing."
+  (with-exception-handler
+      (lambda (exception)
+        (when (passes? exception)
+          (raise-exception exception)))
+    (lambda () (log text))
+    #:unwind? #t))
 
 (define (frames stack)
   (map (lambda (index) (stack-ref stack index)) (iota (stack-length stack))))

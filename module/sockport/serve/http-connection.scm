@@ -20,7 +20,6 @@
   #:use-module (sockport socket)
   #:use-module (sockport task)
   #:use-module (sockport task exception)
-  #:use-module ((sockport task group) #:select (cancelled-with?))
   #:use-module (sockport transfer)
   #:use-module (web request)
   #:use-module (web response)
@@ -38,17 +37,12 @@
 (define (log-error connection request exception stack)
   (let ((share (connection-share connection)))
     (count! share 'errors 1)
-    ((settings-log (share-settings share))
-     (format #f "~a ~a from ~a~a: ~a" (request-method request)
-             (target-text request)
-             (address->text (connection-peer connection))
-             (id-text request)
-             (failure->text exception stack)))))
-
-(define (passes? exception)
-  "Does EXCEPTION end the connection, whatever it was about?"
-  (or (cancelled-with? exception)
-      (eq? 'quit (exception-kind exception))))
+    (say (settings-log (share-settings share))
+         (format #f "~a ~a from ~a~a: ~a" (request-method request)
+                 (target-text request)
+                 (address->text (connection-peer connection))
+                 (id-text request)
+                 (failure->text exception stack)))))
 
 (define (refused? exception)
   "Does EXCEPTION say that the body of a request, which a handler reads, is none?"

@@ -4,11 +4,11 @@
 (define-module (sockport serve judge)
   #:use-module (ice-9 match)
   #:use-module (sockport constant)
+  #:use-module ((sockport serve failure) #:select (passes? say))
   #:use-module (sockport serve listeners)
   #:use-module (sockport serve site)
   #:use-module (sockport task)
   #:use-module (sockport task exception)
-  #:use-module ((sockport task group) #:select (cancelled-with?))
   #:use-module (sockport task origin)
   #:export (judge))
 
@@ -31,9 +31,7 @@
   "EXCEPTION, or #f, ended a connection.  Return whether it is dealt with: logged, or
 let be."
   (cond ((not exception))
-        ((or (cancelled-with? exception)
-             (eq? 'quit (exception-kind exception)))
-         #f)
+        ((passes? exception) #f)
         ((or (deadline-exceeded? exception)
              (memv (errno-of exception) peer-gone)
              (cut-short? exception))
@@ -43,5 +41,5 @@ let be."
          (let ((log (server-log (site-server site)))
                (text (format #f "connection from ~a: ~a" (address->text peer)
                              (failure->text exception))))
-           (spawn-task (lambda () (log text)) #:group (site-group site))
+           (spawn-task (lambda () (say log text)) #:group (site-group site))
            #t))))
