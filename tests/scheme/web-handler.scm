@@ -9,6 +9,7 @@
              (ice-9 textual-ports)
              (sockport)
              (web request)
+             (web response)
              (web uri))
 
 (define text/plain '((content-type . (text/plain))))
@@ -155,6 +156,25 @@
           (test-assert "has no 100 Continue in it"
             (string-suffix? "\r\n5\r\nbegun\r\n3\r\nabc\r\n0\r\n\r\n"
                             (get-string-all sock))))))
+    #:body-port? #t))
+
+(test-case "a connection that is handed over with a body behind its head"
+  (call-with-http
+      (lambda (request body)
+        (values (build-response #:code 101 #:headers '((upgrade . ("x"))))
+                (lambda (sock)
+                  (put-string sock (get-string-n sock 3))
+                  (force-output sock))))
+    (lambda (new server)
+      (define (upgrade . lines)
+        (exchange new (apply crlf "GET / HTTP/1.1" "Host: a" "Upgrade: x"
+                             "Connection: upgrade" lines)))
+      (test-assert "a length" (string-suffix? "\r\nend" (upgrade "Content-Length: 4" ""
+                                                                 "bodyend")))
+      (test-assert "chunks" (string-suffix? "\r\nend" (upgrade "Transfer-Encoding: chunked"
+                                                               "" "4" "body" "0" "" "end")))
+      (test-equal "one that did not come" '(500)
+        (codes (upgrade "Content-Length: 4" "Expect: 100-continue" ""))))
     #:body-port? #t))
 
 (test-end "web-handler")

@@ -9,6 +9,7 @@
   #:use-module (srfi srfi-1)
   #:use-module (sockport io wait)
   #:use-module (sockport primitive)
+  #:use-module (sockport serve http-body)
   #:use-module (sockport serve http-part)
   #:use-module (sockport serve http-request)
   #:use-module (sockport serve http-phase)
@@ -176,6 +177,8 @@ kept."
   (unless (or (not (= 101 (response-code response)))
               (assq 'upgrade (response-headers response)))
     (error "a response with the code 101 needs Upgrade among its headers"))
+  (unless (end-body! connection)
+    (error "a connection cannot be handed over in the middle of a request's body"))
   (values (head-bytes connection response
                       (response-headers response) no-framing 0 #f)
           (lambda ()
