@@ -271,6 +271,15 @@ output_blocked (SCM port)
   return scm_from_bool (output_of (port)->blocked);
 }
 
+/* Does the body that has begun end with the connection?  */
+static SCM
+output_open_ended (SCM port)
+{
+  const struct output *out = output_of (port);
+  return scm_from_bool (!out->chunked && !out->limited
+                        && scm_is_false (out->make_head));
+}
+
 /* What is missing of the length, 0 without one.  */
 static SCM
 output_missing (SCM port)
@@ -310,6 +319,7 @@ scm_skp__init_http_output (void)
   static const struct scm_skp__primitive primitives[] = {
     { "%make-http-output", 4, 0, 0, make_output },
     { "%http-output-begun?", 1, 0, 0, output_begun },
+    { "%http-output-open-ended?", 1, 0, 0, output_open_ended },
     { "%http-output-sent", 1, 0, 0, output_sent },
     { "%http-output-missing", 1, 0, 0, output_missing },
     { "%http-output-blocked?", 1, 0, 0, output_blocked },

@@ -177,4 +177,23 @@
         (codes (upgrade "Content-Length: 4" "Expect: 100-continue" ""))))
     #:body-port? #t))
 
+(test-case "a body that ends with the connection, which is cancelled"
+  (call-with-http
+      (lambda (request body)
+        (values text/plain
+                (lambda (port)
+                  (put-string port "begun")
+                  (force-output port)
+                  (sleep 60))))
+    (lambda (new server)
+      (let-ports ((sock (new)))
+        (send sock (crlf "GET / HTTP/1.0" ""))
+        (let ((text (make-string 1000)))
+          (let next ((at 0))
+            (unless (string-suffix? "begun" (substring text 0 at))
+              (next (+ at (recv! sock text 0 at)))))
+          (stop-server! server #t)
+          (test-error* "does not look whole" `(system-error ,ECONNRESET "recv!")
+                       (recv! sock text)))))))
+
 (test-end "web-handler")

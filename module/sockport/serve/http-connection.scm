@@ -145,8 +145,13 @@ connection is kept."
       (end-result! connection)
       (values code keep?))))
 
-;;; When the connection is cancelled, that is the end of what it sends as well.
+;;; When the connection is cancelled, that is the end of what it sends as well, which
+;;; must not look whole.
 (define (end-result! connection)
+  (let ((output (connection-output connection)))
+    (when (and output (%http-output-open-ended? output)
+               (not (port-closed? (connection-sock connection))))
+      (cut connection)))
   (close-body-files (connection-result connection))
   (set-connection-result! connection #f))
 
