@@ -171,8 +171,10 @@
 
 ;;; The target may begin with //, which would be another host.
 (define (redirect site request names)
-  (let ((path (string-append (site-prefix site) "/" (encode-and-join-uri-path names)
-                             "/")))
+  (let ((path (string-append (site-prefix site) "/"
+                             (if (null? names)
+                                 ""
+                                 (string-append (encode-and-join-uri-path names) "/")))))
     (plain 301 "It is a directory."
            (cons 'location
                  (build-uri-reference #:path path
@@ -195,6 +197,8 @@
   (define slash? (string-suffix? "/" path))
   (match (path->components (site-paths site) path (site-hidden? site))
     (#f ((site-not-found site) request body))
+    ;; The prefix itself, without the slash behind which links go on.
+    ((? (const (string-null? path)) names) (redirect site request names))
     (names
      (call-with-values
          (lambda ()
@@ -211,9 +215,10 @@
   "Return PATH without PREFIX, or #f if it is not below it."
   (and (string-prefix? prefix path)
        (let ((rest (substring path (string-length prefix))))
-         (and (or (string-null? prefix) (string-null? rest)
-                  (string-prefix? "/" rest))
-              (if (string-null? rest) "/" rest)))))
+         (cond ((string-prefix? "/" rest) rest)
+               ((not (string-null? rest)) (and (string-null? prefix) rest))
+               ((string-null? prefix) "/")
+               (else "")))))
 
 (define (handle site request body)
   (let ((path (below (site-prefix site) (uri-path (request-uri request)))))

@@ -52,7 +52,9 @@
      (test-equal "never at another host" '(301 "/sub/")
        (location (file-handler root) "//sub"))
      (test-equal "below a prefix" '(301 "/files/sub/")
-       (location (file-handler root #:prefix "/files") "/files/sub")))))
+       (location (file-handler root #:prefix "/files") "/files/sub"))
+     (test-equal "the prefix itself" '(301 "/files/?a=b")
+       (location (file-handler root #:prefix "/files") "/files?a=b")))))
 
 (test-case "settings"
   (call-with-tree
@@ -64,7 +66,7 @@
      (test-equal "no links" '(200 404 404) (codes #:links 'none))
      (test-equal "all links" '(200 200 200) (codes #:links 'all))
      (let ((files (file-handler root #:prefix "/files/")))
-       (test-equal "a prefix" '(200 200 404 404 404)
+       (test-equal "a prefix" '(200 301 404 404 404)
          (map (lambda (target) (code files target))
               '("/files/page.html" "/files" "/page.html" "/filespage.html"
                 "/files/../page.html"))))

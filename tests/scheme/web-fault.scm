@@ -64,7 +64,7 @@
 (test-case "a file that cannot be read"
   (call-with-http
       (lambda (request body)
-        (values text/plain (open-fdes "/" O_RDONLY)))
+        (values text/plain (cons* (open-fdes "/" O_RDONLY) 0 9)))
     (lambda (new server)
       (test-equal '(500) (codes (ask new "GET" "/"))))))
 

@@ -8,6 +8,7 @@
              (ice-9 match)
              (ice-9 textual-ports)
              (sockport)
+             (srfi srfi-1)
              (web request)
              (web response)
              (web uri))
@@ -195,5 +196,15 @@
           (stop-server! server #t)
           (test-error* "does not look whole" `(system-error ,ECONNRESET "recv!")
                        (recv! sock text)))))))
+
+(test-case "numbers, which are not descriptors"
+  (call-with-http
+      (lambda (request body)
+        (values text/plain (if (string=? (path-of request) "/one") 0 '(0 1 2))))
+    (lambda (new server)
+      (test-equal "one" '(500) (codes (ask new "GET" "/one")))
+      (test-equal "several" '(500) (codes (ask new "GET" "/several")))
+      (test-equal "nothing is closed" '(0 1 2)
+        (filter (lambda (fd) (false-if-exception (fcntl fd F_GETFD))) '(0 1 2))))))
 
 (test-end "web-handler")

@@ -225,7 +225,7 @@
       (call-with-output-file file
         (lambda (port) (truncate-file port 30000000)))
       (call-with-http
-          (lambda (request body) (values '() (open-fdes file O_RDONLY)))
+          (lambda (request body) (values '() (open-file file "rb")))
         (lambda (new server)
           (let-ports ((sock (new)))
             (send sock get)

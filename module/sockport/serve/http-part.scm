@@ -24,19 +24,22 @@
 ;;; A part of a body is a bytevector, or a pair (FILE OFFSET . COUNT).
 
 (define (file? object)
-  (or (and (port? object) (file-port? object))
+  (and (port? object) (file-port? object)))
+
+;; A descriptor is one only in a part: a number that a handler returns by mistake
+;; would send, and close, a file that is somebody else's.
+(define (file-of-part? object)
+  (or (file? object)
       (and (exact-integer? object) (>= object 0))))
 
 (define (file->part file)
-  (let ((size (stat:size (stat file))))
-    (define offset
-      (if (port? file) (ftell file) 0))
-    (cons* file offset (max 0 (- size offset)))))
+  (let ((offset (ftell file)))
+    (cons* file offset (max 0 (- (stat:size (stat file)) offset)))))
 
 (define (part? object)
   (match object
     ((? bytevector?) #t)
-    (((? file?) . ((? exact-integer? offset) . (? exact-integer? count)))
+    (((? file-of-part?) . ((? exact-integer? offset) . (? exact-integer? count)))
      (and (>= offset 0) (>= count 0)))
     (_ #f)))
 
@@ -57,13 +60,17 @@ it is something else."
   (fold (lambda (part sum) (+ sum (part-size part))) 0 parts))
 
 (define (body-files body)
+  "Return the files in BODY, right or not: what a handler has opened is closed."
   (define (file part)
     (match part
       ((? file?) part)
       (((? file? file) . _) file)
+      (((? file-of-part? file) . ((? exact-integer?) . (? exact-integer?))) file)
       (_ #f)))
   (delete-duplicates
-   (filter-map file (if (and (list? body) (not (part? body))) body (list body)))
+   (if (list? body)
+       (filter-map file body)
+       (or (and=> (file body) list) '()))
    eqv?))
 
 (define (close-file file)
@@ -73,10 +80,7 @@ it is something else."
 
 (define (close-body-files body)
   "Close the files that BODY, what a handler has returned, is made of."
-  (match body
-    (((? file? file) . (offset . count)) (close-file file))
-    ((or (? file?) (? pair?)) (for-each close-file (body-files body)))
-    (_ #t)))
+  (for-each close-file (body-files body)))
 
 ;;; Sending.
 

@@ -137,7 +137,8 @@ kept."
            => (lambda (parts)
                 (prepare-parts connection request response headers parts
                                (parts-size parts) keep?)))
-          (else (error "no body of a response:" body)))))
+          (else (error "neither a body of a response (string, bytevector, procedure, file, parts, #f):"
+                       body)))))
 
 (define (refuse-body code size)
   (when (and (bodiless? code) (positive? size))
