@@ -8,6 +8,9 @@ shift 2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 1' INT TERM
+# Collections and threads at every point take their time.
+SOCKPORT_TEST_PATIENCE=$((4 * ${SOCKPORT_TEST_PATIENCE:-1}))
+export SOCKPORT_TEST_PATIENCE
 echo "1..$((last - first + 1))"
 seed=$first
 while test "$seed" -le "$last"; do
