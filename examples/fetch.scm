@@ -81,10 +81,11 @@
                    (response-reason-phrase response))
            #f))))))
 
-(define (main uri . name)
-  (let ((uri (string->uri uri)))
+(define (main text . name)
+  (let ((uri (string->uri text)))
     (unless uri
-      (error "no URI"))
+      (format (current-error-port) "fetch.scm: no URI: ~a~%" text)
+      (exit 2))
     (let* ((name (match name ((name) name) (() (default-name uri))))
            (size (fetch uri name)))
       (when size

@@ -4,7 +4,7 @@
 ;;; which writes an access log to its standard output.
 
 (use-modules (sockport) (sockport access-log) (sockport http)
-             (ice-9 match) (web request) (web uri))
+             (ice-9 exceptions) (ice-9 match) (web request) (web uri))
 
 (define server #f)
 
@@ -48,15 +48,27 @@
      (values '((content-type . (text/plain)))
              "Look at /metrics.\n"))))
 
-(serve-http (match (command-line)
-              ((_ where) where)
-              (_ "127.0.0.1:8080"))
-            handler
-            #:request-id #t
-            #:on-response (access-logger (current-output-port))
-            #:on-listen
-            (lambda (made)
-              (set! server made)
-              (format #t "http://~a/metrics~%"
-                      (socket-address->string (car (server-addresses made))))
-              (force-output)))
+(define (run where)
+  (serve-http where handler
+              #:request-id #t
+              #:on-response (access-logger (current-output-port))
+              #:on-listen
+              (lambda (made)
+                (set! server made)
+                (format #t "http://~a/metrics~%"
+                        (socket-address->string (car (server-addresses made))))
+                (force-output))))
+
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_) (run "127.0.0.1:8080"))
+    ((_ where) (run where))
+    (_
+     (display "usage: metrics.scm [WHERE]\n" (current-error-port))
+     (exit 2))))

@@ -1,6 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; port-scanner.scm [FIRST LAST]: which ports of this machine somebody listens on.
-;;; Two hundred are tried at a time, each for half a second at most.
+;;; port-scanner.scm [FIRST LAST]: which ports of this machine somebody listens on,
+;;; of 1 to 65535 by default; on a terminal it shows how far it is.  Two
+;;; hundred are tried at a time, each for half a second at most.
 
 (use-modules (sockport) (ice-9 exceptions) (ice-9 match) (srfi srfi-1))
 
@@ -25,6 +26,13 @@
          (const #f)))
      (lambda () (close-port sock)))))
 
+(define (show! text)
+  "Show TEXT in place of what was shown, on a terminal."
+  (let ((port (current-error-port)))
+    (when (isatty? port)
+      (format port "\r\x1b[K~a" text)
+      (force-output port))))
+
 (define (scan first last)
   "Return the ports from FIRST to LAST that are open."
   (define next first)
@@ -33,12 +41,15 @@
     (let ((port next))
       (when (<= port last)
         (set! next (+ port 1))
+        (when (zero? (modulo port 1000))
+          (show! (format #f "port ~a of ~a" port last)))
         (when (open? port)
           (set! found (cons port found)))
         (work))))
   (with-task-group
    (lambda (group)
      (for-each (lambda (i) (spawn-task work #:group group)) (iota at-once))))
+  (show! "")
   (sort found <))
 
 (define (main first last)

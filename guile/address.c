@@ -187,6 +187,11 @@ scm_skp__address_args (struct skp_address *address, SCM family, SCM *first,
       scm_skp__address_to (address, family, pos, who);
       return 0;
     }
+  if (scm_is_string (family))
+    scm_wrong_type_arg_msg (who, pos, family,
+                            "family or socket address;"
+                            " string->socket-address makes one of numeric"
+                            " text, connect-to connects to a name");
   int number = (int)scm_skp__integer (family, 0, (sa_family_t)-1, pos, who);
   const struct skp_family *rules = skp_address_family (number);
   if (!SCM_UNBNDP (*first))

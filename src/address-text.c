@@ -75,13 +75,15 @@ static void
 add_parts (struct text *text, int family, const struct skp_family *rules,
            const struct skp_part *parts)
 {
-  add (text, "family %d:", family);
-  for (int i = 0; i < rules->count; i++)
+  const char *colon = ":";
+  add (text, "family %d", family);
+  for (int i = 0; i < rules->count; i++, colon = "")
     if (rules->fields[i].kind <= SKP_FIELD_NETWORK)
-      add (text, " %s %" PRIu64, rules->fields[i].name, parts[i].number);
-    else
+      add (text, "%s %s %" PRIu64, colon, rules->fields[i].name,
+           parts[i].number);
+    else if (parts[i].length > 0)
       {
-        add (text, " ");
+        add (text, "%s ", colon);
         for (size_t k = 0; k < parts[i].length; k++)
           add (text, "%02x", ((const unsigned char *)parts[i].bytes)[k]);
       }

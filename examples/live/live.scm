@@ -9,7 +9,7 @@
 
 (use-modules (sockport) (sockport channel) (sockport http) (sockport serve-files)
              (sockport structure) (sockport websocket)
-             (ice-9 match) (srfi srfi-1) (srfi srfi-9)
+             (ice-9 exceptions) (ice-9 match) (srfi srfi-1) (srfi srfi-9)
              (web request) (web uri))
 
 (define-record-type <guest>
@@ -149,20 +149,30 @@
     ("/chat" (accept-websocket request chat #:message-limit 10000))
     (_ (files request body))))
 
-(define where
-  (match (command-line)
-    ((_ where) where)
-    (_ "127.0.0.1:8080")))
-
 (define (say-where server)
   (format #t "http://~a/~%"
           (socket-address->string (car (server-addresses server))))
   (force-output))
 
-(run-tasks
- (lambda ()
-   (with-task-group
-    (lambda (group)
-      (spawn-task view-connections #:group group)
-      (serve-http where handler #:on-listen say-where)
-      (cancel! group)))))
+(define (run where)
+  (run-tasks
+   (lambda ()
+     (with-task-group
+      (lambda (group)
+        (spawn-task view-connections #:group group)
+        (serve-http where handler #:on-listen say-where)
+        (cancel! group))))))
+
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_) (run "127.0.0.1:8080"))
+    ((_ where) (run where))
+    (_
+     (display "usage: live.scm [WHERE]\n" (current-error-port))
+     (exit 2))))

@@ -4,7 +4,7 @@
 ;;; that it stops; has the manager keep what it listens at; and at SIGHUP starts
 ;;; anew, its program and all, while everybody who connects is served.
 
-(use-modules (sockport) (ice-9 match) (srfi srfi-1))
+(use-modules (sockport) (ice-9 exceptions) (ice-9 match) (srfi srfi-1))
 
 (define (greet sock peer)
   (format sock "good morning from ~a~%" (getpid)))
@@ -57,8 +57,16 @@
      (notify-manager #:stopping? #t)
      (cancel! group))))
 
-(run-tasks
- (lambda ()
-   (run (match (cdr (command-line))
-          (() "127.0.0.1:7000")
-          ((where) where)))))
+;; What a user can get wrong is a line, not a backtrace.
+(guard (e ((memq (exception-kind e)
+                 '(getaddrinfo-error misc-error out-of-range system-error
+                   wrong-type-arg))
+           (print-exception (current-error-port) #f
+                            (exception-kind e) (exception-args e))
+           (exit 1)))
+  (match (command-line)
+    ((_) (run-tasks (lambda () (run "127.0.0.1:7000"))))
+    ((_ where) (run-tasks (lambda () (run where))))
+    (_
+     (display "usage: greet.scm [ADDRESS]\n" (current-error-port))
+     (exit 2))))

@@ -12,6 +12,7 @@
   #:use-module (sockport resolve)
   #:use-module (sockport socket)
   #:use-module (sockport io argument)
+  #:use-module (sockport io called)
   #:use-module (sockport io internet)
   #:use-module (sockport io secure)
   #:use-module (sockport serve race)
@@ -37,10 +38,16 @@
          (refuse-type "connect-to" 1 "address, text or list of them" where))
         (port (cons where (check-port (format #f "~a" port))))
         ((string->socket-address where) => list)
+        ((string-contains where "://")
+         (refuse-type "connect-to" 1 "text such as host:port, not a URI" where))
         ((regexp-exec host-rx where)
          => (lambda (found)
-              (cons (or (match:substring found 2) (match:substring found 3))
-                    (check-port (match:substring found 4)))))
+              (let ((host (or (match:substring found 2)
+                              (match:substring found 3))))
+                (when (string-null? host)
+                  (refuse-type "connect-to" 1
+                               "text such as host:port; this has no host" where))
+                (cons host (check-port (match:substring found 4))))))
         (else (refuse-type "connect-to" 1 "text such as host:port, or #:port"
                            where))))
 
@@ -228,16 +235,17 @@ once its handshake is done."
   (check-keywords family local-port delay keep-alive user-timeout)
   (check-procedure on-attempt #:on-attempt "connect-to")
   (when tls (check-security tls "#:tls" "connect-to"))
-  (let* ((target (parse where port))
-         (secure (and tls (cons tls (host-to-prove target tls-host))))
-         (local (read-local local local-port))
-         (family (if local (sockaddr:fam local) family))
-         (prepare! (preparer local local-port no-delay? keep-alive user-timeout
-                             device mark set-up)))
-    (if proxy
-        (let ((sock (connect-through proxy target (without-target options))))
-          (if secure (secured sock secure) sock))
-        (connect-directly target prepare! delay family on-attempt secure))))
+  (raising-as "connect-to" '("connect" "bind" "getaddrinfo")
+   (let* ((target (parse where port))
+          (secure (and tls (cons tls (host-to-prove target tls-host))))
+          (local (read-local local local-port))
+          (family (if local (sockaddr:fam local) family))
+          (prepare! (preparer local local-port no-delay? keep-alive user-timeout
+                              device mark set-up)))
+     (if proxy
+         (let ((sock (connect-through proxy target (without-target options))))
+           (if secure (secured sock secure) sock))
+         (connect-directly target prepare! delay family on-attempt secure)))))
 
 (define* (where->addresses where #:key port (family AF_UNSPEC))
   "Return the address objects that connect-to would try for WHERE, PORT and FAMILY, a

@@ -11,6 +11,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport control)
   #:use-module (sockport io argument)
+  #:use-module (sockport io called)
   #:use-module (sockport io internet)
   #:use-module (sockport primitive)
   #:use-module (sockport resolve)
@@ -61,6 +62,9 @@
   "Return the choices for listening at every address of this machine."
   (list (with-port any-v6 port) (with-port any-v4 port)))
 
+(define listenable
+  "text such as host:port, :port for every address, an address object or a port")
+
 ;;; A target is a list of addresses of which the first that the system has is
 ;;; listened at; `listen-on' listens at each target.
 (define (targets where port)
@@ -76,7 +80,7 @@
          (check-integer where 0 port-max 1 "listen-on")
          (list (any-host where)))
         ((string? where) (text-targets where))
-        (else (refuse-type "listen-on" 1 "address" where))))
+        (else (refuse-type "listen-on" 1 listenable where))))
 
 (define (port-argument port)
   (cond ((string? port) (check-service port #:port))
@@ -93,7 +97,12 @@
          => (lambda (found)
               (host-targets (match:substring found 1)
                             (check-service (match:substring found 2) 1))))
-        (else (refuse-type "listen-on" 1 "address" text))))
+        ((string-every digit? text)
+         (refuse-type "listen-on" 1
+                      (format #f "text such as host:port; port ~a of every \
+address is \":~a\"" text text)
+                      text))
+        (else (refuse-type "listen-on" 1 listenable text))))
 
 (define (host-targets host service)
   (if (and (member host '("" "*")) (number? service))
@@ -221,10 +230,11 @@ none is open."
 \"127.0.0.1:80\", \"[::]:80\", \"*:80\", \"localhost:http\" or \"unix:/run/name\", a
 port's number for every address of the machine, or, with PORT, a host's name."
   (check-settings backlog mode owner group)
-  (open-all (targets where port)
-            (list #:backlog backlog #:no-delay? no-delay?
-                  #:v6-only? v6-only? #:reuse-port? reuse-port?
-                  #:mode mode #:owner owner #:group group)))
+  (raising-as "listen-on" '("bind" "listen" "getaddrinfo")
+    (open-all (targets where port)
+              (list #:backlog backlog #:no-delay? no-delay?
+                    #:v6-only? v6-only? #:reuse-port? reuse-port?
+                    #:mode mode #:owner owner #:group group))))
 
 ;;; Sockets that the service manager opened: sd_listen_fds(3).
 

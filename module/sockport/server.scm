@@ -11,6 +11,7 @@
   #:use-module (sockport task exception)
   #:use-module (sockport constant)
   #:use-module (sockport io answer)
+  #:use-module (sockport io called)
   #:use-module (sockport io secure)
   #:use-module (sockport io wait)
   #:use-module (sockport primitive)
@@ -265,10 +266,11 @@ done, within HANDSHAKE-SECONDS."
                    idle-seconds connection-seconds grace-seconds
                    handshake-seconds)
   (when tls (check-security tls "#:tls" "serve"))
-  (let* ((sets (open-listeners where workers #:backlog backlog
-                               #:no-delay? no-delay?
-                               #:v6-only? v6-only? #:mode mode
-                               #:owner owner #:group group))
+  (let* ((sets (raising-as "serve" '("listen-on")
+                 (open-listeners where workers #:backlog backlog
+                                 #:no-delay? no-delay?
+                                 #:v6-only? v6-only? #:mode mode
+                                 #:owner owner #:group group)))
          (server (make-server handler (map getsockname (car sets))
                               connections (make-atomic-box 0)
                               idle-seconds connection-seconds grace-seconds log

@@ -178,8 +178,11 @@
   (refused 2 "no command after --" "listen" "127.0.0.1:0" "--")
   (refused 2 "host:port" "connect" "nonsense")
   (refused 2 "70000" "connect" "127.0.0.1:70000")
+  (refused 2 "sockport: 8080 is not right: expecting text such as host:port; port 8080"
+           "listen" "8080")
   (refused 2 "tcp, udp or unix" "ls" "sctp")
-  (refused 3 "127.0.0.1, nosuchservice cannot be looked up" "connect"
+  (refused 3 "127.0.0.1, nosuchservice cannot be looked up: there is no such service"
+           "connect"
            "127.0.0.1:nosuchservice"))
 
 ;;; Help, the manual page and the completions.

@@ -86,8 +86,13 @@ s.close ()"
   (with-server (peer address "listen" "127.0.0.1:0" "--" "/nonexistent")
     (test-equal "one that cannot be run" '(0 "")
       (run-sockport "" "connect" address))
-    (test-assert "is said"
-      (string-contains (read-line (peer-output peer)) "/nonexistent"))))
+    (let ((line (read-line (peer-output peer))))
+      (test-assert "is said" (string-contains line "/nonexistent"))
+      (test-equal "without the names of procedures" #f
+        (string-contains line "In procedure")))
+    ;; SIGTERM ends it: what else it says comes before that.
+    (kill (peer-pid peer) SIGTERM)
+    (test-equal "in a line" "" (get-string-all (peer-output peer)))))
 
 (test-case "SIGINT ends the command that runs"
   (with-server (peer address "listen" "127.0.0.1:0" "--" "sh" "-c"

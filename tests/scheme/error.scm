@@ -5,6 +5,7 @@
 (use-modules (harness)
              (harness socket)
              (rnrs bytevectors)
+             (ice-9 exceptions)
              (sockport)
              (sockport channel)
              (sockport netlink))
@@ -79,6 +80,69 @@
     (inet-pton AF_INET "::1"))
   (test-words "inet-pton: not a numeric address (getaddrinfo looks names up): \"localhost\""
     (inet-pton AF_INET "localhost")))
+
+(test-case "text that is no address"
+  (define hint
+    "(expecting family or socket address; string->socket-address makes one of \
+numeric text, connect-to connects to a name)")
+  (let-ports ((sock (socket AF_INET SOCK_DGRAM 0)))
+    (test-words (string-append "connect: Wrong type argument in position 2 " hint
+                               ": \"localhost:80\"")
+      (connect sock "localhost:80"))
+    (test-words (string-append "bind: Wrong type argument in position 2 " hint
+                               ": \"127.0.0.1:0\"")
+      (bind sock "127.0.0.1:0"))
+    (test-words (string-append "sendto: Wrong type argument in position 3 " hint
+                               ": \"127.0.0.1:80\"")
+      (sendto sock "x" "127.0.0.1:80"))
+    (test-words "bind: family 80: Invalid argument (the socket is of AF_INET, the address of an unknown family)"
+      (bind sock 80)))
+  (test-words "listen-on: Wrong type argument in position 1 (expecting text such as host:port; port 8080 of every address is \":8080\"): \"8080\""
+    (listen-on "8080"))
+  (test-words "listen-on: Wrong type argument in position 1 (expecting text such as host:port, :port for every address, an address object or a port): \"localhost\""
+    (listen-on "localhost"))
+  (test-words "connect-to: Wrong type argument in position 1 (expecting text such as host:port; this has no host): \":80\""
+    (connect-to ":80"))
+  (test-words "connect-to: Wrong type argument in position 1 (expecting text such as host:port, not a URI): \"http://localhost:80/\""
+    (connect-to "http://localhost:80/")))
+
+(test-case "the procedure that was called is named"
+  (let-ports ((taken (socket AF_INET SOCK_STREAM 0)))
+    (bind taken AF_INET INADDR_LOOPBACK 0)
+    (listen taken 1)
+    (let ((port (sockaddr:port (getsockname taken))))
+      (test-about-port "listen-on" port "Address already in use"
+        (listen-on (getsockname taken)))
+      (test-about-port "serve" port "Address already in use"
+        (serve (getsockname taken) (const #t)))))
+  (let ((port (unused-port)))
+    (test-about-port "connect-to" port "Connection refused"
+      (connect-to (format #f "127.0.0.1:~a" port))))
+  (test-words "connect-to: unix:/nonexistent/x: No such file or directory"
+    (connect-to "unix:/nonexistent/x"))
+  (test-words "connect-to: unix://nonexistent/x: No such file or directory"
+    (connect-to "unix://nonexistent/x"))
+  (for-each
+   (lambda (who proc)
+     (test-equal (list who "by its exception")
+       (format #f "In procedure ~a: localhost, ninety: there is no such service"
+               who)
+       (guard (e (#t (string-trim-right
+                      (call-with-output-string
+                        (lambda (port)
+                          (print-exception port #f (exception-kind e)
+                                           (exception-args e)))))))
+         (proc "localhost:ninety"))))
+   '("connect-to" "listen-on" "serve")
+   (list connect-to listen-on (lambda (where) (serve where (const #t))))))
+
+(test-case "a deadline's words end with their line"
+  (test-equal "one newline" "the deadline has passed\n"
+    (catch 'deadline-exceeded
+      (lambda () (with-deadline 0 (lambda () (sleep 1))))
+      (lambda (key . args)
+        (call-with-output-string
+          (lambda (port) (print-exception port #f key args)))))))
 
 (test-case "bounds"
   (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))

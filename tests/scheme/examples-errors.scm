@@ -41,7 +41,9 @@
      ("pass-file.scm") ("port-scanner.scm" "1") ("port-scanner.scm" "a" "b")
      ("port-scanner.scm" "1" "70000") ("proxy.scm" "x") ("time-client.scm")
      ("time-server.scm") ("trace-path.scm") ("trace-path.scm" "::1" "x")
-     ("udp-limiter.scm" "x" "y") ("udp-limiter.scm" "1") ("web-client.scm"))))
+     ("udp-limiter.scm" "x" "y") ("udp-limiter.scm" "1") ("web-client.scm")
+     ("metrics.scm" "a" "b") ("live/live.scm" "a" "b")
+     ("service/greet.scm" "a" "b"))))
 
 (test-case "what is not there is named"
   (for-each
@@ -53,6 +55,9 @@
      ("refused" "web-client.scm" "127.0.0.1" ,closed-port "/")
      ("nowhere.invalid" "web-client.scm" "nowhere.invalid" "80" "/")
      ("no address" "proxy.scm" "127.0.0.1:0" "there")
+     ("expecting text such as" "metrics.scm" "x")
+     ("expecting text such as" "live/live.scm" "x")
+     ("expecting text such as" "service/greet.scm" "x")
      ("no numeric address" "trace-path.scm" "localhost")
      ("No such file" "pass-file.scm" "take" "/nothing/here")
      ("No such file" "chat.scm" "/nothing/here")
@@ -60,6 +65,10 @@
      ("" "chat-server.scm" "nonsense")
      ("" "options.scm" "tcp" "no-such-option")
      ("" "netlink.scm" "up" "no-such0"))))
+
+(test-case "a word that is no URI is named"
+  (test-assert "by fetch"
+    (tells? 2 "fetch.scm: no URI: nonsense" (run "fetch.scm" "nonsense"))))
 
 (define (without variables command)
   (append (cons "env" (append-map (lambda (name) (list "-u" name)) variables))

@@ -63,7 +63,7 @@
                    (reaches? AF_INET INADDR_LOOPBACK
                              (port-of (last listeners)))))))
            '("localhost:0" "*:0"))
-          (test-error* "IPv6 alone" `(system-error ,EADDRNOTAVAIL "bind")
+          (test-error* "IPv6 alone" `(system-error ,EADDRNOTAVAIL "listen-on")
             (listen-on "[::1]:0")))))))
 
 (test-case "a port of both families is sought until it is free in both"

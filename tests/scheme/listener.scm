@@ -53,10 +53,10 @@
 (test-case "what is in use, and what is no address"
   (call-with-ports (listen-on "127.0.0.1:0")
     (lambda (listeners)
-      (test-error* "in use" `(system-error ,EADDRINUSE "bind")
+      (test-error* "in use" `(system-error ,EADDRINUSE "listen-on")
         (listen-on (getsockname (car listeners))))
       (test-error* "the second of two; the first is closed again"
-        `(system-error ,EADDRINUSE "bind")
+        `(system-error ,EADDRINUSE "listen-on")
         (listen-on (format #f "*:~a" (port-of (car listeners)))))))
   (test-error* "a word" '(wrong-type-arg 1 "listen-on") (listen-on "word"))
   (test-error* "a symbol" '(wrong-type-arg 1 "listen-on") (listen-on 'port))
@@ -132,13 +132,13 @@
         (test-assert "the name is left" (file-exists? path))
         (call-with-ports (listen-on where)
           (lambda (listeners)
-            (test-error* "live" `(system-error ,EADDRINUSE "bind")
+            (test-error* "live" `(system-error ,EADDRINUSE "listen-on")
               (listen-on where))
             (let-ports ((sock (socket AF_UNIX SOCK_STREAM 0)))
               (test-assert "still reached" (connect sock AF_UNIX path)))))
         (delete-file path)
         (call-with-output-file path (lambda (port) (display "keep" port)))
-        (test-error* "a file" `(system-error ,EADDRINUSE "bind")
+        (test-error* "a file" `(system-error ,EADDRINUSE "listen-on")
           (listen-on where))
         (test-assert "stays" (file-exists? path))))))
 
@@ -146,7 +146,7 @@
   (let ((where (format #f "unix:@sockport-~a" (getpid))))
     (call-with-ports (listen-on where #:backlog 0)
       (lambda (listeners)
-        (test-error* "abstract" `(system-error ,EADDRINUSE "bind")
+        (test-error* "abstract" `(system-error ,EADDRINUSE "listen-on")
           (listen-on where)))))
   (with-temporary-directory
     (lambda (directory)
@@ -155,7 +155,7 @@
           (lambda (listeners)
             (let-ports ((sock (socket AF_UNIX SOCK_STREAM 0)))
               (connect sock (getsockname (car listeners)))
-              (test-error* "full" `(system-error ,EADDRINUSE "bind")
+              (test-error* "full" `(system-error ,EADDRINUSE "listen-on")
                 (listen-on where)))))))))
 
 ;;; Socket activation.

@@ -178,12 +178,12 @@
 
 (test-case "an address in use is an error of serve"
   (let-ports ((taken (tcp-listener)))
-    (test-error* "in use" `(system-error ,EADDRINUSE "bind")
+    (test-error* "in use" `(system-error ,EADDRINUSE "serve")
       (serve (getsockname taken) echo))))
 
 (test-case "bad arguments, before anything is opened"
   (test-error* "no handler" '(wrong-type-arg 2 "serve") (serve "127.0.0.1:0" 5))
-  (test-error* "no address" '(wrong-type-arg 1 "listen-on") (serve 'here echo))
+  (test-error* "no address" '(wrong-type-arg 1 "serve") (serve 'here echo))
   (for-each
    (match-lambda
      ((key . options)

@@ -101,23 +101,26 @@ vsock:CID:PORT.  sockport COMMAND --help shows its options; sockport(1) has more
 
 ;;; Errors.
 
-;;; Its first line: where in the program it was raised is nothing to a user.
 (define (exception->text key args)
-  (match (string-split (call-with-output-string
-                         (lambda (port) (print-exception port #f key args)))
-                       #\newline)
-    ((first . _) first)))
+  (match (cons key args)
+    ((or ('wrong-type-arg _ _ (_ wanted value) _)
+         ('out-of-range _ _ (_ wanted value) _))
+     (format #f "~a is not right: expecting ~a" value wanted))
+    (_
+     (plain (call-with-output-string
+              (lambda (port) (print-exception port #f key args)))))))
 
 (define (fail status . words)
   (apply say "sockport: " words)
   status)
 
 (define (looked-up exception)
-  "Return what could not be looked up."
+  "Return what could not be looked up, and why, as a text."
   (match (and (exception-with-irritants? exception)
               (exception-irritants exception))
-    ((what . _) what)
-    (_ "this name")))
+    ((what reason) (format #f "~a cannot be looked up: ~a" what reason))
+    (_ (format #f "this name cannot be looked up: ~a"
+               (gai-strerror (car (exception-args exception)))))))
 
 (define (status-of exception)
   "Say what EXCEPTION means; return the status to exit with."
@@ -127,8 +130,7 @@ vsock:CID:PORT.  sockport COMMAND --help shows its options; sockport(1) has more
     ('usage (fail status-usage (car args) "; see sockport --help"))
     ('deadline-exceeded (fail status-deadline "the deadline has passed"))
     ('getaddrinfo-error
-     (fail status-unknown-name (looked-up exception) " cannot be looked up: "
-           (gai-strerror (car args))))
+     (fail status-unknown-name (looked-up exception)))
     ((or 'wrong-type-arg 'out-of-range)
      (fail status-usage (exception->text key args)))
     (_ (fail status-failed (exception->text key args)))))

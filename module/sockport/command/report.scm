@@ -5,11 +5,13 @@
 (define-module (sockport command report)
   #:use-module (ice-9 format)
   #:use-module (ice-9 match)
+  #:use-module (ice-9 regex)
   #:use-module (sockport)
   #:use-module (sockport command json)
   #:export (milliseconds
             now
             say
+            plain
             report-event
             show-progress
             size->text))
@@ -27,6 +29,14 @@
     (for-each (lambda (word) (display word port)) words)
     (newline port)
     (force-output port)))
+
+;;; Where in the program it was raised is nothing to a user.
+(define procedure-rx (make-regexp "In procedure [^ ]+: "))
+
+(define (plain text)
+  "Return TEXT, what is shown of an error, as a line without the program's names."
+  (regexp-substitute/global #f procedure-rx (car (string-split text #\newline))
+                            'pre 'post))
 
 (define (report-event json? event . fields)
   "Say that EVENT, a symbol, has happened to what FIELDS, keys and values, tell."

@@ -99,6 +99,7 @@ and give it its deadline.  HANDLER is called with the server as well."
     (report-event json? 'end 'peer (text peer)))
   (apply serve where converse
          #:signals (list SIGTERM SIGINT)
+         #:log (lambda (text) (say "sockport: " (plain text)))
          #:on-listen
          (lambda (it)
            (set! server it)

@@ -45,17 +45,25 @@ here and is still its own."
     (#f #f))
   (close-port listener))
 
+;;; The exception itself is raised again: what a look-up was about goes with it.
+(define (unless-raised thunk undo)
+  "Return the value of THUNK; if that raises an exception, call UNDO before."
+  (with-exception-handler
+      (lambda (exception)
+        (undo)
+        (raise-exception exception))
+    thunk
+    #:unwind? #t))
+
 (define (open-set where options)
   (let next ((places (if (list? where) where (list where))) (made '()))
     (match places
       (() (concatenate (reverse made)))
       (((? port? place) . places) (next places (cons (list place) made)))
       ((place . places)
-       (let ((listeners (catch #t
-                          (lambda () (apply listen-on place options))
-                          (lambda args
-                            (close-made made where)
-                            (apply throw args)))))
+       (let ((listeners (unless-raised
+                         (lambda () (apply listen-on place options))
+                         (lambda () (close-made made where)))))
          (for-each remember-name! listeners)
          (next places (cons listeners made)))))))
 
@@ -87,14 +95,12 @@ cannot be opened twice."
                listener))
          listeners))
   (let* ((first-set (open-set where all-options))
-         (sets (catch #t
-                 (lambda ()
-                   (cons first-set
-                         (map (lambda (worker) (open-others first-set))
-                              (iota (- workers 1)))))
-                 (lambda args
-                   (close-made (list first-set) where)
-                   (apply throw args)))))
+         (sets (unless-raised
+                (lambda ()
+                  (cons first-set
+                        (map (lambda (worker) (open-others first-set))
+                             (iota (- workers 1)))))
+                (lambda () (close-made (list first-set) where)))))
     ;; Another worker or process may take what was pending.
     (for-each (lambda (listener) (set-nonblocking! listener #t))
               (concatenate sets))

@@ -81,8 +81,7 @@
 
 (define (print-thrown port key args default)
   (let ((message (cadr args)) (irritants (caddr args)))
-    (display (apply simple-format #f message irritants) port)
-    (newline port)))
+    (display (apply simple-format #f message irritants) port)))
 
 (set-exception-printer! 'deadline-exceeded print-thrown)
 (set-exception-printer! 'task-cancelled print-thrown)
