@@ -52,7 +52,7 @@ try ()
   apt-get -qy purge $names
   files >"$work/after"
   diff "$work/before" "$work/after" || die 'the packages left files behind'
-  autopkgtest "$work"/*.changes "$work"/sockport-*/ -- null || die 'autopkgtest failed'
+  autopkgtest "$work"/*.deb "$work"/sockport-*/ -- null || die 'autopkgtest failed'
   # shellcheck disable=SC2086
   apt-get -qy purge $names
 }

@@ -87,6 +87,8 @@
           (test-assert "it has looked" (> (length all) 40))
           (test-equal "nothing above low" '()
             (remove (match-lambda
+                      ;; Of the OpenSSL that it uses itself.
+                      (("engine_problem" _) #t)
                       ((id severity)
                        (member severity '("OK" "INFO" "DEBUG" "LOW"))))
                     all)))))))

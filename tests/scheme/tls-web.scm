@@ -15,7 +15,7 @@
   (match (uri-path (request-uri request))
     ("/text" (values '((content-type . (text/plain))) "hello"))
     ("/large" (values '() (make-bytevector 1000000 65)))
-    ("/file" (values '() (open-fdes (file "data") O_RDONLY)))
+    ("/file" (values '() (open-file (file "data") "rb")))
     ("/chunks" (values '() (lambda (port)
                              (let next ((i 0))
                                (when (< i 1000)
