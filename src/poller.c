@@ -115,7 +115,8 @@ without_bell (const struct skp_poller *poller, struct skp_poller_event *events,
 }
 
 /* `sleeping' is set before `woken' is looked at, and skp_poller_wake does it
-   the other way round, so that one of the two sees the other.  */
+   the other way round, so that one of the two sees the other.  A wake that has
+   ended this wait does not end the next one as well.  */
 int
 skp_poller_wait (struct skp_poller *poller, struct skp_poller_event *events,
                  int count, int64_t timeout_ns)
@@ -124,13 +125,18 @@ skp_poller_wait (struct skp_poller *poller, struct skp_poller_event *events,
     return -ECHILD;
   if (count < 1)
     return -EINVAL;
-  if (timeout_ns)
+  int sleeps = timeout_ns != 0;
+  if (sleeps)
     {
       atomic_store (&poller->sleeping, 1);
       timeout_ns = atomic_exchange (&poller->woken, 0) ? 0 : timeout_ns;
     }
   int n = poller->backend->wait (poller->set, events, count, timeout_ns);
-  atomic_store_explicit (&poller->sleeping, 0, memory_order_relaxed);
+  if (sleeps)
+    {
+      atomic_store_explicit (&poller->sleeping, 0, memory_order_relaxed);
+      atomic_store (&poller->woken, 0);
+    }
   return n > 0 ? without_bell (poller, events, n) : n;
 }
 

@@ -8,7 +8,6 @@
 #define SKP_RESOLVE_JOB_H
 
 #include <pthread.h>
-#include <sys/types.h>
 
 #include "query.h"
 
@@ -21,10 +20,11 @@ enum state
 };
 
 /* The network namespace and the mount namespace of a thread decide which name
-   server it asks: their inodes, 0 if unknown.  */
+   server it asks: the former's number, 0 if unknown, and that of its root's
+   mount, which no other namespace has.  */
 struct place
 {
-  ino_t network, mount;
+  uint64_t network, mount;
 };
 
 struct job
@@ -51,15 +51,17 @@ struct skp_lookup
   void *data;
 };
 
-/* A thread, on its own stack.  When it is idle, CALLED is signalled as it is
-   given a JOB or is DISMISSED.  */
+/* A thread, on its own stack.  When it is idle it waits for BELL with LOCK, which
+   is its own lest it be woken only to wait for the resolver's, until it is
+   CALLED: with a JOB, or with none, to end.  */
 struct worker
 {
   struct worker *next;
-  pthread_cond_t called;
+  pthread_mutex_t lock;
+  pthread_cond_t bell;
   struct job *job;
   struct place place;
-  int dismissed;
+  int called;
 };
 
 /* QUEUE has the jobs that wait, first come first; ACTIVE those whose turn it is

@@ -5,7 +5,9 @@
 #include <sockport/resolve.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,14 +15,27 @@
 #include "os.h"
 #include "resolve-job.h"
 
+/* The number in NAME, as /proc names a namespace: net:[4026531840].  */
+static uint64_t
+namespace_number (const char *name)
+{
+  char text[64];
+  ssize_t length = readlink (name, text, sizeof text - 1);
+  text[length < 0 ? 0 : length] = '\0';
+  const char *number = strchr (text, '[');
+  return number ? strtoull (number + 1, NULL, 10) : 0;
+}
+
+/* Asked for each look-up: a mount is known sooner than its namespace.  */
 static struct place
 own_place (void)
 {
-  struct stat network, mount;
-  if (stat ("/proc/thread-self/ns/net", &network) < 0
-      || stat ("/proc/thread-self/ns/mnt", &mount) < 0)
+  struct statx root;
+  if (statx (AT_FDCWD, "/", 0, STATX_MNT_ID, &root) < 0
+      || !(root.stx_mask & STATX_MNT_ID))
     return (struct place){ 0, 0 };
-  return (struct place){ network.st_ino, mount.st_ino };
+  return (struct place){ namespace_number ("/proc/thread-self/ns/net"),
+                         root.stx_mnt_id };
 }
 
 static int

@@ -43,30 +43,57 @@ unlink_worker (struct worker **list, const struct worker *worker)
   *list = worker->next;
 }
 
-/* WORKER has no job, and waits for one if it may.  */
-static void
+/* WORKER has no job; whether it may wait for one.  */
+static int
 become_idle (struct skp_resolver *r, struct worker *worker)
 {
   r->running_count--;
   worker->job = NULL;
-  worker->dismissed = r->closed || !worker->place.network;
-  if (worker->dismissed)
-    return;
+  worker->called = r->closed || !worker->place.network;
+  if (worker->called)
+    return 0;
   worker->next = r->idle;
   r->idle = worker;
+  return 1;
 }
 
+/* The resolver's lock is held, so that WORKER, which is idle, does not end
+   meanwhile.  */
 static void
-await_job (struct skp_resolver *r, struct worker *worker)
+call (struct skp_resolver *r, struct worker *worker, struct job *job)
+{
+  unlink_worker (&r->idle, worker);
+  pthread_mutex_lock (&worker->lock);
+  worker->job = job;
+  worker->called = 1;
+  pthread_mutex_unlock (&worker->lock);
+  pthread_cond_signal (&worker->bell);
+}
+
+/* Whether WORKER was called in time.  */
+static int
+await_call (struct worker *worker)
 {
   struct timespec until;
   int error = 0;
   clock_gettime (CLOCK_MONOTONIC, &until);
   until.tv_sec += KEEP_SECONDS;
-  while (!worker->job && !worker->dismissed && !error)
-    error = pthread_cond_timedwait (&worker->called, &r->lock, &until);
-  if (!worker->job && !worker->dismissed)
+  pthread_mutex_lock (&worker->lock);
+  while (!worker->called && !error)
+    error = pthread_cond_timedwait (&worker->bell, &worker->lock, &until);
+  int called = worker->called;
+  pthread_mutex_unlock (&worker->lock);
+  return called;
+}
+
+/* WORKER, which is idle, has waited for long enough, or is just being called.  */
+static void
+stop_waiting (struct skp_resolver *r, struct worker *worker)
+{
+  pthread_mutex_lock (&r->lock);
+  if (!worker->called)
     unlink_worker (&r->idle, worker);
+  pthread_mutex_unlock (&r->lock);
 }
 
 /* Take from R what the thread that ends is there, and unlock R.  Each waits for
@@ -86,7 +113,8 @@ leave (struct skp_resolver *r)
     pthread_join (before, NULL);
 }
 
-static void
+/* Run its job; whether WORKER may wait for another.  */
+static int
 run (struct skp_resolver *r, struct worker *worker)
 {
   struct job *job = worker->job;
@@ -94,10 +122,12 @@ run (struct skp_resolver *r, struct worker *worker)
       = r->forked_amid ? skp__query_run_apart (&job->query, r->helper)
                        : skp__query_run (&job->query);
   pthread_mutex_lock (&r->lock);
-  become_idle (r, worker);
+  int idle = become_idle (r, worker);
   skp__job_finish (job, answer);
   if (!job->lookups)
     skp__job_free (job);
+  pthread_mutex_unlock (&r->lock);
+  return idle;
 }
 
 static void *
@@ -106,25 +136,16 @@ work (void *data)
   struct job *job = data;
   struct skp_resolver *r = job->resolver;
   struct worker worker = { .job = job, .place = job->place };
-  skp__cond_init (&worker.called);
+  pthread_mutex_init (&worker.lock, NULL);
+  skp__cond_init (&worker.bell);
   while (worker.job)
-    {
-      run (r, &worker);
-      await_job (r, &worker);
-      if (worker.job)
-        pthread_mutex_unlock (&r->lock);
-    }
-  pthread_cond_destroy (&worker.called);
+    if (run (r, &worker) && !await_call (&worker))
+      stop_waiting (r, &worker);
+  pthread_mutex_lock (&r->lock);
+  pthread_cond_destroy (&worker.bell);
+  pthread_mutex_destroy (&worker.lock);
   leave (r);
   return NULL;
-}
-
-static void
-dismiss (struct skp_resolver *r, struct worker *worker)
-{
-  unlink_worker (&r->idle, worker);
-  worker->dismissed = 1;
-  pthread_cond_signal (&worker->called);
 }
 
 int
@@ -136,11 +157,9 @@ skp__thread_reuse (struct job *job)
     worker = worker->next;
   if (!worker)
     return 0;
-  unlink_worker (&r->idle, worker);
-  worker->job = job;
   job->state = RUNNING;
   r->running_count++;
-  pthread_cond_signal (&worker->called);
+  call (r, worker, job);
   return 1;
 }
 
@@ -169,7 +188,7 @@ skp__thread_make (struct job *job)
   while (oldest && oldest->next)
     oldest = oldest->next;
   if (oldest && r->thread_count >= r->limit)
-    dismiss (r, oldest);
+    call (r, oldest, NULL);
   int error = create (job);
   if (error)
     return error;
@@ -185,7 +204,7 @@ skp__threads_dismiss (struct skp_resolver *r)
 {
   r->closed = 1;
   while (r->idle)
-    dismiss (r, r->idle);
+    call (r, r->idle, NULL);
 }
 
 /* The last thread, which may be the caller, ends by itself.  */
