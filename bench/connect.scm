@@ -49,7 +49,7 @@
   (unless (false-if-exception (begin (by-hand) #t))
     (wait)))
 
-(bench "connect" #:title "Cost of a connection" #:unit "ns" #:rounds 7
+(bench "connect" #:title "Cost of a connection" #:unit "ns" #:rounds 25
        #:cases
        (list `("an address"
                ("connect-to" . ,(each (by-connect-to numeric)))

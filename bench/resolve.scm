@@ -78,7 +78,7 @@
                            (number->string count) (number->string at-once)))))
 
 (bench "resolve" #:title "Looking names up" #:unit "names/s" #:better 'higher
-       #:rounds 5
+       #:rounds 15
        #:cases (map (lambda (at-once)
                       (cons (format #f "~a at a time" at-once) (peers at-once)))
                     '(1 32 200))

@@ -51,9 +51,9 @@ struct skp_lookup
   void *data;
 };
 
-/* A thread, on its own stack.  When it is idle it waits for BELL with LOCK, which
-   is its own lest it be woken only to wait for the resolver's, until it is
-   CALLED: with a JOB, or with none, to end.  */
+/* A thread, on its own stack.  When it is idle it waits for BELL with LOCK,
+   which is its own lest it be woken only to wait for the resolver's, until it
+   is CALLED: with a JOB, or with none, to end.  */
 struct worker
 {
   struct worker *next;

@@ -86,7 +86,8 @@ await_call (struct worker *worker)
   return called;
 }
 
-/* WORKER, which is idle, has waited for long enough, or is just being called.  */
+/* WORKER, which is idle, has waited for long enough, or is just being called.
+ */
 static void
 stop_waiting (struct skp_resolver *r, struct worker *worker)
 {
