@@ -39,6 +39,7 @@ void scm_skp__init_address (void);
 void scm_skp__init_batch (void);
 void scm_skp__init_bulk (void);
 void scm_skp__init_byte_order (void);
+void scm_skp__init_connect (void);
 void scm_skp__init_constant (void);
 void scm_skp__init_file (void);
 void scm_skp__init_http_input (void);

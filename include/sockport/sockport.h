@@ -7,6 +7,7 @@
 #include <sockport/address.h>
 #include <sockport/batch.h>
 #include <sockport/bulk.h>
+#include <sockport/connect.h>
 #include <sockport/constant.h>
 #include <sockport/control.h>
 #include <sockport/http-chunk.h>

@@ -8,14 +8,16 @@
   #:use-module (srfi srfi-1)
   #:use-module (sockport address)
   #:use-module (sockport constant)
-  #:use-module (sockport option)
   #:use-module (sockport resolve)
   #:use-module (sockport socket)
   #:use-module (sockport io argument)
   #:use-module (sockport io called)
   #:use-module (sockport io internet)
   #:use-module (sockport io secure)
+  #:use-module (sockport io wait)
+  #:use-module (sockport primitive)
   #:use-module (sockport serve race)
+  #:use-module (sockport serve outgoing)
   #:export (connect-to
             connect-failures
             where->addresses))
@@ -57,80 +59,17 @@
     ((host . service)
      (map addrinfo:addr (getaddrinfo host service 0 AF_UNSPEC SOCK_STREAM)))))
 
-;;; Opening a socket.
-
-(define (read-local local port)
-  "The address object that #:local and #:local-port stand for, or #f."
-  (match local
-    (#f #f)
-    ((? sockaddr?) (if port (with-port local port) local))
-    ((? string?)
-     (match (string->socket-address
-             (if (string-index local #\:)
-                 (format #f "[~a]:~a" local (or port 0))
-                 (format #f "~a:~a" local (or port 0))))
-       (#f (refuse-type "connect-to" "#:local" "numeric address" local))
-       (address address)))
-    (_ (refuse-type "connect-to" "#:local" "address" local))))
-
-(define (local-for address local port)
-  "What a socket for ADDRESS is to be bound to, or #f."
-  (or local
-      (and port (with-port (make-socket-address (sockaddr:fam address) 0 0)
-                           port))))
-
-(define (set-keep-alive! sock seconds)
-  (setsockopt sock SOL_SOCKET SO_KEEPALIVE 1)
-  (setsockopt sock IPPROTO_TCP TCP_KEEPIDLE seconds)
-  (setsockopt sock IPPROTO_TCP TCP_KEEPINTVL seconds))
-
-(define (bind-locally sock address)
-  ;; The port is chosen when the peer is known, so that more connections fit.
-  (when (zero? (sockaddr:port address))
-    (setsockopt sock IPPROTO_IP IP_BIND_ADDRESS_NO_PORT 1))
-  (bind sock address))
-
-(define (preparer local local-port no-delay? keep-alive user-timeout device mark
-                  set-up)
-  "Return a procedure that has a socket ready to be connected to an address."
-  (lambda (sock address)
-    (when (internet? address)
-      (when no-delay? (setsockopt sock IPPROTO_TCP TCP_NODELAY 1))
-      (when keep-alive (set-keep-alive! sock keep-alive))
-      (when user-timeout
-        (setsockopt sock IPPROTO_TCP TCP_USER_TIMEOUT
-                    (inexact->exact (round (* 1000 user-timeout)))))
-      (when device (set-socket-option! sock 'bindtodevice device))
-      (when mark (setsockopt sock SOL_SOCKET SO_MARK mark))
-      (let ((from (local-for address local local-port)))
-        (when from (bind-locally sock from))))
-    (when set-up (set-up sock))))
-
-(define (socket-for address)
-  (socket (sockaddr:fam address) SOCK_STREAM 0))
-
-(define (opener prepare!)
-  (lambda (address)
-    (let ((sock (socket-for address)))
-      (closing-on-error sock
-        (lambda ()
-          (prepare! sock address)
-          sock)))))
-
 ;;; Connecting.
 
-(define (check-number value low high name)
-  (unless (and (real? value) (<= low value high))
-    (refuse-range "connect-to" name (format #f "~a to ~a" low high) value)))
-
-(define (check-keywords family port delay keep-alive user-timeout)
-  (check-integer family 0 65535 "#:family" "connect-to")
-  (when port (check-integer port 0 65535 "#:local-port" "connect-to"))
-  (when delay (check-number delay 1/100 60 "#:delay"))
-  (when keep-alive (check-integer keep-alive 1 32767 "#:keep-alive" "connect-to"))
-  (when user-timeout (check-number user-timeout 0 2147483 "#:user-timeout")))
-
 ;;; A race of one needs no more than its socket.
+
+(define (raise-alone target key args)
+  "Raise what the attempt to connect to TARGET, the only address, has raised."
+  (if (and (eq? key 'system-error) (internet? target))
+      (raise-failures
+       (list (cons target (system-error-errno (cons key args)))))
+      (apply throw key args)))
+
 (define (connect-alone target prepare! on-attempt)
   "Connect to the only address that there is."
   (let ((sock #f) (tried? #f))
@@ -144,13 +83,41 @@
         sock)
       (lambda (key . args)
         (when sock (close-port sock))
-        (if (eq? key 'system-error)
-            (let ((errno (system-error-errno (cons key args))))
-              (when tried? (on-attempt target errno))
-              (if (internet? target)
-                  (raise-failures (list (cons target errno)))
-                  (apply throw key args)))
-            (apply throw key args))))))
+        (when (and tried? (eq? key 'system-error))
+          (on-attempt target (system-error-errno (cons key args))))
+        (raise-alone target key args)))))
+
+;;; Of an address of the Internet and no options the socket is made and connected by
+;;; one primitive: nothing has to be undone when that fails.
+
+(define (address-of where)
+  "The address that WHERE is, or #f if a name is to be looked up or WHERE is none."
+  (cond ((string? where) (string->socket-address where))
+        ((sockaddr? where) where)
+        (else #f)))
+
+(define (begin-plainly where)
+  "What %connect-begin returns for WHERE; #f if it is not for that."
+  (let ((address (address-of where)))
+    (and address
+         (internet? address)
+         (%connect-begin address #t (scheduler?)))))
+
+(define (finish-plainly target begun)
+  "Return the socket that BEGUN, which is no port, comes to."
+  (match begun
+    ((sock)
+     (catch #t
+       (lambda ()
+         (let again ()
+           (wait-writable sock 'connect)
+           (unless (%connect-result sock target)
+             (again)))
+         sock)
+       (lambda (key . args)
+         (close-port sock)
+         (raise-alone target key args))))
+    (errno (raise-failures (list (cons target errno))))))
 
 (define (connect-directly target prepare! delay family on-attempt secure)
   (define (racing . what)
@@ -218,9 +185,13 @@ proxy" target))))
                 (lambda (host port)
                   (apply connect-to host #:port port #:proxy #f options)))))
 
+(define (nobody address errno)
+  "What is told of attempts, and is not asked for."
+  #t)
+
 (define* (connect-to where #:key port (family AF_UNSPEC) local local-port
                      (delay 1/4) (no-delay? #t) keep-alive user-timeout device
-                     mark set-up (on-attempt (const #t)) proxy
+                     mark set-up (on-attempt nobody) proxy
                      tls (tls-host #f)
                      #:rest options)
   "Return a socket that is connected to WHERE: a text such as \"host:http\",
@@ -232,20 +203,27 @@ that has failed), and the first that is connected is kept.  PROXY, a text such a
 for a connection to WHERE.  With TLS, a context of @code{(sockport tls)}, a port of TLS
 is returned, whose peer is the host that WHERE names, or TLS-HOST; an attempt has won
 once its handshake is done."
-  (check-keywords family local-port delay keep-alive user-timeout)
-  (check-procedure on-attempt #:on-attempt "connect-to")
-  (when tls (check-security tls "#:tls" "connect-to"))
-  (raising-as "connect-to" '("connect" "bind" "getaddrinfo")
-   (let* ((target (parse where port))
-          (secure (and tls (cons tls (host-to-prove target tls-host))))
-          (local (read-local local local-port))
-          (family (if local (sockaddr:fam local) family))
-          (prepare! (preparer local local-port no-delay? keep-alive user-timeout
-                              device mark set-up)))
-     (if proxy
-         (let ((sock (connect-through proxy target (without-target options))))
-           (if secure (secured sock secure) sock))
-         (connect-directly target prepare! delay family on-attempt secure)))))
+  (define (connect-with-options)
+    (check-keywords family local-port delay keep-alive user-timeout)
+    (check-procedure on-attempt #:on-attempt "connect-to")
+    (when tls (check-security tls "#:tls" "connect-to"))
+    (let* ((target (parse where port))
+           (secure (and tls (cons tls (host-to-prove target tls-host))))
+           (local (read-local local local-port))
+           (family (if local (sockaddr:fam local) family))
+           (prepare! (preparer local local-port no-delay? keep-alive user-timeout
+                               device mark set-up)))
+      (if proxy
+          (let ((sock (connect-through proxy target (without-target options))))
+            (if secure (secured sock secure) sock))
+          (connect-directly target prepare! delay family on-attempt secure))))
+  (let ((begun (and (null? options) (begin-plainly where))))
+    (if (port? begun)
+        begun
+        (raising-as "connect-to" '("connect" "bind" "getaddrinfo")
+          (if begun
+              (finish-plainly (address-of where) begun)
+              (connect-with-options))))))
 
 (define* (where->addresses where #:key port (family AF_UNSPEC))
   "Return the address objects that connect-to would try for WHERE, PORT and FAMILY, a

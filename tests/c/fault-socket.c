@@ -148,6 +148,31 @@ probe_connect_nonblocking (void)
   return connect_in_mode (1);
 }
 
+static long
+connect_begin (int flags)
+{
+  struct skp_address address;
+  int listener = open_listener (NULL, &address);
+  output.numbers[0] = -1;
+  long result = PROBE (skp_connect_begin (&output.numbers[0], &address, flags));
+  if (result >= 0)
+    close (output.numbers[0]);
+  close (listener);
+  return result;
+}
+
+static long
+probe_connect_begin (void)
+{
+  return connect_begin (SKP_CONNECT_NO_DELAY);
+}
+
+static long
+probe_connect_begin_nonblocking (void)
+{
+  return connect_begin (SKP_CONNECT_NONBLOCKING);
+}
+
 /* What only needs one end of a pair of type TYPE.  */
 #define ON_PAIR(name, type, call)                                              \
   static long name (void)                                                      \
@@ -300,6 +325,8 @@ const struct operation socket_operations[]
         { "socket_accept_now", probe_accept_now },
         { "socket_connect", probe_connect },
         { "socket_connect, non-blocking", probe_connect_nonblocking },
+        { "connect_begin", probe_connect_begin },
+        { "connect_begin, non-blocking", probe_connect_begin_nonblocking },
         { "socket_error", probe_error },
         { "socket_connected", probe_connected },
         { "socket_shutdown", probe_shutdown },

@@ -32,6 +32,9 @@ static const struct
      looks at it.  To put the mode back is not worth the news of what has been
      done.  */
   { "socket_connect", "fcntl", ANY, 2, PASSES },
+  /* That it goes on is no failure.  */
+  { "connect_begin", "connect", EINPROGRESS, 0, PARTLY },
+  { "connect_begin", "connect", EALREADY, 0, PARTLY },
   /* What has been done is told, whether or not it can be settled.  */
   { "socket_connected", "connect", ANY, 0, PASSES },
   { "socket_connected", "getsockopt", ANY, 1, PASSES },
@@ -218,7 +221,8 @@ static long
 interrupted (const struct operation *operation, int call, long usual)
 {
   if (strcmp (calls[call].name, "connect") == 0
-      && strcmp (operation->name, "socket_connected") != 0)
+      && strcmp (operation->name, "socket_connected") != 0
+      && strncmp (operation->name, "connect_begin", 13) != 0)
     return -EINPROGRESS;
   return strncmp (operation->name, "poller_wait", 11) == 0 ? -EINTR : usual;
 }

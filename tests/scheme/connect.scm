@@ -1,7 +1,8 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; connect-to, with addresses that work, refuse, or never answer.
 
-(use-modules (harness) (harness process) (harness socket) (ice-9 match) (srfi srfi-1) (sockport))
+(use-modules (harness) (harness process) (harness socket) (ice-9 match) (ice-9 threads)
+             (srfi srfi-1) (sockport))
 
 (define (listener family backlog)
   (let ((sock (socket family SOCK_STREAM 0)))
@@ -128,6 +129,72 @@
              (cancel! task)
              (false-if-exception (join task))
              (task-state task))))))))
+
+(test-case "one address and no options: a refusal, and a queue that is full"
+  (let ((nobody (unused AF_INET)))
+    (test-everywhere "refused" `(,ECONNREFUSED (,nobody . ,ECONNREFUSED))
+      (lambda () (failed nobody)))
+    (test-everywhere "refused, as text"
+      `(,ECONNREFUSED (,nobody . ,ECONNREFUSED))
+      (lambda () (failed (socket-address->string nobody)))))
+  (test-error* "an address that is none" '(out-of-range 1 "connect-to")
+    (connect-to (vector AF_INET INADDR_LOOPBACK 65536)))
+  (for-each
+   (match-lambda
+     ((where connect-while)
+      (let-ports ((full (listener AF_INET 0)))
+        (let-ports ((filler (fill full)))
+          (define accepted '())
+          (define (accept-one)
+            (set! accepted (cons (car (accept full)) accepted)))
+          (define connected
+            (connect-while accept-one
+                           (lambda () (connect-to (getsockname full)))))
+          (accept-one)
+          (test-equal (list "it waits for room" where)
+            (sort (map (compose sockaddr:port getsockname)
+                       (list filler connected))
+                  <)
+            (sort (map (compose sockaddr:port getpeername) accepted) <))
+          (for-each close-port (cons connected accepted))))))
+   `(("in a thread"
+      ,(lambda (accept-one connect)
+         (let* ((other (call-with-new-thread accept-one)) (sock (connect)))
+           (join-thread other)
+           sock)))
+     ("in a task"
+      ,(lambda (accept-one connect)
+         (run-tasks
+          (lambda ()
+            (let ((task (spawn-task connect)))
+              (task-yield)
+              (accept-one)
+              (join task)))))))))
+
+(test-case "who connects again and again lets others run"
+  (let-ports ((server (listener AF_INET 100)))
+    (define there (getsockname server))
+    (define turns 0)
+    (run-tasks
+     (lambda ()
+       (define (connect-often count)
+         (unless (zero? count)
+           (close-port (connect-to there))
+           (close-port (car (accept server)))
+           (connect-often (- count 1))))
+       (define counter
+         (spawn-task (lambda ()
+                       (let again ()
+                         (task-yield)
+                         (set! turns (+ turns 1))
+                         (again)))))
+       (connect-often 200)
+       (cancel! counter)))
+    (test-assert "turns" (> turns 4))
+    (test-assert "its own socket is non-blocking there"
+      (run-tasks (lambda ()
+                   (let-ports ((sock (connect-to there)))
+                     (nonblocking? sock)))))))
 
 (test-case "options"
   (let-ports ((server (listener AF_INET 10)))
