@@ -1,14 +1,14 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; The command sockport: what it can do, its help, and what it exits with.
+;;; The command sockport: what it can do, its options and help, and what it exits with.
 
 (define-module (sockport command main)
   #:use-module (ice-9 exceptions)
   #:use-module (ice-9 match)
+  #:use-module (ice-9 regex)
+  #:use-module (srfi srfi-1)
+  #:use-module (srfi srfi-26)
   #:use-module (sockport)
-  #:use-module (sockport command arguments)
-  #:use-module (sockport command bench)
-  #:use-module (sockport command list)
-  #:use-module (sockport command probe)
+  #:use-module (sockport command look)
   #:use-module (sockport command report)
   #:use-module (sockport command stream)
   #:export (main))
@@ -42,77 +42,145 @@
 
 (define limits-itself '("listen" "proxy" "probe" "echo"))
 
+;;; Options: a name, what its value is called or #f, what makes the value, and a word.
+
+(define (seconds text)
+  (let ((number (string->number text)))
+    (and (real? number) (positive? number) number)))
+
+(define (count text)
+  (let ((number (string->number text 10)))
+    (and (exact-integer? number) (<= 1 number 1000000000) number)))
+
+(define (family text)
+  (assoc-ref `(("4" . ,AF_INET) ("inet" . ,AF_INET)
+               ("6" . ,AF_INET6) ("inet6" . ,AF_INET6))
+             text))
+
+(define (version text)
+  (assoc-ref '(("1" . 1) ("2" . 2)) text))
+
+(define options
+  `((deadline "SECONDS" ,seconds "end after so much time")
+    (family "4|6" ,family "use this family's addresses alone")
+    (from "ADDRESS" ,identity "connect from this address of the machine")
+    (json #f #f "write JSON, a value a line")
+    (connections "NUMBER" ,count "how many at once")
+    (size "BYTES" ,count "how much is sent at a time")
+    (seconds "SECONDS" ,seconds "for how long")
+    (listening #f #f "only sockets that listen")
+    (delay "SECONDS" ,seconds "between one address and the next (0.25)")
+    (send-proxy-header "1|2" ,version
+                       "say who the client is, in the PROXY protocol")
+    (accept-proxy-header #f #f "be told who the client is, by a proxy")
+    (help #f #f "print this")))
+
+(define (refuse-usage . words)
+  "End the command: it was called in a wrong way, which WORDS tell."
+  (throw 'usage (string-concatenate (map (cut format #f "~a" <>) words))))
+
+(define option-rx (make-regexp "^--([^=]+)(=(.*))?$"))
+
+(define (parse-arguments arguments allowed)
+  "Return an alist of the options in ARGUMENTS, and the other arguments."
+  (define (convert-or-refuse key wanted convert text)
+    (or (convert text)
+        (refuse-usage "--" key " is to be " wanted ", not " text)))
+  (let next ((rest arguments) (found '()) (others '()))
+    (match rest
+      (() (values found (reverse others)))
+      (("-h" . rest) (next (cons "--help" rest) found others))
+      (((= (cut regexp-exec option-rx <>) (? identity parts)) . rest)
+       (let ((key (string->symbol (match:substring parts 1)))
+             (given (match:substring parts 3)))
+         (match (and (memq key allowed) (assq key options))
+           (#f (refuse-usage "there is no option --" key " here"))
+           ((_ #f . _)
+            (when given (refuse-usage "--" key " takes no value"))
+            (next rest (acons key #t found) others))
+           ((_ wanted convert _)
+            (match (if given (cons given rest) rest)
+              (() (refuse-usage "--" key " needs " wanted))
+              ((text . rest)
+               (next rest
+                     (acons key (convert-or-refuse key wanted convert text)
+                            found)
+                     others)))))))
+      ((other . rest) (next rest found (cons other others))))))
+
 ;;; Help.
 
-(define (print-line . words)
-  (for-each display words)
-  (newline))
+(define (print-lines . lines)
+  (for-each (lambda (words) (for-each display words) (newline)) lines))
 
 (define (print-usage)
-  (print-line "usage: sockport COMMAND [OPTION...] ARGUMENT...\n")
+  (print-lines '("usage: sockport COMMAND [OPTION...] ARGUMENT...\n"))
   (for-each (match-lambda
               ((name takes _ _ _ _ words)
-               (print-line "  " name " " takes)
-               (print-line "      " words)))
+               (print-lines `("  " ,name " " ,takes) `("      " ,words))))
             commands)
-  (print-line "\nWHERE is host:port, [::1]:80, unix:/run/name, unix:@abstract or
-vsock:CID:PORT.  sockport COMMAND --help shows its options; sockport(1) has more."))
+  (print-lines '("\nWHERE is host:port, [::1]:80, unix:/run/name, unix:@abstract or
+vsock:CID:PORT.  sockport COMMAND --help shows its options; sockport(1) has more.")))
 
-(define (print-help command)
-  (match command
-    ((name takes _ _ allowed _ words)
-     (print-line "usage: sockport " name " [OPTION...] " takes)
-     (print-line words "\n")
-     (for-each (lambda (option) (print-line (describe-option option)))
-               (append allowed '(help))))))
+(define (print-help name takes allowed words)
+  (print-lines `("usage: sockport " ,name " [OPTION...] " ,takes) `(,words "\n"))
+  (for-each (lambda (key)
+              (match (assq key options)
+                ((_ wanted _ words)
+                 (print-lines
+                  `("  " ,(string-pad-right
+                           (format #f "--~a~a" key
+                                   (if wanted (string-append "=" wanted) ""))
+                           26)
+                    ,words)))))
+            allowed))
 
 ;;; Running.
 
-(define (run-command command arguments)
+(define (run-command command arguments after)
+  "Do what COMMAND, a row above, does with ARGUMENTS; AFTER are those behind \"--\",
+or #f."
   (match command
-    ((name takes least most allowed procedure _)
-     (call-with-values (lambda ()
-                         (parse-arguments arguments (cons 'help allowed)))
-       (lambda (options others after)
-         (define (go)
-           (apply procedure options
-                  (if (string=? name "listen") (list (car others) after) others)))
-         (cond ((assq-ref options 'help) (print-help command) 0)
-               ((or (not (<= least (length others) most))
-                    (and after (not (string=? name "listen"))))
-                (refuse-usage name " takes " takes))
-               (else
-                (run-tasks
-                 (lambda ()
-                   (if (member name limits-itself)
-                       (go)
-                       (with-deadline (assq-ref options 'deadline) go)))))))))))
+    ((name takes least most allowed procedure words)
+     (let ((allowed (append allowed '(help))))
+       (call-with-values (lambda () (parse-arguments arguments allowed))
+         (lambda (options others)
+           (define (go)
+             (apply procedure options (if after (append others after) others)))
+           (cond ((assq-ref options 'help) (print-help name takes allowed words))
+                 ((or (not (<= least (length others) most))
+                      (and after (not (eq? procedure listen-command))))
+                  (refuse-usage name " takes " takes))
+                 ((equal? after '(()))
+                  (refuse-usage "there is no command after --"))
+                 (else
+                  (run-tasks
+                   (lambda ()
+                     (if (member name limits-itself)
+                         (go)
+                         (with-deadline (assq-ref options 'deadline) go))))))))))))
 
 (define (dispatch version arguments)
   (match arguments
-    ((or () ("--help" . _) ("-h" . _) ("help")) (print-usage) 0)
-    (("--version" . _) (print-line "sockport " version) 0)
-    (((= (lambda (name) (assoc name commands)) (? pair? command)) . rest)
-     (run-command command rest))
-    ((name . _) (refuse-usage "there is no command " name))))
-
-(define (exit-status value)
-  (if (exact-integer? value) value 0))
+    ((or () ("--help" . _) ("-h" . _) ("help")) (print-usage))
+    (("--version" . _) (print-lines `("sockport " ,version)))
+    ((name . rest)
+     (call-with-values (lambda () (break (cut string=? "--" <>) rest))
+       (lambda (before after)
+         (run-command (or (assoc name commands)
+                          (refuse-usage "there is no command " name))
+                      before
+                      (and (pair? after) (list (cdr after)))))))))
 
 ;;; Errors.
 
 (define (exception->text key args)
   (match (cons key args)
-    ((or ('wrong-type-arg _ _ (_ wanted value) _)
-         ('out-of-range _ _ (_ wanted value) _))
+    (((or 'wrong-type-arg 'out-of-range) _ _ (_ wanted value) _)
      (format #f "~a is not right: expecting ~a" value wanted))
     (_
      (plain (call-with-output-string
               (lambda (port) (print-exception port #f key args)))))))
-
-(define (fail status . words)
-  (apply say "sockport: " words)
-  status)
 
 (define (looked-up exception)
   "Return what could not be looked up, and why, as a text."
@@ -126,11 +194,13 @@ vsock:CID:PORT.  sockport COMMAND --help shows its options; sockport(1) has more
   "Say what EXCEPTION means; return the status to exit with."
   (define key (exception-kind exception))
   (define args (exception-args exception))
+  (define (fail status . words)
+    (apply say "sockport: " words)
+    status)
   (match key
     ('usage (fail status-usage (car args) "; see sockport --help"))
     ('deadline-exceeded (fail status-deadline "the deadline has passed"))
-    ('getaddrinfo-error
-     (fail status-unknown-name (looked-up exception)))
+    ('getaddrinfo-error (fail status-unknown-name (looked-up exception)))
     ((or 'wrong-type-arg 'out-of-range)
      (fail status-usage (exception->text key args)))
     (_ (fail status-failed (exception->text key args)))))
@@ -140,7 +210,7 @@ vsock:CID:PORT.  sockport COMMAND --help shows its options; sockport(1) has more
   ;; Until a server takes it, it ends the program without a word.
   (sigaction SIGINT SIG_DFL)
   (let ((status (with-exception-handler status-of
-                  (lambda () (exit-status (dispatch version arguments)))
+                  (lambda () (dispatch version arguments))
                   #:unwind? #t)))
     (force-output (current-output-port))
-    (primitive-exit status)))
+    (primitive-exit (if (exact-integer? status) status 0))))

@@ -1,18 +1,20 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; ls: the sockets of this network namespace, as the kernel lists them by
-;;; sock_diag(7), with what it knows of each TCP connection.  The numbers are those
-;;; of <linux/sock_diag.h>, <linux/inet_diag.h> and <linux/unix_diag.h>.
+;;; The sockets of a network namespace, as the kernel lists them by sock_diag(7), with
+;;; what it knows of each TCP connection.  The numbers are those of
+;;; <linux/sock_diag.h>, <linux/inet_diag.h> and <linux/unix_diag.h>.
 
-(define-module (sockport command list)
-  #:use-module (ice-9 format)
+(define-module (sockport system-sockets)
   #:use-module (ice-9 match)
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-1)
-  #:use-module (sockport)
+  #:use-module (sockport address)
+  #:use-module (sockport constant)
   #:use-module (sockport netlink)
-  #:use-module (sockport command arguments)
-  #:use-module (sockport command json)
-  #:export (list-command))
+  #:use-module (sockport socket)
+  #:use-module (sockport structure)
+  #:use-module (sockport task)
+  #:use-module (sockport io argument)
+  #:export (system-sockets))
 
 (define SOCK_DIAG_BY_FAMILY 20)
 (define NLM_F_DUMP #x300)
@@ -82,12 +84,11 @@
             '()
             (tcp-details (netlink-attributes payload 72))))))
 
-(define (inet-lister protocol number)
-  (lambda (sock families)
-    (append-map (lambda (family)
-                  (map (lambda (payload) (inet-socket protocol payload))
-                       (ask sock (inet-request family number))))
-                families)))
+(define (list-inet sock protocol number families)
+  (append-map (lambda (family)
+                (map (lambda (payload) (inet-socket protocol payload))
+                     (ask sock (inet-request family number))))
+              families))
 
 ;;; UNIX: struct unix_diag_req, struct unix_diag_msg.
 
@@ -121,7 +122,7 @@
                    "-"))
       (inode . ,(bytevector-u32-native-ref payload 4)))))
 
-(define (list-unix sock families)
+(define (list-unix sock)
   (let ((request (make-bytevector 24 0)))
     (bytevector-u8-set! request 0 AF_UNIX)
     (bytevector-u32-native-set! request 4 #xffffffff)
@@ -130,52 +131,19 @@
 
 ;;; The whole.
 
-(define listers
-  `(("tcp" . ,(inet-lister 'tcp IPPROTO_TCP))
-    ("udp" . ,(inet-lister 'udp IPPROTO_UDP))
-    ("unix" . ,list-unix)))
-
-(define (lister name)
-  (or (assoc-ref listers name)
-      (refuse-usage "sockets are tcp, udp or unix, not " name)))
-
-(define (show . columns)
-  (apply format #t "~13a ~12a ~8@a ~8@a  ~32a ~a~a~%" columns))
-
-(define (details one)
-  (match (assq-ref one 'rtt-ms)
-    (#f "")
-    (rtt (format #f "  rtt ~,2f ms, window ~a, ~a sent again" rtt
-                 (assq-ref one 'congestion-window)
-                 (assq-ref one 'retransmitted)))))
-
-(define (show-socket one)
-  (show (assq-ref one 'protocol) (assq-ref one 'state)
-        (assq-ref one 'receive-queue) (assq-ref one 'send-queue)
-        (assq-ref one 'local) (assq-ref one 'peer) (details one)))
-
-(define (list-command options . kinds)
-  (define families
-    (match (assq-ref options 'family)
-      (#f (list AF_INET AF_INET6))
-      (family (list family))))
-  (define wanted?
-    (if (assq-ref options 'listening)
-        (lambda (one) (memq (assq-ref one 'state) '(listening bound)))
-        (const #t)))
-  (define list-each
-    (map lister (if (null? kinds) (map car listers) kinds)))
-  (let* ((sock (open-netlink NETLINK_SOCK_DIAG))
-         (sockets (filter wanted?
-                          (append-map (lambda (list-them)
-                                        (list-them sock families))
-                                      list-each))))
-    (close-port sock)
-    (cond ((assq-ref options 'json)
-           (for-each (lambda (one)
-                       (write-json one (current-output-port))
-                       (newline))
-                     sockets))
-          (else
-           (show "protocol" "state" "received" "unsent" "local" "peer" "")
-           (for-each show-socket sockets)))))
+(define* (system-sockets kind #:key family)
+  "Return what the kernel knows of the sockets of KIND, the symbol tcp, udp or unix: a
+list of alists.  FAMILY is AF_INET or AF_INET6, for those of that family alone."
+  (unless (memq kind '(tcp udp unix))
+    (refuse-type "system-sockets" 1 "tcp, udp or unix" kind))
+  (unless (memv family (list #f AF_INET AF_INET6))
+    (refuse-type "system-sockets" #:family "AF_INET or AF_INET6" family))
+  (let ((sock (open-netlink NETLINK_SOCK_DIAG))
+        (families (if family (list family) (list AF_INET AF_INET6))))
+    (call-with-cleanup
+     (lambda ()
+       (match kind
+         ('tcp (list-inet sock 'tcp IPPROTO_TCP families))
+         ('udp (list-inet sock 'udp IPPROTO_UDP families))
+         ('unix (list-unix sock))))
+     (lambda () (close-port sock)))))
