@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* See connect.h.  Of a socket that nobody else has seen it is known in which mode
-   it is, and that nothing has happened to it.  */
+/* See connect.h.  Of a socket that nobody else has seen it is known in which
+   mode it is, and that nothing has happened to it.  */
 
 #include <sockport/connect.h>
 
@@ -41,8 +41,7 @@ begin (int fd, const struct skp_address *address, int flags)
   static const int on = 1;
   int err = 0;
   if (flags & SKP_CONNECT_NO_DELAY)
-    err = SKP__CALL (
-        setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+    err = SKP__CALL (setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
   int result = err < 0 ? err : connect_and_look (fd, address);
   if (result >= 0 && !(flags & SKP_CONNECT_NONBLOCKING))
     err = SKP__CALL (fcntl (fd, F_SETFL, O_RDWR));

@@ -2,9 +2,12 @@
 ;;; What the command sockport prints: listings, probes, measurements, help and
 ;;; errors, and that its manual page and completions know the same options.
 
-(use-modules (harness) (harness command) (harness json) (harness process)
+(use-modules (harness) (harness command) ((harness dns) #:select (in-own-network))
+             (harness json) (harness process)
              (harness socket) (ice-9 match) (ice-9 regex) (ice-9 textual-ports)
              (srfi srfi-1) (sockport))
+
+(in-own-network)                        ; where no other test listens
 
 (define (lines text)
   (string-split (string-trim-right text #\newline) #\newline))
@@ -122,7 +125,7 @@
 (test-case "ls, as ss has it"
   (require-program "ss")
   (let-ports ((listener (tcp-listener)))
-    ;; Others may begin and end to listen meanwhile.
+    ;; Without a namespace of its own, others may begin and end to listen meanwhile.
     (let* ((before (listeners-by-ss))
            (ours (map (lambda (one)
                         (regexp-substitute/global #f "%.*(:[0-9]+)$"
