@@ -134,8 +134,8 @@ addresses_from (const struct skp_answer *answer)
   return list;
 }
 
-/* What ANSWER to a query of KIND means to Scheme; the errno of EAI_SYSTEM is
-   left in errno.  */
+/* What ANSWER to a query of KIND means to Scheme: for one that is no entry, the
+   EAI_ number if it failed, and the errno of EAI_SYSTEM in errno.  */
 static SCM
 value_from (const struct skp_answer *answer, int kind, SCM what)
 {
@@ -144,8 +144,7 @@ value_from (const struct skp_answer *answer, int kind, SCM what)
   if (answer->code)
     {
       errno = answer->error;
-      scm_throw (scm_from_utf8_symbol ("getaddrinfo-error"),
-                 scm_list_1 (scm_from_int (answer->code)));
+      return SCM_I_MAKINUM (answer->code);
     }
   if (answer->count > 0)
     return addresses_from (answer);
@@ -334,12 +333,20 @@ forget_port (SCM port)
   scm_skp_close_port (port);
 }
 
+static SCM
+value_or_throw (SCM value)
+{
+  if (SCM_I_INUMP (value))
+    scm_throw (scm_from_utf8_symbol ("getaddrinfo-error"), scm_list_1 (value));
+  return value;
+}
+
 SCM
 scm_skp__resolve_finish (SCM begun, const char *who)
 {
   SCM value;
   if (!SCM_SMOB_PREDICATE (lookup_type, begun))
-    return begun;
+    return value_or_throw (begun);
   scm_dynwind_begin (0);
   scm_dynwind_unwind_handler_with_scm (forget, begun, SCM_F_WIND_EXPLICITLY);
   SCM port = lookup_port (begun);
@@ -348,7 +355,7 @@ scm_skp__resolve_finish (SCM begun, const char *who)
   while (scm_is_false (value = lookup_take (begun)))
     scm_skp__wait (port, POLLIN, -1, who);
   scm_dynwind_end ();
-  return value;
+  return value_or_throw (value);
 }
 
 static SCM

@@ -8,11 +8,13 @@
 #include <libguile.h>
 #include <sockport/resolve.h>
 
-/* The value of QUERY, or a lookup; WHAT is what errors name.  */
+/* The value of QUERY, the EAI_ number for which there is none, or a lookup;
+   WHAT is what errors name.  */
 SCM scm_skp__resolve_begin (const struct skp_query *query, SCM what,
                             const char *who);
 
-/* The value of BEGUN, which may be a lookup: waits for it.  */
+/* The value of BEGUN, which may be a lookup: waits for it.  An EAI_ number is
+   thrown.  */
 SCM scm_skp__resolve_finish (SCM begun, const char *who);
 
 /* NAME, a string without NUL or #f or absent, as UTF-8 in memory of the

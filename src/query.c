@@ -97,7 +97,11 @@ skp__query_copy (struct skp__query *to, const struct skp_query *from, int *code)
   to->family = from->family;
   to->type = from->type;
   to->protocol = from->protocol;
-  int err = skp__copy_text (to->service, sizeof to->service, from->service);
+  /* An empty service is port 0 to the C library; here it would be none.  */
+  int is_empty
+      = from->kind == SKP_QUERY_ADDRESSES && from->service && !*from->service;
+  int err = skp__copy_text (to->service, sizeof to->service,
+                            is_empty ? "0" : from->service);
   /* The C library finds nothing for an empty name; here it would be none.  */
   if (from->host && !*from->host)
     *code = EAI_NONAME;

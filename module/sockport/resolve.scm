@@ -5,6 +5,7 @@
 ;;; exception or cancel! ends the wait.
 
 (define-module (sockport resolve)
+  #:use-module (ice-9 match)
   #:use-module (sockport primitive)
   #:use-module (sockport address)
   #:use-module (sockport io close)
@@ -20,7 +21,8 @@
              getserv getservbyname getservbyport))
 
 (define (value-of begun who)
-  "The value that BEGUN is, or that it will have if it is a lookup."
+  "The value that BEGUN is, or that it will have if it is a lookup.  Of addresses and
+names it is an integer, why there are none."
   (if (%lookup? begun)
       (call-with-cleanup (lambda () (await begun who))
                          (lambda () (%lookup-drop begun)))
@@ -51,21 +53,21 @@
                       (socktype 0) (protocol 0))
   "Look up the host NAME and SERVICE, strings or @code{#f}, and return a list of
 addrinfo vectors.  Raises @code{getaddrinfo-error} with an @code{EAI_} number."
-  (naming-lookup 'getaddrinfo (lambda () (lookup-name name service))
-    (lambda ()
-      (value-of (%resolve-addresses name service (or flags 0) (or family 0)
-                                    (or socktype 0) (or protocol 0))
-                'getaddrinfo))))
+  (let ((found (value-of (%resolve-addresses name service (or flags 0)
+                                             (or family 0) (or socktype 0)
+                                             (or protocol 0))
+                         'getaddrinfo)))
+    (if (exact-integer? found)
+        (lookup-failed found 'getaddrinfo (lookup-name name service))
+        found)))
 
 (define* (getnameinfo address #:optional (flags 0))
   "Return two values, the names of the host and of the service of ADDRESS, an
 address object; FLAGS is an inclusive or of NI_ constants.  Raises
 @code{getaddrinfo-error} with an @code{EAI_} number."
-  (let ((names (naming-lookup 'getnameinfo
-                   (lambda () (socket-address->string address))
-                 (lambda ()
-                   (value-of (%resolve-names address flags) 'getnameinfo)))))
-    (values (car names) (cdr names))))
+  (match (value-of (%resolve-names address flags) 'getnameinfo)
+    ((host . service) (values host service))
+    (code (lookup-failed code 'getnameinfo (socket-address->string address)))))
 
 ;;; Entries.  Without an argument, the next one of the file: that is Guile's own.
 

@@ -63,6 +63,20 @@
          (let ((sock (connect-to (string-append "unix:" directory "/name"))))
            (close-port sock)))))))
 
+(test-case "every text of socket-address->string connects"
+  (for-each
+   (match-lambda
+     ((family . parts)
+      (let-ports ((server (socket family SOCK_STREAM 0)))
+        (apply bind server family parts)
+        (listen server 10)
+        (let ((name (getsockname server)))
+          (test-everywhere (socket-address->string name) name
+            (lambda ()
+              (peer-of (connect-to (socket-address->string name)))))))))
+   `((,AF_INET ,INADDR_LOOPBACK 0) (,AF_INET6 1 0) (,AF_UNIX "")
+     (,AF_UNIX ,(format #f "\x00;sockport \"~a\" \\ ü" (getpid))))))
+
 (test-case "what it cannot be"
   (test-error* "no port" '(wrong-type-arg 1 "connect-to") (connect-to "host"))
   (test-error* "no text" '(wrong-type-arg 1 "connect-to") (connect-to 80))

@@ -112,14 +112,19 @@
       (test-assert "the bound" (<= 1 most 32))
       (test-assert "no thread is left" (reply-until server before)))))
 
-(test-case "a name in other letters"
+(test-case "a name in other letters, whatever the locale"
   (require-network)
+  (define before (setlocale LC_ALL))
   (let-ports ((server (name-server)))
-    (let* ((thread (begin-thread (look-up "bücher.test")))
-           (query (next-query server)))
-      (test-equal "xn--bcher-kva.test" (car query))
-      (reply! server query address)
-      (test-equal (list address) (join-thread thread)))))
+    (for-each
+     (lambda (locale)
+       (setlocale LC_ALL locale)
+       (let* ((thread (begin-thread (look-up "bücher.test")))
+              (query (next-query server)))
+         (reply! server query address)
+         (test-equal (list locale "asks for") "xn--bcher-kva.test" (car query))
+         (test-equal locale (list address) (join-thread thread))))
+     (list "C" before))))
 
 (define (test-fork)
   (let-ports ((server (name-server)))

@@ -11,7 +11,6 @@
             lookup-failure
             lookup-origin
             lookup-subject
-            naming-lookup
             lookup-name))
 
 ;; From the arguments of an exception, the list itself, to who looked up what: the
@@ -63,11 +62,3 @@
 (define (lookup-failed code who what)
   "Raise that WHO could not look up WHAT, for the reason CODE."
   (raise-exception (lookup-failure code who what)))
-
-(define (naming-lookup who what thunk)
-  "Call THUNK.  Its getaddrinfo-error is raised as WHO's, about the text WHAT
-returns."
-  (catch 'getaddrinfo-error
-    thunk
-    (lambda (key code)
-      (lookup-failed code who (what)))))

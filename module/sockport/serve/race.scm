@@ -56,32 +56,30 @@
   (set-race-queue! race (delete-duplicates
                          (append (race-queue race) addresses))))
 
-(define-syntax-rule (noting-code race expr)
-  (catch 'getaddrinfo-error
-    (lambda () expr)
-    (lambda (key code)
-      (set-race-codes! race (cons code (race-codes race)))
-      '())))
+(define (add-found! race found)
+  "Add what was FOUND, a list, or an integer that says why there is nothing."
+  (if (exact-integer? found)
+      (set-race-codes! race (cons found (race-codes race)))
+      (add-addresses! race (map addrinfo:addr found))))
 
 (define (begin-lookup! race host service family)
-  (let ((begun (noting-code race
-                 (%resolve-addresses host service 0 family SOCK_STREAM 0))))
+  (let ((begun (%resolve-addresses host service 0 family SOCK_STREAM 0)))
     (if (%lookup? begun)
         (let ((entry (list family begun #f)))
           (set-race-lookups! race (append (race-lookups race) (list entry)))
           (set-car! (cddr entry) (%lookup-port begun))
           (%port-set-add! (race-set race) (third entry) #f))
-        (add-addresses! race (map addrinfo:addr begun)))))
+        (add-found! race begun))))
 
 (define (take-answers! race)
   (for-each
    (match-lambda
      ((and entry (family lookup port))
-      (let ((found (noting-code race (%lookup-take lookup))))
+      (let ((found (%lookup-take lookup)))
         (when found
           (set-race-lookups! race (delq entry (race-lookups race)))
           (end-lookup entry)
-          (add-addresses! race (map addrinfo:addr found))
+          (add-found! race found)
           (when (null? (race-attempts race))
             (set-race-patience-end! race
                                     (+ (monotonic-ns) resolution-delay)))))))
