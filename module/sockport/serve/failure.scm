@@ -1,13 +1,15 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; How an error of a handler stands in the log: what it was, and then where, in the
-;;; handler's own frames; and what becomes of a log that fails.
+;;; How an error of a handler stands in the log: what it was, for what request, and
+;;; where, in the program's own files; and what becomes of a log that fails.
 
 (define-module (sockport serve failure)
-  #:use-module (srfi srfi-1)
+  #:use-module (ice-9 match)
   #:use-module (sockport task exception)
   #:use-module ((sockport task group) #:select (cancelled-with?))
+  #:use-module ((sockport task origin) #:select (of-the-user?))
   #:use-module (system repl debug)
   #:use-module (system vm frame)
+  #:use-module (system vm program)
   #:export (failure->text
             passes?
             say))
@@ -31,22 +33,54 @@
 (define (frames stack)
   (map (lambda (index) (stack-ref stack index)) (iota (stack-length stack))))
 
-(define (servers-own? frame)
-  (eq? 'with-default-prompt (frame-procedure-name frame)))
+;;; How the server came to call the handler, and what is below the procedures that the
+;;; handler has called, is of no use to who wrote it.
+(define (of-the-program? frame)
+  (let ((file (place-file (frame-source frame))))
+    (and file (of-the-user? file))))
 
-;;; How the server came to call the handler is of no use to who wrote that.
-(define (handler-frames stack)
-  (take-while (negate servers-own?) (frames stack)))
+(define (place-file source)
+  (and source (source:file source)))
+
+(define (procedure-place proc)
+  "Return where PROC begins in the user's program, or #f."
+  (let* ((source (and (program? proc) (program-source proc 0)))
+         (file (place-file source)))
+    (and file
+         (of-the-user? file)
+         (format #f "~a:~a:~a" file (source:line-for-user source)
+                 (source:column source)))))
 
 (define most-frames 30)
 
-(define (failure->text exception stack)
-  "Return the text of EXCEPTION, and of the frames of STACK, if it is one."
+(define (print-places stack handler port)
+  (match (if stack (filter of-the-program? (frames stack)) '())
+    (()
+     (format port "The handler is ~a~a~%"
+             (or (procedure-name handler) "a procedure without a name")
+             (match (procedure-place handler)
+               (#f ".")
+               (place (string-append ", " place)))))
+    (frames
+     (print-frames (list->vector frames) port #:count most-frames))))
+
+(define (print-failure exception port)
+  (match (cons (exception-kind exception) (exception-args exception))
+    (('%exception object)
+     (if (exception? object)
+         (print-exception port #f '%exception (list object))
+         (format port "What is no exception was raised: ~s~%" object)))
+    (('match-error _ _ object)
+     (format port "No pattern of `match' fits: ~s~%" object))
+    ((key . args)
+     (print-exception port #f key args))))
+
+(define (failure->text exception where stack handler)
+  "Return the text of EXCEPTION, then of WHERE, a line, and of the program's frames of
+STACK, or of HANDLER if there is none."
   (string-trim-right
    (call-with-output-string
      (lambda (port)
-       (print-exception port #f (exception-kind exception)
-                        (exception-args exception))
-       (when stack
-         (print-frames (list->vector (handler-frames stack)) port
-                       #:count most-frames))))))
+       (print-failure exception port)
+       (format port "~a~%" where)
+       (print-places stack handler port)))))

@@ -13,6 +13,7 @@
   #:use-module (sockport serve failure)
   #:use-module (sockport serve http-request)
   #:use-module (sockport serve http-response)
+  #:use-module (sockport serve http-result)
   #:use-module (sockport serve http-phase)
   #:use-module (sockport serve http-site)
   #:use-module (sockport serve listeners)
@@ -34,15 +35,16 @@
         (string-append (uri-path uri) "?" (uri-query uri))
         (uri-path uri))))
 
-(define (log-error connection request exception stack)
+(define (log-error connection request exception stack handler)
   (let ((share (connection-share connection)))
     (count! share 'errors 1)
     (say (settings-log (share-settings share))
-         (format #f "~a ~a from ~a~a: ~a" (request-method request)
-                 (target-text request)
-                 (address->text (connection-peer connection))
-                 (id-text request)
-                 (failure->text exception stack)))))
+         (failure->text exception
+                        (format #f "~a ~a from ~a~a" (request-method request)
+                                (target-text request)
+                                (address->text (connection-peer connection))
+                                (id-text request))
+                        stack handler))))
 
 (define (refused? exception)
   "Does EXCEPTION say that the body of a request, which a handler reads, is none?"
@@ -94,7 +96,7 @@ connection is kept."
 (define (kept? connection response asked?)
   (and asked?
        (not (share-draining? (connection-share connection)))
-       (not (memq 'close (response-connection response)))
+       (not (asks-to-close? response))
        (may-end-body? connection)))
 
 (define (answer connection request body asked?)
@@ -122,7 +124,7 @@ connection is kept."
       (unless (or (refused? exception)
                   (and (or returned? (body-broken? connection))
                        (client-gone? exception)))
-        (log-error connection request exception stack))
+        (log-error connection request exception stack handler))
       (cond ((or upgraded? (port-closed? (connection-sock connection))) #f)
             ((begun?) 'cut)
             (else
@@ -138,10 +140,12 @@ connection is kept."
                          (lambda ()
                            (with-default-prompt
                             (lambda () (handler request body))))
-                       (lambda (response body . rest)
-                         (set! returned? #t)
-                         (set-connection-result! connection body)
-                         (respond response body)))))))
+                       (case-lambda
+                         ((response body . rest)
+                          (set! returned? #t)
+                          (set-connection-result! connection body)
+                          (respond response body))
+                         (few (apply refuse-values few))))))))
       (end-result! connection)
       (values code keep?))))
 

@@ -92,8 +92,15 @@ makes of TEXT; #f if it makes none."
 (define (write symbol value)
   (if (date? value)
       (date->http value)
-      (call-with-output-string
-        (lambda (port) ((header-writer symbol) value port)))))
+      (catch #t
+        (lambda ()
+          (call-with-output-string
+            (lambda (port) ((header-writer symbol) value port))))
+        ;; What raised that knows neither the header nor what it is for.
+        (lambda _
+          (error (format #f "not a value of the header ~a, as Guile's (web http) has them:"
+                         symbol)
+                 value)))))
 
 (define days #("Sun" "Mon" "Tue" "Wed" "Thu" "Fri" "Sat"))
 (define months

@@ -12,6 +12,7 @@
   #:use-module (sockport serve http-body)
   #:use-module (sockport serve http-part)
   #:use-module (sockport serve http-request)
+  #:use-module (sockport serve http-result)
   #:use-module (sockport serve http-phase)
   #:use-module (sockport serve http-site)
   #:use-module (sockport task)
@@ -20,9 +21,7 @@
   #:use-module (web response)
   #:export (prepare-response
             drop-output!
-            refusal-bytes
-            response-to
-            upgrade?))
+            refusal-bytes))
 
 ;;; Codes.
 
@@ -86,26 +85,6 @@
 
 ;;; A response and its body, as bytes and what has to follow.
 
-(define (upgrade? request response)
-  "Does RESPONSE hand the connection over to its body?"
-  (let ((code (response-code response)))
-    (or (= 101 code)
-        (and (eq? 'CONNECT (request-method request)) (<= 200 code 299)))))
-
-(define (response-to request response body)
-  "Return the response to REQUEST where the handler has returned RESPONSE, one or its
-headers, and BODY.  Most handlers know nothing of CONNECT; what they return for all
-methods must not seem to be a tunnel."
-  (let ((response (if (response? response)
-                      response
-                      (build-response #:headers response
-                                      #:validate-headers? #f))))
-    (if (and (eq? 'CONNECT (request-method request))
-             (upgrade? request response)
-             (not (procedure? body)))
-        (build-response #:code 501)
-        response)))
-
 (define (check-length headers size)
   (let ((told (assq-ref headers 'content-length)))
     (unless (or (not told) (eqv? told size))
@@ -137,8 +116,7 @@ kept."
            => (lambda (parts)
                 (prepare-parts connection request response headers parts
                                (parts-size parts) keep?)))
-          (else (error "neither a body of a response (string, bytevector, procedure, file, parts, #f):"
-                       body)))))
+          (else (refuse-body-value body)))))
 
 (define (refuse-body code size)
   (when (and (bodiless? code) (positive? size))

@@ -16,6 +16,7 @@
             with-others
             raise-failure
             display-task-failure
+            of-the-user?
             failure->text))
 
 ;;; For an exception, one or two of (who id address ...): where it was raised first
