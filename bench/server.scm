@@ -3,8 +3,10 @@
 ;;; one processor, known to listen, and ended.
 
 (define-module (bench server)
+  #:use-module (ice-9 ftw)
   #:use-module (ice-9 match)
   #:use-module (ice-9 popen)
+  #:use-module (ice-9 regex)
   #:use-module (ice-9 textual-ports)
   #:use-module (ice-9 threads)
   #:use-module (srfi srfi-1)
@@ -45,16 +47,20 @@
              (usleep 20000)
              (wait-for port (- tries 1))))))
 
-;;; The fields utime and stime of proc_pid_stat(5), in hundredths of a second; the
-;;; second field may hold spaces.
+(define (thread-ns file)
+  "Return the time that the thread has used of which FILE tells; it may have ended."
+  (or (false-if-exception (call-with-input-file file read)) 0))
+
+;;; In hundredths of a second, as /proc/PID/stat has it, short rounds are too coarse.
+;;; The first number of schedstat is in nanoseconds, and of one thread.
 (define (cpu-us pid)
-  "Return the time that process PID has used, in microseconds."
-  (let* ((text (call-with-input-file (format #f "/proc/~a/stat" pid)
-                 get-string-all))
-         (fields (string-tokenize
-                  (substring text (+ 1 (string-rindex text #\)))))))
-    (* 10000 (+ (string->number (list-ref fields 11))
-                (string->number (list-ref fields 12))))))
+  "Return the time that the threads of process PID have used, in microseconds."
+  (let ((threads (format #f "/proc/~a/task" pid)))
+    (quotient
+     (apply + (map (lambda (thread)
+                     (thread-ns (string-append threads "/" thread "/schedstat")))
+                   (scandir threads (lambda (name) (string-match "^[0-9]+$" name)))))
+     1000)))
 
 (define (memory-kib pid)
   "Return the resident size of process PID, in KiB."

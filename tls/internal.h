@@ -62,9 +62,10 @@ struct skp_tls
   pthread_mutex_t lock;
   struct skp_tls_context *context;
   gnutls_session_t session;
-  gnutls_packet_t packet; /* what pending found, read up to PACKET_AT */
-  size_t packet_at;
+  unsigned char *kept; /* what pending has found */
+  size_t kept_at, kept_end;
   int fd, server, established, verified;
+  int shaken;                 /* all but what the other has to be sent */
   int pending, ending, ended; /* ENDED: the peer has said so */
   int failed, read_failed, write_failed, socket_error;
   unsigned reasons, refusals;
@@ -78,6 +79,9 @@ struct skp_tls
   /* What was received and not asked for yet.  */
   unsigned char *ahead;
   size_t ahead_at, ahead_end, ahead_size;
+  /* What the handshake sends.  */
+  unsigned char *flight;
+  size_t flight_at, flight_end, flight_size;
 };
 
 /* The error for CODE, which GnuTLS has answered.  */
@@ -85,6 +89,9 @@ int skp__tls_error (int code);
 
 /* Have the session receive from and send to its socket.  */
 void skp__tls_transport (struct skp_tls *tls);
+
+/* Send what the handshake has to say: 0, -EAGAIN or another error.  */
+int skp__tls_deliver (struct skp_tls *tls);
 
 /* Let go of memory that an idle session does not need.  */
 void skp__tls_rest (struct skp_tls *tls);

@@ -5,6 +5,7 @@
 #include "step.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,19 +145,20 @@ skp_tls_free (struct skp_tls *tls)
 {
   if (!tls)
     return;
-  if (tls->packet)
-    gnutls_packet_deinit (tls->packet);
   if (tls->session)
     gnutls_deinit (tls->session);
   skp_tls_context_unref (tls->context);
   pthread_mutex_destroy (&tls->lock);
+  free (tls->kept);
   free (tls->ahead);
+  free (tls->flight);
   free (tls->host);
   free (tls);
 }
 
+/* What GnuTLS answers when it can do no more.  */
 static int
-shake (struct skp_tls *tls, int *events)
+negotiate (struct skp_tls *tls)
 {
   int code, warnings = 0;
   skp__tls_begin (tls);
@@ -164,14 +166,41 @@ shake (struct skp_tls *tls, int *events)
     code = gnutls_handshake (tls->session);
   while (code < 0 && !gnutls_error_is_fatal (code) && !tls->blocked
          && (code == GNUTLS_E_AGAIN || warnings++ < MOST_WARNINGS));
-  if (code == GNUTLS_E_AGAIN)
-    return skp__tls_later (tls, events);
-  if (code < 0)
-    return skp__tls_fail (tls, code);
   /* A session that is resumed proves nothing anew, but what was proved may have
      expired, or be revoked.  */
-  if (!tls->verified && skp__tls_verify (tls) < 0)
-    return skp__tls_fail (tls, GNUTLS_E_CERTIFICATE_ERROR);
+  if (code == 0 && !tls->verified && skp__tls_verify (tls) < 0)
+    return GNUTLS_E_CERTIFICATE_ERROR;
+  tls->shaken = code == 0;
+  return code;
+}
+
+static int
+deliver (struct skp_tls *tls, int *events)
+{
+  int error = skp__tls_deliver (tls);
+  if (error == -EAGAIN)
+    *events = POLLOUT;
+  else if (error < 0)
+    tls->failed = error;
+  return error;
+}
+
+static int
+shake (struct skp_tls *tls, int *events)
+{
+  int error = deliver (tls, events);
+  int code = error < 0 || tls->shaken ? 0 : negotiate (tls);
+  if (code < 0 && code != GNUTLS_E_AGAIN)
+    {
+      error = skp__tls_fail (tls, code);
+      skp__tls_deliver (tls);
+    }
+  else if (error == 0)
+    error = deliver (tls, events);
+  if (error < 0)
+    return error;
+  if (code == GNUTLS_E_AGAIN)
+    return skp__tls_later (tls, events);
   if (tls->server)
     skp__tls_asked_name (tls);
   tls->established = 1;

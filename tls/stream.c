@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LARGEST 16384
@@ -187,16 +188,14 @@ refuse_renegotiation (struct skp_tls *tls, int *events)
   return 0;
 }
 
-/* A record's bytes, in BUFFER or without one in the packet.  */
+/* The bytes of a record, or those for which BUFFER has room.  */
 static ssize_t
 receive (struct skp_tls *tls, void *buffer, size_t size, int *events)
 {
   for (int warnings = 0;;)
     {
       skp__tls_begin (tls);
-      ssize_t n = buffer
-                      ? gnutls_record_recv (tls->session, buffer, size)
-                      : gnutls_record_recv_packet (tls->session, &tls->packet);
+      ssize_t n = gnutls_record_recv (tls->session, buffer, size);
       if (n > 0)
         {
           if (!tls->saved)
@@ -225,19 +224,16 @@ receive (struct skp_tls *tls, void *buffer, size_t size, int *events)
 }
 
 static ssize_t
-take_packet (struct skp_tls *tls, void *buffer, size_t size)
+take_kept (struct skp_tls *tls, void *buffer, size_t size)
 {
-  gnutls_datum_t data;
-  gnutls_packet_get (tls->packet, &data, NULL);
-  size_t left = data.size - tls->packet_at;
+  size_t left = tls->kept_end - tls->kept_at;
   size = size < left ? size : left;
-  memcpy (buffer, data.data + tls->packet_at, size);
-  tls->packet_at += size;
+  memcpy (buffer, tls->kept + tls->kept_at, size);
+  tls->kept_at += size;
   if (size == left)
     {
-      gnutls_packet_deinit (tls->packet);
-      tls->packet = NULL;
-      tls->packet_at = 0;
+      free (tls->kept);
+      tls->kept = NULL;
     }
   return (ssize_t)size;
 }
@@ -261,8 +257,8 @@ readable (struct skp_tls *tls)
 static ssize_t
 read_some (struct skp_tls *tls, void *buffer, size_t size, int *events)
 {
-  if (tls->packet)
-    return take_packet (tls, buffer, size);
+  if (tls->kept)
+    return take_kept (tls, buffer, size);
   int may = readable (tls);
   if (may <= 0 || size == 0)
     return may < 0 ? may : 0;
@@ -278,19 +274,36 @@ skp_tls_read (struct skp_tls *tls, void *buffer, size_t size, int *events)
   return n;
 }
 
+/* Not gnutls_record_recv_packet, which loses memory when the peer wants to
+   begin anew.  */
+static ssize_t
+keep (struct skp_tls *tls, int *events)
+{
+  int may = readable (tls);
+  if (may <= 0)
+    return may;
+  unsigned char *room = malloc (LARGEST);
+  if (!room)
+    return -ENOMEM;
+  ssize_t n = receive (tls, room, LARGEST, events);
+  if (n <= 0)
+    {
+      free (room);
+      return n;
+    }
+  tls->kept = room;
+  tls->kept_at = 0;
+  tls->kept_end = (size_t)n;
+  return n;
+}
+
+/* What ends reading can be read at once, too.  */
 static ssize_t
 pending (struct skp_tls *tls, int *events)
 {
-  if (!tls->packet)
-    {
-      int may = readable (tls);
-      ssize_t n = may > 0 ? receive (tls, NULL, 0, events) : may;
-      if (n == -EAGAIN || !tls->packet)
-        return n == -EAGAIN ? n : 1;
-    }
-  gnutls_datum_t data;
-  gnutls_packet_get (tls->packet, &data, NULL);
-  return (ssize_t)(data.size - tls->packet_at);
+  ssize_t n = tls->kept ? (ssize_t)(tls->kept_end - tls->kept_at)
+                        : keep (tls, events);
+  return n > 0 || n == -EAGAIN ? n : 1;
 }
 
 ssize_t

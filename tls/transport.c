@@ -14,6 +14,9 @@
 /* A record of 16 KiB with its head, and what TLS 1.2 puts around it.  */
 #define AHEAD 18432
 
+/* What a server says first, with one certificate, and more.  */
+#define FLIGHT 2048
+
 static size_t
 waiting (const struct skp_tls *tls)
 {
@@ -64,10 +67,56 @@ pull (gnutls_transport_ptr_t transport, void *buffer, size_t size)
   return take (tls, buffer, size);
 }
 
+/* GnuTLS sends each message of a handshake by itself.  Here they are gathered,
+   so that a flight of them takes one system call, and few packets.  */
+static ssize_t
+gather (struct skp_tls *tls, const giovec_t *slices, int count)
+{
+  size_t size = 0;
+  for (int i = 0; i < count; i++)
+    size += slices[i].iov_len;
+  if (tls->flight_size - tls->flight_end < size)
+    {
+      size_t room = 2 * (tls->flight_end + size);
+      room = room > FLIGHT ? room : FLIGHT;
+      unsigned char *larger = realloc (tls->flight, room);
+      if (!larger)
+        return fail (tls, -ENOMEM);
+      tls->flight = larger;
+      tls->flight_size = room;
+    }
+  for (int i = 0; i < count; i++)
+    {
+      memcpy (tls->flight + tls->flight_end, slices[i].iov_base,
+              slices[i].iov_len);
+      tls->flight_end += slices[i].iov_len;
+    }
+  return (ssize_t)size;
+}
+
+int
+skp__tls_deliver (struct skp_tls *tls)
+{
+  while (tls->flight_at < tls->flight_end)
+    {
+      ssize_t n = skp_transfer_send (tls->fd, tls->flight + tls->flight_at,
+                                     tls->flight_end - tls->flight_at, 0);
+      if (n < 0)
+        return (int)n;
+      tls->flight_at += (size_t)n;
+    }
+  free (tls->flight);
+  tls->flight = NULL;
+  tls->flight_at = tls->flight_end = tls->flight_size = 0;
+  return 0;
+}
+
 static ssize_t
 push (gnutls_transport_ptr_t transport, const giovec_t *slices, int count)
 {
   struct skp_tls *tls = transport;
+  if (!tls->established)
+    return gather (tls, slices, count);
   struct skp_message message = { .slices = slices, .count = (size_t)count };
   ssize_t n = skp_message_send (tls->fd, &message, 0);
   return n < 0 ? fail (tls, n) : n;

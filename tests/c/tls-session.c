@@ -83,6 +83,56 @@ renegotiation_is_refused (void **state)
   skp_tls_context_unref (server);
 }
 
+/* A client begins anew: no memory is lost by what looks for bytes.  */
+static void
+a_server_refuses_to_begin_anew (void **state)
+{
+  (void)state;
+  struct link link;
+  int events;
+  struct skp_tls_context *client = client_context (),
+                         *server = server_context (&localhost);
+  assert_int_equal (skp_tls_context_priorities (client, "NORMAL:-VERS-TLS1.3"),
+                    0);
+  link_open (&link, client, server, "localhost");
+  link_shake (&link);
+  assert_int_equal (link.server_result, 0);
+  assert_int_equal (gnutls_handshake (link.client->session), GNUTLS_E_AGAIN);
+  for (int i = 0; i < 3; i++)
+    skp_tls_pending (link.server, &events);
+  link_close (&link);
+  skp_tls_context_unref (client);
+  skp_tls_context_unref (server);
+}
+
+/* What one side says at once goes by one call of the system.  */
+static void
+a_flight_is_one_call (void **state)
+{
+  (void)state;
+  struct link link;
+  struct skp_tls_context *client = client_context (),
+                         *server = server_context (&localhost);
+  int events;
+  link_open (&link, client, server, "localhost");
+  for (int i = 0; i < 2; i++)
+    {
+      int calls = forced.calls;
+      assert_int_equal (skp_tls_handshake (link.client, &events),
+                        i == 0 ? -EAGAIN : 0);
+      assert_in_range (forced.calls - calls, 1, 2);
+      calls = forced.calls;
+      assert_int_equal (skp_tls_handshake (link.server, &events),
+                        i == 0 ? -EAGAIN : 0);
+      /* It receives, sends, and would receive more; tickets may be in the first
+         flight.  */
+      assert_in_range (forced.calls - calls, 1, 3);
+    }
+  link_close (&link);
+  skp_tls_context_unref (client);
+  skp_tls_context_unref (server);
+}
+
 /* Keys are changed by whichever side, while the other writes.  */
 static void
 keys_change_underneath (void **state)
@@ -144,4 +194,5 @@ a_certificate_is_described (void **state)
 }
 
 TESTS (TEST (sessions_are_resumed), TEST (renegotiation_is_refused),
+       TEST (a_server_refuses_to_begin_anew), TEST (a_flight_is_one_call),
        TEST (keys_change_underneath), TEST (a_certificate_is_described));
