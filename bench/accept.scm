@@ -42,12 +42,12 @@
     (apply command-number
            (on-processor 1 (list (string-append output-directory "/accept-load")
                                  (number->string port)
-                                 (number->string connections) "0.5")))))
+                                 (number->string connections) "0.2")))))
 
 (call-with-servers servers
   (lambda (ports)
     (bench "accept" #:title "Accepting and closing" #:unit "connections/s"
-           #:better 'higher #:rounds 7
+           #:better 'higher #:rounds 25
            #:cases
            (map (lambda (connections)
                   (cons (format #f "~a at a time" connections)

@@ -150,7 +150,7 @@
 
 (pin! 0)
 (bench "call"
-       #:title "Cost of a call" #:unit "ns a call" #:rounds 400
+       #:title "Cost of a call" #:unit "ns a call" #:rounds 2000
        #:promises '(("Guile" . 1.02) ("C" . 1.10))
        #:cases (map (match-lambda
                       ((name . work)
@@ -158,7 +158,7 @@
                     work))
 (bench "call-accept"
        #:title "Cost of accepting and closing" #:unit "ns a connection"
-       #:rounds 200
+       #:rounds 600
        #:promises '(("Guile" . 1.05) ("C" . 1.10))
        #:cases (match accept-work
                  ((name . work)

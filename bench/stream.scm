@@ -73,7 +73,7 @@
 (pin! 0)
 (bench "stream"
        #:title "TCP over loopback in writes of 64 KiB"
-       #:unit "bytes a nanosecond" #:better 'higher #:rounds 40
+       #:unit "bytes a nanosecond" #:better 'higher #:rounds 500
        #:promises '()
        #:cases `(("64 KiB"
                   ("Sockport" . ,(rate tasks))

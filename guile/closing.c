@@ -4,6 +4,7 @@
 
 #include "layer.h"
 #include "loop.h"
+#include "port.h"
 #include "primitive.h"
 #include "wait.h"
 
@@ -164,6 +165,7 @@ scm_skp_close_port (SCM port)
     }
   SCM open = scm_close_port (port);
   scm_dynwind_end ();
+  scm_skp__finalizer_forget (port);
   return open;
 }
 

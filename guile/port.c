@@ -6,6 +6,7 @@
 
 #include "port.h"
 
+#include <gc/gc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -16,6 +17,33 @@
    spares the two system calls with which libguile would examine a descriptor
    that is known to be a new socket.  */
 #define FPORT_NOT_SEEKABLE 2U
+
+/* What libguile has the collector call for a port that was dropped.  */
+static _Atomic (GC_finalization_proc) port_finalizer;
+
+static void
+finalizer_learn (SCM port)
+{
+  GC_finalization_proc proc = NULL;
+  void *data = NULL;
+  GC_register_finalizer_no_order (SCM2PTR (port), NULL, NULL, &proc, &data);
+  GC_register_finalizer_no_order (SCM2PTR (port), proc, data, NULL, NULL);
+  if (!data)
+    atomic_store (&port_finalizer, proc);
+}
+
+void
+scm_skp__finalizer_forget (SCM port)
+{
+  GC_finalization_proc ours = atomic_load (&port_finalizer), proc = NULL;
+  void *data = NULL;
+  if (!ours || SCM_OPENP (port))
+    return;
+  GC_register_finalizer_no_order (SCM2PTR (port), NULL, NULL, &proc, &data);
+  /* A guardian's, or another's.  */
+  if (proc && proc != ours)
+    GC_register_finalizer_no_order (SCM2PTR (port), proc, data, NULL, NULL);
+}
 
 static void
 close_pending (void *fd)
@@ -44,6 +72,8 @@ scm_skp__port (int fd)
                               (scm_t_bits)stream);
   scm_dynwind_end ();
   scm_set_port_filename_x (port, name);
+  if (!atomic_load (&port_finalizer))
+    finalizer_learn (port);
   return port;
 }
 

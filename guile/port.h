@@ -22,6 +22,11 @@ scm_skp__fd (SCM port, int pos, const char *who)
    closed if making the port throws.  */
 SCM scm_skp__port (int fd);
 
+/* PORT is closed: what would be called when the collector has found it dropped
+   is not any more, because an object for which something is called lives until
+   the next collection, with all that it refers to.  */
+void scm_skp__finalizer_forget (SCM port);
+
 /* Around a call of the core that sets O_NONBLOCK for a moment.  Nothing may
    throw between the two.  */
 void scm_skp__mode_lock (void);

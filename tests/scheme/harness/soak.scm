@@ -13,6 +13,10 @@
 (define seconds (string->number (or (getenv "SOAK_SECONDS") "600")))
 (define seed (string->number (or (getenv "SOAK_SEED") "1")))
 (define start (current-time))
+
+;; What hangs does not end by itself.
+(define alarm-seconds
+  (* 60 (string->number (or (getenv "SOCKPORT_TEST_PATIENCE") "1"))))
 (define state (seed->random-state seed))
 (define (draw n) (random n state))
 
@@ -50,7 +54,6 @@
   (format #t "progress ~a ~a~%" (min done total) total)
   (force-output))
 
-;; What hangs does not end by itself.
 (define (watch!)
   (sigaction SIGALRM
     (lambda _
@@ -89,7 +92,7 @@ exit-unchanged."
        (let ((passed (- (current-time) start)))
          (unless (= passed shown)
            (progress passed seconds))
-         (alarm 60)
+         (alarm alarm-seconds)
          (when (and (< passed seconds) (< faults 10))
            (again)
            (loop passed))))
@@ -104,7 +107,7 @@ them, or SOAK_SECONDS have passed; exit as exit-unchanged."
       (let ((percent (quotient (* 1000 done) total)))
         (unless (= percent shown)
           (progress done total))
-        (alarm 60)
+        (alarm alarm-seconds)
         (if (and (< done total) (< faults 10)
                  (< (- (current-time) start) seconds))
             (begin
