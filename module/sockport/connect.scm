@@ -70,22 +70,22 @@
        (list (cons target (system-error-errno (cons key args)))))
       (apply throw key args)))
 
-(define (connect-alone target prepare! on-attempt)
-  "Connect to the only address that there is."
-  (let ((sock #f) (tried? #f))
-    (catch #t
-      (lambda ()
-        (set! sock (socket-for target))
-        (prepare! sock target)
-        (set! tried? #t)
-        (on-attempt target #f)
-        (connect sock target)
-        sock)
-      (lambda (key . args)
-        (when sock (close-port sock))
-        (when (and tried? (eq? key 'system-error))
-          (on-attempt target (system-error-errno (cons key args))))
-        (raise-alone target key args)))))
+(define (connect-alone target open on-attempt)
+  "Connect to the only address that there is, by a socket that OPEN makes."
+  (define tried? #f)
+  (define (attempt)
+    (let ((sock (open target)))
+      (closing-on-error sock
+        (lambda ()
+          (set! tried? #t)
+          (on-attempt target #f)
+          (connect sock target)
+          sock))))
+  (catch #t attempt
+    (lambda (key . args)
+      (when (and tried? (eq? key 'system-error))
+        (on-attempt target (system-error-errno (cons key args))))
+      (raise-alone target key args))))
 
 ;;; Of an address of the Internet and no options the socket is made and connected by
 ;;; one primitive: nothing has to be undone when that fails.
@@ -120,15 +120,16 @@
     (errno (raise-failures (list (cons target errno))))))
 
 (define (connect-directly target prepare! delay family on-attempt secure)
+  (define open (opener prepare!))
   (define (racing . what)
-    (apply race (opener prepare!) (and delay (seconds->ns delay)) family
+    (apply race open (and delay (seconds->ns delay)) family
            #:on-attempt on-attempt #:secure secure what))
   (match target
     (((? sockaddr? alone))
      (if (or (eqv? family AF_UNSPEC)
              (eqv? family (sockaddr:fam alone))
              (not (internet? alone)))
-         (let ((sock (connect-alone alone prepare! on-attempt)))
+         (let ((sock (connect-alone alone open on-attempt)))
            (if secure (secured sock secure) sock))
          (racing #:addresses target)))
     (((? string? host) . service) (racing #:host host #:service service))

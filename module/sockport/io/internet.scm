@@ -1,5 +1,5 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; What connecting and listening share: addresses with a port, and a socket that is
+;;; What connecting and listening share: addresses with a port, and sockets that are
 ;;; being set up.
 
 (define-module (sockport io internet)
@@ -8,6 +8,7 @@
   #:use-module (sockport io close)
   #:export (internet?
             with-port
+            undoing-on-error
             closing-on-error))
 
 (define (internet? address)
@@ -21,10 +22,16 @@
     (vector-set! copy 2 port)
     copy))
 
+;;; The exception itself is raised again: what a look-up was about goes with it.
+(define (undoing-on-error thunk undo)
+  "Return the value of THUNK; if that is left by an error, call UNDO before."
+  (with-exception-handler
+      (lambda (exception)
+        (undo)
+        (raise-exception exception))
+    thunk
+    #:unwind? #t))
+
 (define (closing-on-error sock thunk)
   "The value of THUNK; SOCK is closed if it is left by an error."
-  (catch #t
-    thunk
-    (lambda args
-      (close-port sock)
-      (apply throw args))))
+  (undoing-on-error thunk (lambda () (close-port sock))))

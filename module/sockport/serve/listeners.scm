@@ -45,23 +45,13 @@ here and is still its own."
     (#f #f))
   (close-port listener))
 
-;;; The exception itself is raised again: what a look-up was about goes with it.
-(define (unless-raised thunk undo)
-  "Return the value of THUNK; if that raises an exception, call UNDO before."
-  (with-exception-handler
-      (lambda (exception)
-        (undo)
-        (raise-exception exception))
-    thunk
-    #:unwind? #t))
-
 (define (open-set where options)
   (let next ((places (if (list? where) where (list where))) (made '()))
     (match places
       (() (concatenate (reverse made)))
       (((? port? place) . places) (next places (cons (list place) made)))
       ((place . places)
-       (let ((listeners (unless-raised
+       (let ((listeners (undoing-on-error
                          (lambda () (apply listen-on place options))
                          (lambda () (close-made made where)))))
          (for-each remember-name! listeners)
@@ -95,7 +85,7 @@ cannot be opened twice."
                listener))
          listeners))
   (let* ((first-set (open-set where all-options))
-         (sets (unless-raised
+         (sets (undoing-on-error
                 (lambda ()
                   (cons first-set
                         (map (lambda (worker) (open-others first-set))
