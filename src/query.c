@@ -116,6 +116,22 @@ skp__query_copy (struct skp__query *to, const struct skp_query *from, int *code)
   return err;
 }
 
+/* FNV-1a; of what mostly differs.  */
+static uint32_t
+hash_text (uint32_t hash, const char *text)
+{
+  while (*text)
+    hash = (hash ^ (unsigned char)*text++) * 16777619u;
+  return hash;
+}
+
+uint32_t
+skp__query_hash (const struct skp__query *query)
+{
+  uint32_t hash = 2166136261u ^ query->number ^ (uint32_t)query->family;
+  return hash_text (hash_text (hash, query->host), query->service);
+}
+
 struct skp_answer *
 skp__answer_code (int code, int error)
 {

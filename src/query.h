@@ -22,6 +22,9 @@ struct skp__query
 int skp__query_copy (struct skp__query *to, const struct skp_query *from,
                      int *code);
 
+/* A number that is the same for queries that are.  */
+uint32_t skp__query_hash (const struct skp__query *query);
+
 /* An answer that holds nothing but CODE; NULL when there is no memory.  */
 struct skp_answer *skp__answer_code (int code, int error);
 

@@ -8,6 +8,7 @@
 #define SKP_RESOLVE_JOB_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "query.h"
 
@@ -27,6 +28,7 @@ struct place
   uint64_t network, mount;
 };
 
+/* The first fields, which all jobs are searched by, fit into a cache line.  */
 struct job
 {
   struct skp_resolver *resolver;
@@ -34,6 +36,7 @@ struct job
   struct skp_lookup *lookups; /* in the order in which they came */
   struct skp_answer *answer;  /* never NULL; counts once the job is DONE */
   enum state state;
+  uint32_t hash; /* of the query */
   struct place place;
   struct skp__query query;
 };
@@ -53,7 +56,8 @@ struct skp_lookup
 
 /* A thread, on its own stack.  When it is idle it waits for BELL with LOCK,
    which is its own lest it be woken only to wait for the resolver's, until it
-   is CALLED: with a JOB, or with none, to end.  */
+   is CALLED: with a JOB, or with none, to end.  It is ALONE when there
+   is no other, and BRISK when it was called soon after its last job.  */
 struct worker
 {
   struct worker *next;
@@ -61,7 +65,8 @@ struct worker
   pthread_cond_t bell;
   struct job *job;
   struct place place;
-  int called;
+  atomic_int called;
+  int alone, brisk;
 };
 
 /* QUEUE has the jobs that wait, first come first; ACTIVE those whose turn it is

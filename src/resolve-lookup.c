@@ -51,6 +51,7 @@ start (struct skp_resolver *r, struct job *job, struct skp_lookup *lookup)
   if (!job->answer)
     return -ENOMEM;
   job->place = own_place ();
+  job->hash = skp__query_hash (&job->query);
   skp__job_enter (r, job, lookup);
   return 0;
 }

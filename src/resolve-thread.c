@@ -19,6 +19,10 @@
 /* How long an idle thread is kept, and with it its namespaces.  */
 #define KEEP_SECONDS 1
 
+/* How soon a call is soon, and how long it is looked for before sleeping: as
+   long as it takes who was told of an answer to wake and ask for the next.  */
+#define SOON_NS 50000
+
 void
 skp__cond_init (pthread_cond_t *condition)
 {
@@ -70,19 +74,41 @@ call (struct skp_resolver *r, struct worker *worker, struct job *job)
   pthread_cond_signal (&worker->bell);
 }
 
+static int64_t
+since (const struct timespec *begun)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (now.tv_sec - begun->tv_sec) * INT64_C (1000000000)
+         + (now.tv_nsec - begun->tv_nsec);
+}
+
+/* Who looks one name up after the other need not wake a thread for each.  */
+static void
+look_for_call (struct worker *worker, const struct timespec *begun)
+{
+  if (worker->alone && worker->brisk)
+    while (!atomic_load_explicit (&worker->called, memory_order_relaxed)
+           && since (begun) < SOON_NS)
+      continue;
+}
+
 /* Whether WORKER was called in time.  */
 static int
 await_call (struct worker *worker)
 {
-  struct timespec until;
+  struct timespec begun, until;
   int error = 0;
-  clock_gettime (CLOCK_MONOTONIC, &until);
+  clock_gettime (CLOCK_MONOTONIC, &begun);
+  until = begun;
   until.tv_sec += KEEP_SECONDS;
+  look_for_call (worker, &begun);
   pthread_mutex_lock (&worker->lock);
   while (!worker->called && !error)
     error = pthread_cond_timedwait (&worker->bell, &worker->lock, &until);
   int called = worker->called;
   pthread_mutex_unlock (&worker->lock);
+  worker->brisk = called && since (&begun) < 2 * SOON_NS;
   return called;
 }
 
@@ -127,6 +153,7 @@ run (struct skp_resolver *r, struct worker *worker)
   skp__job_finish (job, answer);
   if (!job->lookups)
     skp__job_free (job);
+  worker->alone = r->thread_count == 1;
   pthread_mutex_unlock (&r->lock);
   return idle;
 }

@@ -170,7 +170,8 @@ static struct job *
 find_job (struct job *list, const struct job *like)
 {
   for (; list; list = list->next)
-    if (skp__place_same (list->place, like->place) && list->state != DONE
+    if (list->hash == like->hash && skp__place_same (list->place, like->place)
+        && list->state != DONE
         && memcmp (&list->query, &like->query, sizeof like->query) == 0)
       return list;
   return NULL;
