@@ -12,8 +12,9 @@
   #:use-module (sockport serve http-connection)
   #:use-module (sockport serve http-phase)
   #:use-module (sockport serve http-site)
+  #:use-module (sockport serve options)
   #:use-module (sockport serve request-id)
-  #:use-module (sockport server)
+  #:use-module (sockport serve run)
   #:use-module (sockport task)
   #:export (serve-http
             server-statistics)
@@ -41,7 +42,7 @@ and of how many connections are open."
   '(#:idle-seconds #:request-seconds #:minimum-rate #:head-limit #:target-limit
     #:body-limit #:body-port? #:connections #:connections-per-address
     #:on-response
-    #:prologue #:request-id #:on-listen))
+    #:prologue #:request-id #:on-listen #:on-stop))
 
 (define (without-own options)
   (match options
@@ -51,29 +52,6 @@ and of how many connections are open."
          (without-own rest)
          (cons* key value (without-own rest))))))
 
-(define (refuse key wanted value)
-  (scm-error key "serve-http" "Bad argument (expecting ~A): ~S"
-             (list wanted value) (list value)))
-
-(define (check-count name value least)
-  (cond ((not (exact-integer? value))
-         (refuse 'wrong-type-arg (format #f "~a, an integer" name) value))
-        ((not (<= least value #x7fffffff))
-         (refuse 'out-of-range
-                 (format #f "~a, from ~a to 2147483647" name least) value))))
-
-(define (check-seconds name value)
-  (when value
-    (cond ((not (real? value))
-           (refuse 'wrong-type-arg (format #f "~a, a number or #f" name) value))
-          ((not (< 0 value 1e9))
-           (refuse 'out-of-range (format #f "~a, more than 0 and less than 10^9" name)
-                   value)))))
-
-(define (check-procedure name value)
-  (unless (or (boolean? value) (procedure? value))
-    (refuse 'wrong-type-arg (format #f "~a, a procedure" name) value)))
-
 (define (with-lenient options)
   "Return OPTIONS, where the end of TLS need not be told: HTTP does so itself."
   (match options
@@ -82,33 +60,15 @@ and of how many connections are open."
      (cons* #:tls (lenient-server security) (with-lenient rest)))
     ((key value . rest) (cons* key value (with-lenient rest)))))
 
-(define* (serve-http where handler #:key (workers 1) (idle-seconds 75)
-                     (request-seconds 60) (minimum-rate 500)
-                     (head-limit 65536) (target-limit 8192)
-                     (body-limit 67108864) body-port? connections
-                     connections-per-address
-                     (log log-line) on-response prologue request-id
-                     (on-listen (const #t))
-                     #:allow-other-keys #:rest options)
-  "Serve HTTP at WHERE: call (HANDLER request body) for each request, and send the
-response and the body that it returns.  OPTIONS are those of @code{serve}, too."
-  (unless (procedure? handler)
-    (scm-error 'wrong-type-arg "serve-http"
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 2 "procedure" handler) (list handler)))
-  (check-count "head-limit" head-limit 1)
-  (check-count "target-limit" target-limit 1)
-  (when body-limit (check-count "body-limit" body-limit 0))
-  (check-count "minimum-rate" minimum-rate 1)
-  (when connections
-    (check-count "connections" connections 1))
-  (when connections-per-address
-    (check-count "connections-per-address" connections-per-address 1))
-  (check-seconds "idle-seconds" idle-seconds)
-  (check-seconds "request-seconds" request-seconds)
-  (for-each check-procedure '("body-port?" "on-response" "prologue" "request-id")
-            (list body-port? on-response prologue request-id))
-  (let* ((shares (make-vector (if (exact-integer? workers) workers 1) #f))
+(define* (serve-checked where handler #:key (workers 1) (idle-seconds 75)
+                        (request-seconds 60) (minimum-rate 500)
+                        (head-limit 65536) (target-limit 8192)
+                        (body-limit 67108864) body-port? connections
+                        connections-per-address
+                        (log log-line) on-response prologue request-id
+                        (on-listen (const #t)) (on-stop (const #t))
+                        #:allow-other-keys #:rest options)
+  (let* ((shares (make-vector workers #f))
          (settings (make-settings handler head-limit target-limit body-limit
                                   body-port? idle-seconds request-seconds
                                   minimum-rate
@@ -125,10 +85,21 @@ response and the body that it returns.  OPTIONS are those of @code{serve}, too."
       (when (< worker (vector-length shares))
         (vector-set! shares worker (make-share settings))
         (fill (+ worker 1))))
-    (apply serve where
+    (apply serve-as "serve-http" where
            (lambda (sock peer) (converse (share-here) sock peer))
-           #:on-stop (lambda (server) (end-idle! (share-here)))
+           #:on-stop (lambda (server)
+                       (end-idle! (share-here))
+                       (on-stop server))
            #:on-listen (lambda (server)
                          (remember! server settings)
                          (on-listen server))
            (with-lenient (without-own options)))))
+
+(define (serve-http where handler . options)
+  "Serve HTTP at WHERE: call (HANDLER request body) for each request, and send the
+response and the body that it returns.  The OPTIONS are those of @code{serve}, and
+#:request-seconds, #:minimum-rate, #:head-limit, #:target-limit, #:body-limit,
+#:body-port?, #:connections-per-address, #:on-response, #:prologue and #:request-id."
+  (check-server-arguments "serve-http" handler '("the request" "the body") options
+                          http-options)
+  (apply serve-checked where handler options))

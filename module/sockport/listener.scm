@@ -230,7 +230,7 @@ none is open."
 \"127.0.0.1:80\", \"[::]:80\", \"*:80\", \"localhost:http\" or \"unix:/run/name\", a
 port's number for every address of the machine, or, with PORT, a host's name."
   (check-settings backlog mode owner group)
-  (raising-as "listen-on" '("bind" "listen" "getaddrinfo")
+  (raising-as "listen-on" '("socket" "bind" "listen" "getaddrinfo")
     (open-all (targets where port)
               (list #:backlog backlog #:no-delay? no-delay?
                     #:v6-only? v6-only? #:reuse-port? reuse-port?

@@ -174,9 +174,9 @@ numeric text, connect-to connects to a name)")
     (make-semaphore 1.5))
   (test-words "watch-signal!: Argument 1 out of range (1 to 64): 65"
     (watch-signal! 65))
-  (test-words "serve: Bad argument (expecting number of workers, from 1 on): 0"
+  (test-words "serve: Argument #:workers out of range (1 to 4096): 0"
     (serve "127.0.0.1:0" (const #t) #:workers 0))
-  (test-words "serve: Bad argument (expecting seconds, from 0 on, or #f): -1"
+  (test-words "serve: Argument #:idle-seconds out of range (0 seconds or more, or #f): -1"
     (serve "127.0.0.1:0" (const #t) #:idle-seconds -1))
   (test-words "make-batch: Argument 1 out of range (1 to 2147483647): 0"
     (make-batch 0 1))

@@ -1,0 +1,264 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Servers: a task for each connection, how many there may be and for how long,
+;;; what to do when the system has no more to give, and how to end.  What a
+;;; connection is for is the handler's matter.
+
+(define-module (sockport serve run)
+  #:use-module (ice-9 atomic)
+  #:use-module (ice-9 match)
+  #:use-module (ice-9 ports internal)
+  #:use-module (ice-9 suspendable-ports)
+  #:use-module (sockport task exception)
+  #:use-module (sockport constant)
+  #:use-module (sockport io answer)
+  #:use-module (sockport io called)
+  #:use-module (sockport io secure)
+  #:use-module (sockport io wait)
+  #:use-module (sockport primitive)
+  #:use-module (sockport deadline)
+  #:use-module (sockport listener)
+  #:use-module (sockport log)
+  #:use-module (sockport task loop)
+  #:use-module ((sockport task record) #:select (loop-poller))
+  #:use-module (sockport task ring)
+  #:use-module ((sockport serve failure) #:select (say))
+  #:use-module (sockport serve judge)
+  #:use-module (sockport serve handshake)
+  #:use-module (sockport serve listeners)
+  #:use-module (sockport serve stop-signal)
+  #:use-module (sockport serve site)
+  #:use-module (sockport socket)
+  #:use-module (sockport task)
+  #:export (serve-as))
+
+;;; Connections.
+
+(define (limited waiter sock seconds)
+  (lambda (port)
+    (if (eq? port sock)
+        (with-deadline seconds (lambda () (waiter port)))
+        (waiter port))))
+
+(define (in-time server sock thunk)
+  (define (never-idle)
+    (let ((seconds (server-idle-seconds server)))
+      (if seconds
+          (parameterize ((current-read-waiter
+                          (limited (current-read-waiter) sock seconds))
+                         (current-write-waiter
+                          (limited (current-write-waiter) sock seconds)))
+            (thunk))
+          (thunk))))
+  (with-deadline (server-connection-seconds server) never-idle))
+
+;;; What a peer does not take must not keep the socket from being closed.
+(define (discard-output! sock)
+  (let ((buffer (port-write-buffer sock)))
+    (set-port-buffer-cur! buffer (port-buffer-end buffer))))
+
+;;; What has not ended well is not to look as if it had.
+(define (abandon! port)
+  (when (and (layered? port) (not (port-closed? port)))
+    (false-if-exception (shutdown (bottom-port port) SHUT_RDWR))
+    (discard-output! port)
+    (%close-port port)))
+
+;;; What is on the stack here is copied each time a connection waits, so what has to
+;;; be done at its end is done outside of it.
+(define (conversation server sock peer place)
+  (let ((handler (server-handler server)) (secure (server-secure server)))
+    (define (converse-plainly)
+      (handler sock peer)
+      (unless (port-closed? sock)
+        (force-output sock)))
+    (define (converse-securely)
+      (let ((port (secure sock)))
+        (set-car! place port)
+        (handler port peer)
+        (unless (port-closed? port)
+          (close-port port))))
+    (define converse
+      (if secure converse-securely converse-plainly))
+    (if (or (server-idle-seconds server) (server-connection-seconds server))
+        (lambda () (in-time server sock converse))
+        converse)))
+
+(define (conversation-ended site sock peer place)
+  (lambda (exception)
+    (when (pair? place)
+      (abandon! (car place)))
+    (unless (port-closed? sock)
+      (discard-output! sock)
+      (close-port sock))
+    (set-site-count! site (- (site-count site) 1))
+    (release! (site-server site))
+    ;; Only tasks of this thread add waiters.
+    (unless (ring-empty? (site-waiters site))
+      (changed! site))
+    (judge site peer exception)))
+
+;;; Accepting.
+
+;;; accept(2): errors of the connection that was pending, not of the listener.
+(define of-the-connection
+  (list ECONNABORTED EPROTO EINTR ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET
+        EHOSTUNREACH ENETUNREACH ETIMEDOUT EPERM))
+
+(define of-the-system
+  (list EMFILE ENFILE ENOBUFS ENOMEM))
+
+(define (error-number listener thunk)
+  "The value of THUNK, or the number of an error that does not end the listening."
+  (catch 'system-error
+    thunk
+    (lambda args
+      (let ((errno (system-error-errno args)))
+        (if (or (memv errno of-the-connection) (memv errno of-the-system)
+                (port-closed? listener))
+            errno
+            (apply throw args))))))
+
+(define address-length 3)
+
+(define (try-accept listener)
+  "Return a pair of a socket and an address, #f if nobody waits, or the number of
+an error."
+  (error-number listener
+    (lambda ()
+      (answering address-length pair
+        (%accept-now pair listener SOCK_NONBLOCK)))))
+
+(define (await-connection listener)
+  (error-number listener (lambda () (wait-readable listener 'accept))))
+
+(define first-pause 1/100)
+(define longest-pause 1)
+
+(define (rest! site pause)
+  "Let PAUSE seconds pass, or fewer if a connection ends."
+  (let* ((count (site-count site))
+         (server (site-server site)))
+    (with-deadline pause
+      (lambda ()
+        (await-site site (lambda ()
+                           (or (stopping server) (< (site-count site) count)))))
+      (const #f))))
+
+(define (say-short! site errno)
+  (unless (site-short? site)
+    (set-site-short! site #t)
+    (say (server-log (site-server site))
+         (format #f "cannot accept: ~a; trying again" (strerror errno)))))
+
+(define (say-enough! site)
+  (when (site-short? site)
+    (set-site-short! site #f)
+    (say (server-log (site-server site)) "accepting again")))
+
+;;; One listener must not keep the connections it has from running; and one that has
+;;; nobody beside it does not wait for the call that finds no other.
+(define burst 32)
+
+(define (alone?)
+  "Is what was spawned last all that is ready?"
+  (eqv? 1 (%ready-count (loop-poller (current-loop)))))
+
+(define (begin-conversation site sock peer)
+  (let* ((server (site-server site))
+         (place (and (server-secure server) (list sock))))
+    (spawn-task (conversation server sock peer place)
+                #:group (site-group site) #:name peer
+                #:on-end (conversation-ended site sock peer place))))
+
+(define (accept-connections site listener)
+  (define server (site-server site))
+  (let next ((pause first-pause) (left burst))
+    (unless (or (stopping server) (port-closed? listener))
+      (match (if (reserve! server) (try-accept listener) 'full)
+        ('full
+         (await-room site)
+         (next pause left))
+        (#f
+         (release! server)
+         (await-connection listener)
+         (next pause burst))
+        ((sock . peer)
+         (say-enough! site)
+         (set-site-count! site (+ (site-count site) 1))
+         (begin-conversation site sock peer)
+         (when (or (zero? left) (alone?))
+           (task-yield))
+         (next first-pause (if (zero? left) burst (- left 1))))
+        (errno
+         (release! server)
+         (when (memv errno of-the-system)
+           (say-short! site errno))
+         (rest! site pause)
+         (next (min longest-pause (* 2 pause)) burst))))))
+
+;;; From the beginning to the end.
+
+(define (run-site server listeners)
+  (with-task-group
+   (lambda (group)
+     (define site (make-site server group 0 (make-ring) #f))
+     (add-site! server site)
+     (call-with-cleanup
+      (lambda ()
+        (for-each (lambda (listener)
+                    (spawn-task (lambda () (accept-connections site listener))
+                                #:group group #:name listener))
+                  listeners)
+        (await-site site (lambda () (stopping server))))
+      (lambda () (for-each close-listener listeners)))
+     ((server-on-stop server) server)
+     (with-deadline (server-grace-seconds server)
+       (lambda ()
+         (await-site site (lambda ()
+                            (or (zero? (site-count site))
+                                (eq? 'now (stopping server))))))
+       (const #f))
+     (cancel! group))))
+
+(define (call-with-signals server signals thunk)
+  (for-each (lambda (signal) (stop-on! signal server)) signals)
+  (call-with-cleanup
+   thunk
+   (lambda ()
+     (for-each (lambda (signal) (stop-no-more! signal server)) signals))))
+
+;;; WHO, serve or serve-http, is who was called; the arguments were checked.
+(define* (serve-as who where handler #:key connections idle-seconds
+                   connection-seconds (grace-seconds 10)
+                   (signals (list SIGTERM)) (workers 1)
+                   (on-listen (const #t)) (on-stop (const #t)) (log log-line)
+                   (backlog SOMAXCONN) (no-delay? #t) v6-only? mode owner group
+                   tls (handshake-seconds 10))
+  (when (and (in-task?) (> workers 1))
+    (scm-error 'misc-error who "in a task there is one worker, not ~A"
+               (list workers) #f))
+  (let* ((sets (raising-as who '("listen-on")
+                 (open-listeners where workers #:backlog backlog
+                                 #:no-delay? no-delay?
+                                 #:v6-only? v6-only? #:mode mode
+                                 #:owner owner #:group group)))
+         (server (make-server handler (map getsockname (car sets))
+                              connections (make-atomic-box 0)
+                              idle-seconds connection-seconds grace-seconds log
+                              on-stop
+                              (make-atomic-box #f) (make-atomic-box '())
+                              (and tls (securing tls handshake-seconds)))))
+    (define (work)
+      (run-site server (list-ref sets (if (> workers 1) (current-worker) 0))))
+    (call-with-cleanup
+     (lambda ()
+       (call-with-signals server signals
+         (lambda ()
+           (on-listen server)
+           (if (in-task?)
+               (work)
+               (run-tasks work #:workers workers)))))
+     (lambda ()
+       (for-each (lambda (listeners) (for-each close-listener listeners))
+                 sets)))
+    *unspecified*))
