@@ -18,6 +18,7 @@
   #:use-module (ice-9 format)
   #:use-module (ice-9 match)
   #:use-module (ice-9 popen)
+  #:use-module (ice-9 rdelim)
   #:use-module (ice-9 textual-ports)
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-1)
@@ -26,6 +27,7 @@
             bench
             command-number
             command-numbers
+            command-rounds
             elapsed-ns
             output-directory
             pin!
@@ -94,6 +96,42 @@ it is installed."
   (match (apply command-numbers command)
     ((number . _) number)
     (_ #f)))
+
+;;; A program that does a round for each line that it reads.
+
+(define (call-with-program command proc)
+  "Call PROC with COMMAND's output, its input, and a thunk that ends it."
+  (call-with-values
+      (lambda () (pipeline (list (cons* "timeout" "-k1" command-seconds command))))
+    (lambda (from to pids)
+      (proc from to
+            (lambda ()
+              (close-port to)
+              (close-port from)
+              (waitpid (car pids)))))))
+
+(define (command-rounds . command)
+  "Return two thunks: one that has COMMAND, which is started when first it is needed,
+do a round and returns the number that it prints, or #f; and one that ends COMMAND, so
+that the next round begins it anew."
+  (define ask #f)
+  (define end (const #f))
+  (define (start! from to end-program)
+    (set! ask (lambda ()
+                (newline to)
+                (force-output to)
+                (match (read-line from)
+                  ((? string? line) (string->number line))
+                  (_ #f))))
+    (set! end (lambda ()
+                (set! ask #f)
+                (set! end (const #f))
+                (end-program))))
+  (values (lambda ()
+            (unless ask
+              (call-with-program command start!))
+            (false-if-exception (ask)))
+          (lambda () (end))))
 
 ;;; A result: case, peer, and the numbers of its rounds.
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // Goroutines and channels at work: usage: channel-go ROW THREADS; prints nanoseconds
-// for each hop, leaf, choice or goroutine, as channel.scm does.
+// for each hop, leaf, choice or goroutine, for each line that is read, as channel.scm.
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"runtime"
@@ -176,7 +177,12 @@ func main() {
 	runtime.GOMAXPROCS(threads)
 	row := rows[os.Args[1]]
 	row()
-	before := time.Now()
-	count := row()
-	fmt.Println(float64(time.Since(before).Nanoseconds()) / float64(count))
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		before, count := time.Now(), 0
+		for time.Since(before) < 100*time.Millisecond {
+			count += row()
+		}
+		fmt.Println(float64(time.Since(before).Nanoseconds()) / float64(count))
+	}
 }

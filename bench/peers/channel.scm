@@ -1,9 +1,10 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Tasks and channels at work: usage: channel.scm sockport|fibers ROW THREADS; prints
-;;; nanoseconds for each hop, leaf, choice or task.  With fibers, whichever Fibers is
-;;; first on the load path.
+;;; Tasks and channels at work: usage: channel.scm sockport|fibers ROW THREADS; for each
+;;; line that is read, works for a tenth of a second and prints the nanoseconds for each
+;;; hop, leaf, choice or task.  With fibers, whichever Fibers is first on the load path.
 
-(use-modules (ice-9 match))
+(use-modules (ice-9 match)
+             (ice-9 rdelim))
 
 (define-values (library row threads)
   (match (command-line)
@@ -36,12 +37,15 @@
 
 ;;; Elsewhere, the peers take turns; they are known once all have begun.
 (define turn 0)
+(define all-loops
+  (and (not fibers?)
+       (eval '(lambda () (loop-peers (current-loop)))
+             (resolve-module '(sockport task record)))))
 (define (spawn-elsewhere thunk)
   (cond ((= threads 1) (spawn thunk))
         (fibers? (spawn thunk #:parallel? #t))
         (else
-         (let ((peers ((of '(sockport task record) 'loop-peers)
-                       ((of '(sockport task) 'current-loop)))))
+         (let ((peers (all-loops)))
            (set! turn (modulo (+ turn 1) (vector-length peers)))
            (spawn thunk #:loop (vector-ref peers turn))))))
 
@@ -151,15 +155,23 @@
     20000))
 
 (define (measured thunk)
-  (thunk)                               ; once, to warm up
-  (let* ((before (get-internal-real-time))
-         (count (thunk)))
-    (* 1. (/ (- (get-internal-real-time) before) count))))
+  (let ((start (get-internal-real-time))
+        (enough (quotient internal-time-units-per-second 10)))
+    (let loop ((count (thunk)))
+      (let ((passed (- (get-internal-real-time) start)))
+        (if (< passed enough)
+            (loop (+ count (thunk)))
+            (/ (* passed (/ 1e9 internal-time-units-per-second)) count))))))
 
 (define (run)
-  (display (measured (primitive-eval row)))
-  (newline)
-  (force-output)
+  (define thunk (primitive-eval row))
+  (thunk)                               ; once, to warm up
+  (let loop ()
+    (unless (eof-object? (read-line))
+      (display (measured thunk))
+      (newline)
+      (force-output)
+      (loop)))
   ;; The others may wait for ever.
   (primitive-_exit 0))
 

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* Taking the continuation of a task (continuation.h).
+
+   Guile takes one by copying the stack to new memory each time, and leaves by an
+   abort.  A task that waits has an old continuation, which nothing else refers to
+   and which will not be called again: if it is as large, it is filled anew
+   instead; else a new one is made like those that Guile makes.
+
+   Where that is not known to work (dynamic-stack.h), none of this is called.  */
+
+#include "continuation.h"
+#include "dynamic-stack.h"
+#include "../primitive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int scm_skp__checking;
+static SCM leaver;
+static __thread const struct scm_vm_cont *filled; /* to be compared */
+
+/* Is what was called from the frame FP called by the procedure that leaves a
+   task?  Nothing of its frame is needed once a task goes on.  */
+static int
+called_by_leaver (const union scm_vm_stack_element *fp)
+{
+  const uint32_t *code = SCM_PROGRAM_CODE (leaver);
+  ptrdiff_t at = SCM_FRAME_VIRTUAL_RETURN_ADDRESS (fp) - code;
+  return at > 0 && at < 64;
+}
+
+/* Fill OLD with the continuation whose newest frame is FP, of the procedure
+   that leaves a task, and whose oldest is BASE; 0 if it does not fit.  OLD was
+   taken when that procedure had tail-called abort-to-prompt: one frame in its
+   place.  */
+static int
+refill (struct scm_vm_cont *old, const scm_thread *thread,
+        const union scm_vm_stack_element *fp,
+        const union scm_vm_stack_element *base, const scm_t_bits *prompt)
+{
+  scm_t_bits *saved = SCM_DYNSTACK_FIRST (old->dynstack);
+  const scm_t_bits *items = SCM_DYNSTACK_NEXT (prompt);
+  ptrdiff_t words = thread->dynstack.top - items;
+  if (base - fp != old->stack_size || old->fp_offset != old->stack_size
+      || (old->mra && !scm_skp__machine_code (fp))
+      || old->dynstack->top - saved != words)
+    return 0;
+  memcpy (old->stack_bottom, fp, (size_t)old->stack_size * sizeof *fp);
+  scm_skp__copy_items (saved, items, (size_t)words);
+  scm_skp__relocate_prompts (saved, base - thread->vm.stack_top);
+  return 1;
+}
+
+/* What the continuations that Guile takes when tasks are left have in common:
+   all but what they copy.  Without machine code until this thread has seen one
+   that goes on in some.  */
+static __thread struct
+{
+  scm_t_bits program, code, vm_cont; /* the first words of its objects */
+  struct scm_vm_cont data;
+} kind;
+
+static void
+note_kind (SCM k, const struct scm_vm_cont *data)
+{
+  if (kind.data.mra || !data || !data->mra)
+    return;
+  kind.program = SCM_CELL_WORD_0 (k);
+  kind.code = SCM_CELL_WORD_1 (k);
+  kind.vm_cont = SCM_CELL_WORD_0 (SCM_PROGRAM_FREE_VARIABLE_REF (k, 0));
+  kind.data = *data;
+}
+
+/* A continuation and all that it copies: the items are behind the stack.  */
+struct whole
+{
+  struct scm_vm_cont data;
+  scm_t_dynstack dynstack;
+  union scm_vm_stack_element stack[];
+};
+
+/* As `refill', but a new one; #f if that is left to Guile.  */
+static SCM
+make_filled (const scm_thread *thread, union scm_vm_stack_element *fp,
+             union scm_vm_stack_element *base, const scm_t_bits *prompt)
+{
+  ptrdiff_t size = base - fp,
+            words = thread->dynstack.top - SCM_DYNSTACK_NEXT (prompt)
+                    + SCM_DYNSTACK_HEADER_LEN;
+  if (!kind.data.mra || !scm_skp__machine_code (fp))
+    return SCM_BOOL_F;
+  struct whole *whole = scm_gc_malloc (
+      sizeof *whole + (size_t)size * sizeof *fp
+          + (size_t)words * sizeof *prompt,
+      "task");
+  scm_t_bits *items = (scm_t_bits *)(whole->stack + size);
+  items[0] = 0; /* the first, there is none before it */
+  whole->dynstack = (scm_t_dynstack){ .base = items,
+                                      .top = items + words,
+                                      .limit = items + words };
+  whole->data = kind.data;
+  whole->data.fp_offset = whole->data.stack_size = size;
+  whole->data.stack_bottom = whole->stack;
+  whole->data.dynstack = &whole->dynstack;
+  refill (&whole->data, thread, fp, base, prompt);
+  SCM k = scm_words (kind.program, 3);
+  SCM_SET_CELL_WORD_1 (k, kind.code);
+  SCM_PROGRAM_FREE_VARIABLE_SET (k, 0,
+                                 scm_cell (kind.vm_cont, (scm_t_bits)whole));
+  return k;
+}
+
+static struct scm_vm_cont *
+fill (SCM task, const struct scm_skp__leaving *l)
+{
+  struct scm_vm_cont *old
+      = scm_skp__continuation (scm_skp__field (task, TASK_CONTINUATION));
+  if (!called_by_leaver (l->thread->vm.fp))
+    return NULL;
+  if (old && refill (old, l->thread, l->fp, l->base, l->prompt))
+    return old;
+  SCM new = make_filled (l->thread, l->fp, l->base, l->prompt);
+  if (scm_is_false (new))
+    return NULL;
+  scm_skp__set_field (task, TASK_CONTINUATION, new);
+  return scm_skp__continuation (new);
+}
+
+int
+scm_skp__fill (SCM task, const struct scm_skp__leaving *l)
+{
+  struct scm_vm_cont *own = fill (task, l);
+  if (!scm_skp__checking)
+    return own != NULL;
+  filled = own;
+  if (own && scm_skp__checking == 2)
+    own->stack_bottom[2].as_uint ^= 1;
+  return 0;
+}
+
+static int
+same_items (const scm_t_dynstack *a, const scm_t_dynstack *b)
+{
+  const scm_t_bits *first = SCM_DYNSTACK_FIRST (a),
+                   *other = SCM_DYNSTACK_FIRST (b);
+  ptrdiff_t words = a->top - first;
+  return b->top - other == words
+         && !memcmp (first - 1, other - 1, ((size_t)words + 1) * sizeof *first);
+}
+
+/* Where the interpreter has to go on in OWN, the newest frame may have no
+   machine return address (the first word) yet, when it is entered by machine
+   code before Guile takes it.  */
+static int
+same (const struct scm_vm_cont *own, const struct scm_vm_cont *of_guile)
+{
+  const union scm_vm_stack_element *a = own->stack_bottom,
+                                   *b = of_guile->stack_bottom;
+  ptrdiff_t first = !own->mra && !scm_skp__machine_code (a);
+  return own->vra == of_guile->vra && own->flags == of_guile->flags
+         && own->fp_offset == of_guile->fp_offset
+         && own->stack_size == of_guile->stack_size
+         && !memcmp (a + first, b + first,
+                     (size_t)(own->stack_size - first) * sizeof *a)
+         && same_items (own->dynstack, of_guile->dynstack);
+}
+
+/* K, a continuation that Guile has taken.  */
+static SCM
+taken (SCM k)
+{
+  const struct scm_vm_cont *own = filled, *of_guile = scm_skp__continuation (k);
+  note_kind (k, of_guile);
+  filled = NULL;
+  if (own && !(of_guile && same (own, of_guile)))
+    scm_misc_error ("run-tasks",
+                    "a continuation was filled with what is not there",
+                    SCM_EOL);
+  return k;
+}
+
+void
+scm_skp__fill_for (SCM proc)
+{
+  leaver = proc;
+  const char *value = getenv ("SOCKPORT_CHECK_TASKS");
+  scm_skp__checking = value ? atoi (value) : 0;
+}
+
+void
+scm_skp__init_continuation (void)
+{
+  static const struct scm_skp__primitive primitives[] = {
+    { "%taken", 1, 0, 0, taken },
+  };
+  scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+}
