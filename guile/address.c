@@ -128,8 +128,10 @@ refuse_parts (const struct skp_family *rules, const struct skp_part *parts,
                               who);
   /* It is the bytes of a name.  */
   if (err == -ENAMETOOLONG)
-    scm_syserror_msg (who, "the address is longer than its family allows: ~S",
-                      scm_list_1 (values[count - 1]), ENAMETOOLONG);
+    scm_syserror_msg (who, "longer than the ~A bytes that there are: ~S",
+                      scm_list_2 (scm_from_int (rules->fields[count - 1].size),
+                                  values[count - 1]),
+                      ENAMETOOLONG);
   scm_wrong_type_arg_msg (who, pos, values[0],
                           "name without NUL, or an abstract one");
 }

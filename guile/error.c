@@ -47,6 +47,8 @@ static const struct hint hints[] = {
   { NULL, ENOTSOCK, "the port is open on something that is no socket" },
 };
 
+#define BROADCAST "a broadcast address? that needs SO_BROADCAST, set before"
+
 /* What holds for sockets of one family alone: port and path have different
    reasons.  */
 static const struct
@@ -55,6 +57,16 @@ static const struct
   struct hint hint;
 } hints_of_family[] = {
   { AF_UNIX, { "bind", EACCES, "the directory cannot be written to" } },
+  { AF_UNIX,
+    { "bind", EADDRINUSE,
+      "the name is taken; if nobody listens there, delete the file" } },
+  { AF_UNIX, { "connect", ECONNREFUSED, "nobody listens there" } },
+  { AF_UNIX,
+    { "connect", EACCES, "the file of the socket cannot be written to" } },
+  /* Of what else makes EACCES, a prohibited route say, nothing is known.  */
+  { AF_INET, { "sendto", EACCES, BROADCAST } },
+  { AF_INET, { "sendmsg", EACCES, BROADCAST } },
+  { AF_INET, { "connect", EACCES, BROADCAST } },
 };
 
 static int

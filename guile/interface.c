@@ -9,6 +9,15 @@
 #include <sockport/guile.h>
 #include <sockport/interface.h>
 
+/* VALUE, a name or an index, is what nothing was found for.  */
+_Noreturn static void
+refuse_interface (int negative_errno, SCM value, const char *who)
+{
+  SCM number = scm_from_int (-negative_errno);
+  scm_syserror_msg (who, "interface ~A: ~A",
+                    scm_list_2 (value, scm_strerror (number)), -negative_errno);
+}
+
 int
 scm_skp__interface (SCM value, int pos, const char *who)
 {
@@ -18,7 +27,7 @@ scm_skp__interface (SCM value, int pos, const char *who)
   const char *name = scm_skp__name_to (value, &length, pos, who);
   int index = skp_interface_index (name, length);
   if (index < 0)
-    scm_skp__error (index, who);
+    refuse_interface (index, value, who);
   return index;
 }
 
@@ -38,7 +47,7 @@ scm_skp_if_indextoname (SCM index)
   int number = (int)scm_skp__integer (index, 0, INT_MAX, 1, who);
   int err = skp_interface_name ((unsigned)number, name);
   if (err < 0)
-    scm_skp__error (err, who);
+    refuse_interface (err, index, who);
   return scm_skp__name_from (name, strlen (name));
 }
 

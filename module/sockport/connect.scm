@@ -40,6 +40,8 @@
          (refuse-type "connect-to" 1 "address, text or list of them" where))
         (port (cons where (check-port (format #f "~a" port))))
         ((string->socket-address where) => list)
+        ((string-prefix? "unix:" where)
+         (refuse-range "connect-to" 1 "a name of at most 108 bytes" where))
         ((string-contains where "://")
          (refuse-type "connect-to" 1 "text such as host:port, not a URI" where))
         ((regexp-exec host-rx where)
@@ -221,7 +223,7 @@ once its handshake is done."
   (let ((begun (and (null? options) (begin-plainly where))))
     (if (port? begun)
         begun
-        (raising-as "connect-to" '("connect" "bind" "getaddrinfo")
+        (raising-as "connect-to" '("socket" "connect" "bind" "getaddrinfo")
           (if begun
               (finish-plainly (address-of where) begun)
               (connect-with-options))))))
@@ -230,14 +232,15 @@ once its handshake is done."
   "Return the address objects that connect-to would try for WHERE, PORT and FAMILY, a
 list in the system's order."
   (check-integer family 0 65535 #:family "where->addresses")
-  (match (parse where port)
-    (((? string? host) . service)
-     (delete-duplicates
-      (map addrinfo:addr (getaddrinfo host service 0 family SOCK_STREAM))))
-    (addresses
-     (filter (lambda (address)
-               (memv family (list AF_UNSPEC (sockaddr:fam address))))
-             addresses))))
+  (raising-as "where->addresses" '("connect-to" "getaddrinfo")
+    (match (parse where port)
+      (((? string? host) . service)
+       (delete-duplicates
+        (map addrinfo:addr (getaddrinfo host service 0 family SOCK_STREAM))))
+      (addresses
+       (filter (lambda (address)
+                 (memv family (list AF_UNSPEC (sockaddr:fam address))))
+               addresses)))))
 
 (define (seconds->ns seconds)
   (inexact->exact (round (* seconds 1000000000))))

@@ -60,6 +60,18 @@ address object."
                              (by-number family "IPv4 address" "IPv6 address")
                              value)))))
 
+(define (check-group address who)
+  "Refuse ADDRESS as the system does, but say what a group is."
+  (let ((number (sockaddr:addr address)) (family (sockaddr:fam address)))
+    (unless (by-number family
+                       (= #b1110 (ash number -28))
+                       (= #xff (ash number -120)))
+      (scm-error 'system-error who "~A: ~A (no group; groups are ~A)"
+                 (list (inet-ntop family number) (strerror EINVAL)
+                       (by-number family "224.0.0.0 to 239.255.255.255"
+                                  "those that begin with ff"))
+                 (list EINVAL)))))
+
 (define (index interface who position)
   (cond ((not interface) 0)
         ((string? interface)
@@ -81,6 +93,7 @@ address object."
          (source (and (or source (eqv? source-position 3))
                       (host sock source who source-position)))
          (number (index interface who #:interface)))
+    (check-group group who)
     (set-option! sock who (level sock who) option
                  (if source
                      (make-group-source-req number group source)

@@ -110,6 +110,7 @@ none has it."
              (list name) (list name)))
 
 (define (find-row who sock name bit)
+  (check-port sock 1 who)
   (unless (symbol? name)
     (scm-error 'wrong-type-arg who
                "Wrong type argument in position 2 (expecting symbol): ~s"

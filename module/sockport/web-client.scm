@@ -52,10 +52,10 @@
 
 (define current-http-pool (make-parameter #f))
 
-(define (ensure-uri uri)
+(define (ensure-uri uri who)
   (cond ((uri-reference? uri) uri)
         ((and (string? uri) (parse-uri uri)))
-        (else (refuse-type "http-request" 1 "URI" uri))))
+        (else (refuse-type who 1 "URI, as \"http://host/path\"" uri))))
 
 ;;; (web request) wants a port for some methods, before there is one.
 (define no-port (%make-void-port "r+"))
@@ -164,7 +164,7 @@ once more, to where a response redirects"))
 DECODE-BODY?, a bytevector, #f if there is none, or with STREAMING? a port."
   (check-limits head-limit body-limit redirects port)
   (let ((request (or request
-                     (build-request (ensure-uri uri)
+                     (build-request (ensure-uri uri "http-request")
                                     #:method method #:version version
                                     #:headers (if (and gzip? (not streaming?))
                                                   (gzip-header headers)
@@ -188,7 +188,7 @@ DECODE-BODY?, a bytevector, #f if there is none, or with STREAMING? a port."
 (define* (open-socket-for-uri uri #:key (verify-certificate? #t) context
                               (proxy 'environment))
   "Return a port that is connected to the host of URI, or to its proxy."
-  (let ((uri (ensure-uri uri)))
+  (let ((uri (ensure-uri uri "open-socket-for-uri")))
     (check-place uri)
     (call-with-values
         (lambda () (uri-route uri proxy context verify-certificate?))
@@ -201,7 +201,11 @@ DECODE-BODY?, a bytevector, #f if there is none, or with STREAMING? a port."
 
 (define-syntax-rule (define-verb name method)
   (define (name uri . options)
-    (apply http-request uri #:method 'method options)))
+    (apply http-request
+           (if (memq #:request options)
+               uri
+               (ensure-uri uri (symbol->string 'name)))
+           #:method 'method options)))
 
 (define-verb http-get GET)
 (define-verb http-head HEAD)

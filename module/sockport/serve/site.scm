@@ -47,7 +47,7 @@
                grace-seconds log on-stop stopping sites secure)
   server?
   (handler server-handler)
-  (addresses server-addresses)
+  (addresses addresses-of)
   (limit server-limit)
   (used server-used)
   (idle-seconds server-idle-seconds)
@@ -62,7 +62,7 @@
 (set-record-type-printer! <server>
   (lambda (server port)
     (format port "#<server ~a>"
-            (string-join (map socket-address->string (server-addresses server))
+            (string-join (map socket-address->string (addresses-of server))
                          " "))))
 
 ;;; The part of a server in one thread.  WAITERS wait for its connections to
@@ -75,6 +75,9 @@
   (count site-count set-site-count!)
   (waiters site-waiters)
   (short? site-short? set-site-short!))
+
+(define server-addresses
+  (record-reader addresses-of server? "server" 'server-addresses))
 
 (define (stopping server)
   (atomic-box-ref (server-stopping server)))

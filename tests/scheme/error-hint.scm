@@ -1,0 +1,84 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Errors that say what to do: addresses that are not allowed, taken or too long,
+;;; groups and interfaces that there are not; and who names himself.
+
+(use-modules (harness)
+             (harness process)
+             (harness socket)
+             (sockport))
+
+(define (words thunk)
+  "Return what Guile prints of the error that THUNK raises, without its tail."
+  (catch #t
+    (lambda () (thunk) "no error")
+    (lambda (key . args)
+      (string-trim-right
+       (call-with-output-string
+         (lambda (port) (print-exception port #f key args)))))))
+
+(define-syntax-rule (test-words expected expr)
+  (test-equal expected (string-append "In procedure " expected)
+    (words (lambda () expr))))
+
+(test-begin "error-hint")
+
+(test-case "what is not allowed or taken says what to do"
+  (let-ports ((sock (socket AF_INET SOCK_DGRAM 0)))
+    (define hint
+      "255.255.255.255:9: Permission denied (a broadcast address? that needs \
+SO_BROADCAST, set before)")
+    (test-words (string-append "sendto: " hint)
+      (sendto sock "x" AF_INET INADDR_BROADCAST 9))
+    (test-words (string-append "connect: " hint)
+      (connect sock AF_INET INADDR_BROADCAST 9)))
+  (with-temporary-directory
+   (lambda (directory)
+     (define name (string-append directory "/name"))
+     (define taken "(the name is taken; if nobody listens there, delete the file)")
+     (let-ports ((first (socket AF_UNIX SOCK_STREAM 0))
+                 (second (socket AF_UNIX SOCK_STREAM 0)))
+       (bind first AF_UNIX name)
+       (test-words (format #f "bind: unix:~a: Address already in use ~a" name taken)
+         (bind second AF_UNIX name))
+       (test-words (format #f "connect: unix:~a: Connection refused (nobody listens there)"
+                           name)
+         (connect second AF_UNIX name))
+       (listen first 1)
+       (test-words (format #f "listen-on: unix:~a: Address already in use ~a"
+                           name taken)
+         (listen-on (string-append "unix:" name)))))))
+
+(test-case "names that are too long, and how long they may be"
+  (define name (string-append "/" (make-string 108 #\a)))
+  (let-ports ((sock (socket AF_UNIX SOCK_STREAM 0)))
+    (test-words (format #f "bind: longer than the 108 bytes that there are: ~s" name)
+      (bind sock AF_UNIX name)))
+  (test-words (format #f "connect-to: Argument 1 out of range (a name of at most 108 bytes): \"unix:~a\""
+                      name)
+    (connect-to (string-append "unix:" name))))
+
+(test-case "groups and interfaces that are none"
+  (let-ports ((sock (socket AF_INET SOCK_DGRAM 0))
+              (sock6 (socket AF_INET6 SOCK_DGRAM 0)))
+    (test-words "multicast-join!: 192.0.2.1: Invalid argument (no group; groups are 224.0.0.0 to 239.255.255.255)"
+      (multicast-join! sock "192.0.2.1"))
+    (test-words "multicast-leave!: fe80::1: Invalid argument (no group; groups are those that begin with ff)"
+      (multicast-leave! sock6 "fe80::1"))
+    (test-error* "with the system's number" `(system-error ,EINVAL "multicast-join!")
+      (multicast-join! sock "192.0.2.1"))
+    (test-words "multicast-join!: interface no-such-0: No such device"
+      (multicast-join! sock "239.0.0.1" #:interface "no-such-0")))
+  (test-words "if-nametoindex: interface no-such-0: No such device"
+    (if-nametoindex "no-such-0")))
+
+(test-case "what is made of others names itself"
+  (test-words "server-addresses: Wrong type argument in position 1 (expecting server): 5"
+    (server-addresses 5))
+  (test-words "socket-option: Wrong type argument in position 1 (expecting open file port): 5"
+    (socket-option 5 'keepalive))
+  (test-words "where->addresses: Wrong type argument in position 1 (expecting address, text or list of them): 5"
+    (where->addresses 5))
+  (test-words "http-get: Wrong type argument in position 1 (expecting URI, as \"http://host/path\"): 5"
+    ((@ (sockport web-client) http-get) 5)))
+
+(test-end "error-hint")
