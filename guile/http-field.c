@@ -83,22 +83,38 @@ scm_skp__http_put_value (struct scm_skp__text *text, SCM name, SCM value,
       refuse_value (text, name, value);
 }
 
+static void
+put_symbol (struct scm_skp__text *text, struct scm_skp__http_memory *m,
+            SCM name, SCM value, SCM symbol)
+{
+  struct scm_skp__http_symbol *entry = scm_skp__http_symbol (m, symbol);
+  size_t start = text->size;
+  if (scm_is_eq (entry->symbol, symbol))
+    scm_skp__text_put (text, entry->bytes, entry->size);
+  else
+    {
+      scm_skp__http_put_value (text, name, value,
+                               scm_symbol_to_string (symbol));
+      scm_skp__http_remember (entry, symbol, text->bytes + start,
+                              text->size - start);
+    }
+}
+
 /* (TYPE (NAME . VALUE) ...), as (web http) writes it; 0 if it is none.  */
 static int
-put_media_type (struct scm_skp__text *text, SCM name, SCM value)
+put_media_type (struct scm_skp__text *text, struct scm_skp__http_memory *m,
+                SCM name, SCM value)
 {
   if (!scm_is_pair (value) || !scm_is_symbol (SCM_CAR (value)))
     return 0;
-  scm_skp__http_put_value (text, name, value,
-                           scm_symbol_to_string (SCM_CAR (value)));
+  put_symbol (text, m, name, value, SCM_CAR (value));
   for (SCM rest = SCM_CDR (value); scm_is_pair (rest); rest = SCM_CDR (rest))
     {
       SCM pair = SCM_CAR (rest);
       if (!scm_is_pair (pair) || !scm_is_symbol (SCM_CAR (pair)))
         return 0;
       scm_skp__text_put (text, ";", 1);
-      scm_skp__http_put_value (text, name, value,
-                               scm_symbol_to_string (SCM_CAR (pair)));
+      put_symbol (text, m, name, value, SCM_CAR (pair));
       scm_skp__text_put (text, "=", 1);
       scm_skp__http_put_value (text, name, value, SCM_CDR (pair));
     }
@@ -107,8 +123,10 @@ put_media_type (struct scm_skp__text *text, SCM name, SCM value)
 
 /* ("tag" . strong?); 0 if it is none, or has to be quoted otherwise.  */
 static int
-put_entity_tag (struct scm_skp__text *text, SCM name, SCM value)
+put_entity_tag (struct scm_skp__text *text, struct scm_skp__http_memory *m,
+                SCM name, SCM value)
 {
+  (void)m;
   if (!scm_is_pair (value) || !scm_is_string (SCM_CAR (value)))
     return 0;
   if (scm_is_false (SCM_CDR (value)))
@@ -125,7 +143,8 @@ put_entity_tag (struct scm_skp__text *text, SCM name, SCM value)
 
 /* (TOKEN ...); 0 if it is none.  */
 static int
-put_tokens (struct scm_skp__text *text, SCM name, SCM value)
+put_tokens (struct scm_skp__text *text, struct scm_skp__http_memory *m,
+            SCM name, SCM value)
 {
   for (SCM rest = value; scm_is_pair (rest); rest = SCM_CDR (rest))
     {
@@ -133,16 +152,17 @@ put_tokens (struct scm_skp__text *text, SCM name, SCM value)
         return 0;
       if (!scm_is_eq (rest, value))
         scm_skp__text_put (text, ", ", 2);
-      scm_skp__http_put_value (text, name, value,
-                               scm_symbol_to_string (SCM_CAR (rest)));
+      put_symbol (text, m, name, value, SCM_CAR (rest));
     }
   return scm_is_pair (value);
 }
 
 static int
-put_integer (struct scm_skp__text *text, SCM name, SCM value)
+put_integer (struct scm_skp__text *text, struct scm_skp__http_memory *m,
+             SCM name, SCM value)
 {
   (void)name;
+  (void)m;
   if (!SCM_I_INUMP (value) || SCM_I_INUM (value) < 0)
     return 0;
   scm_skp__text_number (text, (uint64_t)SCM_I_INUM (value));
@@ -150,15 +170,19 @@ put_integer (struct scm_skp__text *text, SCM name, SCM value)
 }
 
 static int
-put_string (struct scm_skp__text *text, SCM name, SCM value)
+put_string (struct scm_skp__text *text, struct scm_skp__http_memory *m,
+            SCM name, SCM value)
 {
+  (void)m;
   scm_skp__http_put_value (text, name, value, value);
   return 1;
 }
 
 /* Those that C writes; what is not as it has to be is left to Scheme, which
    knows what to say.  */
-static int (*const put[SCM_SKP__HTTP_KINDS]) (struct scm_skp__text *, SCM, SCM)
+static int (*const put[SCM_SKP__HTTP_KINDS]) (struct scm_skp__text *,
+                                              struct scm_skp__http_memory *,
+                                              SCM, SCM)
     = { [SCM_SKP__HTTP_STRING] = put_string,
         [SCM_SKP__HTTP_INTEGER] = put_integer,
         [SCM_SKP__HTTP_MEDIA_TYPE] = put_media_type,
@@ -170,7 +194,7 @@ put_field_value (struct scm_skp__text *text, struct scm_skp__http_memory *m,
                  enum scm_skp__http_kind kind, SCM name, SCM value)
 {
   size_t start = text->size;
-  if (!put[kind] || !put[kind](text, name, value))
+  if (!put[kind] || !put[kind](text, m, name, value))
     {
       text->size = start;
       scm_skp__http_put_value (text, name, value,

@@ -35,14 +35,16 @@ struct value
 
 /* DESCRIBE: a name to a pair of a symbol and a procedure or #f.  PARSE: a
    symbol, that procedure and a string to a pair (remember? . value), or #f.
+   PARSE_URI: that procedure for URIs such as URI, which C makes of common ones.
    KIND: a symbol to a pair of a kind and a name.  WRITE: a symbol and a value
    to a string.  */
 struct scm_skp__http_memory
 {
-  SCM describe, parse, kind, write;
+  SCM describe, parse, kind, write, parse_uri, uri;
   struct name names[NAMES];
   struct value values[VALUES][WAYS];
   struct scm_skp__http_writer writers[NAMES];
+  struct scm_skp__http_symbol symbols[NAMES];
   struct
   {
     SCM date, text;
@@ -62,12 +64,15 @@ scm_skp__http_memory (SCM memory)
 }
 
 static SCM
-make_memory (SCM describe, SCM parse, SCM kind, SCM write)
+make_memory (SCM describe, SCM parse, SCM parse_uri, SCM uri, SCM kind,
+             SCM write)
 {
   struct scm_skp__http_memory *m = scm_gc_malloc (sizeof *m, "http memory");
   memset (m, 0, sizeof *m);
   m->describe = describe;
   m->parse = parse;
+  m->parse_uri = parse_uri;
+  m->uri = uri;
   m->kind = kind;
   m->write = write;
   m->file = scm_gc_malloc_pointerless (SCM_SKP__HTTP_FILE, "http file");
@@ -183,6 +188,12 @@ value_of (struct scm_skp__http_memory *m, const struct name *name,
 {
   if (scm_is_false (name->parse))
     return scm_from_latin1_stringn (bytes, size);
+  if (scm_is_eq (name->parse, m->parse_uri))
+    {
+      SCM uri = scm_skp__http_uri (m->uri, bytes, size);
+      if (!SCM_UNBNDP (uri))
+        return uri;
+    }
   struct value *set = NULL;
   if (size <= VALUE_MOST)
     {
@@ -230,12 +241,30 @@ scm_skp__http_headers (struct scm_skp__http_memory *m,
   return headers;
 }
 
+/* Two symbols are the same object, or they are different.  */
+static size_t
+place_of (SCM symbol)
+{
+  return (SCM_UNPACK (symbol) >> 4) * 31 % NAMES;
+}
+
+struct scm_skp__http_symbol *
+scm_skp__http_symbol (struct scm_skp__http_memory *m, SCM symbol)
+{
+  return &m->symbols[place_of (symbol)];
+}
+
+void
+scm_skp__http_remember (struct scm_skp__http_symbol *entry, SCM symbol,
+                        const char *bytes, size_t size)
+{
+  *entry = (struct scm_skp__http_symbol){ symbol, keep (bytes, size), size };
+}
+
 const struct scm_skp__http_writer *
 scm_skp__http_writer (struct scm_skp__http_memory *m, SCM symbol)
 {
-  /* Two symbols are the same object, or they are different.  */
-  size_t set = (SCM_UNPACK (symbol) >> 4) * 31 % NAMES;
-  struct scm_skp__http_writer *entry = &m->writers[set];
+  struct scm_skp__http_writer *entry = &m->writers[place_of (symbol)];
   if (entry->size > 0 && scm_is_eq (entry->symbol, symbol))
     return entry;
   SCM pair = scm_call_1 (m->kind, symbol);
@@ -294,7 +323,7 @@ void
 scm_skp__init_http_memory (void)
 {
   static const struct scm_skp__primitive primitives[] = {
-    { "%make-http-memory", 4, 0, 0, make_memory },
+    { "%make-http-memory", 6, 0, 0, make_memory },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

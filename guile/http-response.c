@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const char who[] = "serve-http";
+static SCM reason_phrase;
 
 /* Upgrade is for this connection alone: RFC 9110, 7.8.  */
 static void
@@ -44,8 +45,7 @@ response (SCM memory, SCM code, SCM reason, SCM headers, SCM framing,
   scm_skp__text_number (&text,
                         (uint64_t)scm_skp__integer (code, 100, 999, 2, who));
   scm_skp__text_put (&text, " ", 1);
-  scm_skp__http_put_value (&text, scm_from_latin1_symbol ("reason-phrase"),
-                           reason, reason);
+  scm_skp__http_put_value (&text, reason_phrase, reason, reason);
   scm_skp__text_put (&text, "\r\n", 2);
   unsigned met = scm_skp__http_put_headers (&text, m, headers);
   scm_skp__http_put_framing (&text, framing, length);
@@ -65,5 +65,7 @@ scm_skp__init_http_response (void)
   static const struct scm_skp__primitive primitives[] = {
     { "%http-response", 7, 0, 0, response },
   };
+  reason_phrase
+      = scm_permanent_object (scm_from_latin1_symbol ("reason-phrase"));
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

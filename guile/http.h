@@ -58,6 +58,27 @@ SCM scm_skp__http_headers (struct scm_skp__http_memory *memory,
                            const struct skp_http_head *head, const char *bytes,
                            SCM *invalid);
 
+/* The URI at TEXT, if it is a common one of http or https, of the type of LIKE;
+   else SCM_UNDEFINED.  */
+SCM scm_skp__http_uri (SCM like, const char *text, size_t size);
+
+/* A symbol that a header was written with, and its bytes, found to be such that
+   may stand there.  */
+struct scm_skp__http_symbol
+{
+  SCM symbol;
+  char *bytes;
+  size_t size;
+};
+
+/* Where MEMORY has SYMBOL, or another.  */
+struct scm_skp__http_symbol *
+scm_skp__http_symbol (struct scm_skp__http_memory *memory, SCM symbol);
+
+/* It has it from now on, with SIZE BYTES.  */
+void scm_skp__http_remember (struct scm_skp__http_symbol *entry, SCM symbol,
+                             const char *bytes, size_t size);
+
 /* The date of now in 29 bytes.  */
 const char *scm_skp__http_date (struct scm_skp__http_memory *memory);
 

@@ -10,6 +10,7 @@
   #:use-module (sockport serve condition)
   #:use-module (sockport serve file-entity)
   #:use-module (sockport serve file-type)
+  #:use-module (sockport serve http-record)
   #:use-module (rnrs bytevectors)
   #:use-module (web request)
   #:use-module (web response)
@@ -45,7 +46,7 @@
   (plain 404 "There is no such page."))
 
 (define (with-headers code headers)
-  (build-response #:code code #:headers headers #:validate-headers? #f))
+  (make-response '(1 . 1) code #f headers #f))
 
 (define (part fd range)
   (cons fd (cons (car range) (- (cdr range) (car range)))))

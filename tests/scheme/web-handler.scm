@@ -56,6 +56,17 @@
         (list (codes (ask new "GET" "/")) (codes (ask new "GET" "/")))))
     #:log (lambda (text) (error "the disk is full"))))
 
+(test-case "what is called for each response fails"
+  (let ((lines
+         (call-with-http (lambda (request body) (values text/plain "text"))
+           (lambda (new server)
+             (test-equal "and the connection is kept" '(200 200)
+               (codes (exchange new (string-append get get)))))
+           #:on-response (lambda noting (error "no place to note that")))))
+    (test-equal "each time is logged" 2
+      (count (lambda (line) (string-contains line "no place to note that"))
+             lines))))
+
 (test-case "lengths that are none"
   (call-with-http
       (lambda (request body)

@@ -40,10 +40,13 @@
     (count! share 'errors 1)
     (say (settings-log (share-settings share))
          (failure->text exception
-                        (format #f "~a ~a from ~a~a" (request-method request)
-                                (target-text request)
+                        (format #f "~a from ~a~a"
+                                (if request
+                                    (format #f "~a ~a" (request-method request)
+                                            (target-text request))
+                                    "what was no request")
                                 (address->text (connection-peer connection))
-                                (id-text request))
+                                (if request (id-text request) ""))
                         stack handler))))
 
 (define (refused? exception)
@@ -53,17 +56,19 @@
 (define (failing-to proc thunk)
   "Call THUNK; if it raises an exception, call (PROC exception stack) instead, out
 of its extent."
-  (let ((tag (make-prompt-tag "handler")))
-    (call-with-prompt tag
-      (lambda ()
-        (with-exception-handler
-            (lambda (exception)
-              (if (passes? exception)
-                  (raise-exception exception)
-                  (abort-to-prompt tag exception
-                                   (make-stack #t 2 tag))))
-          thunk))
-      (lambda (k exception stack) (proc exception stack)))))
+  (call-with-prompt handler-tag
+    (lambda ()
+      (with-exception-handler
+          (lambda (exception)
+            (if (passes? exception)
+                (raise-exception exception)
+                (abort-to-prompt handler-tag exception
+                                 (make-stack #t 2 handler-tag))))
+        thunk))
+    (lambda (k exception stack) (proc exception stack))))
+
+;; One for all: what one of them calls is never a response within another.
+(define handler-tag (make-prompt-tag "handler"))
 
 ;;; A handler that aborts to the default prompt expects to go on at once, as in
 ;;; Guile's own server.
@@ -165,8 +170,14 @@ connection is kept."
          (note (settings-on-response (share-settings share))))
     (count! share (+ (quotient code 100) (counter-index 'responses)) 1)
     (count! share 'bytes-out sent)
+    ;; The response has gone: what fails here is not its client's matter.
     (when note
-      (note request code sent (connection-peer connection) begun))))
+      (failing-to (lambda (exception stack)
+                    (log-error connection request exception stack note))
+        (lambda ()
+          (with-default-prompt
+           (lambda ()
+             (note request code sent (connection-peer connection) begun))))))))
 
 (define (next-exchange connection)
   "Read a request and answer it: #t if another may follow, #f at the end, or

@@ -3,14 +3,13 @@
 ;;; remembers what it has met (guile/http-memory.c).
 
 (define-module (sockport serve http-header)
-  #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-19)
   #:use-module (sockport primitive)
+  #:use-module (sockport serve http-record)
   #:use-module (web http)
   #:use-module (web uri)
   #:export (make-header-memory
-            target->uri
-            string->absolute-uri))
+            target->uri))
 
 ;;; Headers of requests.
 
@@ -35,8 +34,7 @@ it, or #f if its value is a string as it comes."
           (and port (string->number port)))))
 
 (define (parse-referer text)
-  (or (string->absolute-uri text)
-      (string->uri-reference text)
+  (or (string->uri-reference text)
       (throw 'bad-header-component 'uri-reference text)))
 
 (define own-parsers
@@ -129,42 +127,12 @@ makes of TEXT; #f if it makes none."
 (define* (make-header-memory #:optional (written 'response))
   "Return what a worker remembers of headers, those that it writes being those of
 a WRITTEN, `response' or `request'."
-  (%make-http-memory describe parse
+  (%make-http-memory describe parse parse-referer
+                     (make-uri #f #f #f #f "" #f #f)
                      (if (eq? written 'request) request-kind kind)
                      write))
 
 ;;; Targets.
-
-(define simple-characters
-  (string->char-set
-   (string-append "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                  "0123456789-._~%!$&'()*+,;=:@/?")))
-
-(define host-characters
-  (string->char-set
-   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."))
-
-(define schemes '(("http://" . http) ("https://" . https)))
-
-(define (string->absolute-uri text)
-  "Return the URI that TEXT, a common one of http or https, stands for; #f for
-others, which (web uri) understands."
-  (let ((scheme (find (lambda (scheme) (string-prefix? (car scheme) text))
-                      schemes)))
-    (and scheme
-         (let* ((start (string-length (car scheme)))
-                (length (string-length text))
-                (slash (or (string-index text #\/ start) length))
-                (query (string-index text #\? slash)))
-           (and (string-every host-characters text start slash)
-                (string-any char-set:letter text start slash)
-                (string-every simple-characters text slash)
-                (build-uri-reference
-                 #:scheme (cdr scheme)
-                 #:host (substring text start slash)
-                 #:path (substring text slash (or query length))
-                 #:query (and query (substring text (+ query 1)))
-                 #:validate? #f))))))
 
 (define (target->uri method target)
   "Return the URI for TARGET, which was found valid and is no path."

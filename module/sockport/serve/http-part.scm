@@ -80,7 +80,8 @@ it is something else."
 
 (define (close-body-files body)
   "Close the files that BODY, what a handler has returned, is made of."
-  (for-each close-file (body-files body)))
+  (when (or (pair? body) (port? body))
+    (for-each close-file (body-files body))))
 
 ;;; Sending.
 

@@ -10,6 +10,7 @@
   #:use-module (sockport serve bytes)
   #:use-module (sockport serve http-header)
   #:use-module (sockport serve http-phase)
+  #:use-module (sockport serve http-record)
   #:use-module (sockport serve http-site)
   #:use-module (sockport transfer)
   #:use-module (web request)
@@ -121,8 +122,7 @@ first; #f if it ends before."
 
 (define (parts-uri parts)
   (if (parts-path? parts)
-      (build-uri-reference #:path (parts-path parts)
-                           #:query (parts-query parts) #:validate? #f)
+      (make-uri #f #f #f #f (parts-path parts) (parts-query parts) #f)
       (or (false-if-exception
            (target->uri (parts-method parts) (parts-path parts)))
           (refuse-request 400))))
@@ -140,15 +140,10 @@ first; #f if it ends before."
 
 (define (parts-request connection parts)
   (let ((uri (parts-uri parts)) (headers (parts-headers parts)))
-    (build-request uri
-                   #:method (parts-method parts)
-                   #:version (cons 1 (parts-minor parts))
-                   #:headers (if (uri-scheme uri)
-                                 (with-host headers uri)
-                                 headers)
-                   #:port (connection-sock connection)
-                   #:meta (parts-meta connection parts)
-                   #:validate-headers? #f)))
+    (make-request (parts-method parts) uri (cons 1 (parts-minor parts))
+                  (if (uri-scheme uri) (with-host headers uri) headers)
+                  (parts-meta connection parts)
+                  (connection-sock connection))))
 
 (define (next-request connection)
   "Return three values: the next request, or #f at the end, its flags, and the

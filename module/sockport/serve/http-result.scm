@@ -4,6 +4,7 @@
 
 (define-module (sockport serve http-result)
   #:use-module (srfi srfi-1)
+  #:use-module (sockport serve http-record)
   #:use-module (web request)
   #:use-module (web response)
   #:export (asks-to-close?
@@ -40,8 +41,7 @@ headers, and BODY.  Most handlers know nothing of CONNECT; what they return for 
 methods must not seem to be a tunnel."
   (let ((response (cond ((response? response) response)
                         ((headers? response)
-                         (build-response #:headers response
-                                         #:validate-headers? #f))
+                         (make-response '(1 . 1) 200 #f response #f))
                         (else (refuse-response response)))))
     (if (and (eq? 'CONNECT (request-method request))
              (upgrade? request response)
