@@ -258,7 +258,7 @@ connect_try (SCM sock, SCM fam, SCM address, SCM args)
 }
 
 /* How the connection to the address that SOCK began has ended: #t, an error, or
-   #f if it is still being made.  */
+   #f if it is still being made, or a task's turn is over.  */
 static SCM
 connect_result (SCM sock, SCM fam, SCM address, SCM args)
 {
@@ -266,6 +266,8 @@ connect_result (SCM sock, SCM fam, SCM address, SCM args)
   struct skp_address made;
   int fd = scm_skp__fd (sock, 1, who);
   int result = skp_socket_connected (fd);
+  if (result > 0 && scm_skp__turn_over () && !scm_skp__below_c ())
+    result = 0;
   if (result >= 0)
     return scm_from_bool (result);
   scm_skp__address_whole (&made, fam, address, args, 2, who);

@@ -53,11 +53,12 @@ connection is still being made."
       ((#f) (connect-finish sock family args))
       (else (connect-later sock family args)))))
 
+;;; On the same machine it has mostly ended before the first look.
 (define (connect-finish sock family args)
   (and (not (plain-nonblocking? sock))
-       (begin
-         (wait-writable sock 'connect)
-         (or (apply %connect-result sock family args)
+       (or (apply %connect-result sock family args)
+           (begin
+             (wait-writable sock 'connect)
              (connect-finish sock family args)))))
 
 ;;; The listener's queue is full (UNIX sockets): nothing reports when there is

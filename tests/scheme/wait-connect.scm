@@ -31,6 +31,30 @@
                     (lambda (key . args) (describe-error key args)))
                   `(#f (system-error ,ECONNREFUSED "connect"))))))))
 
+(test-case "on the same machine it needs no wait, and lets others run all the same"
+  (let-ports ((server (tcp-listener)))
+    (define address (getsockname server))
+    (define (connect-once)
+      (let-ports ((client (socket AF_INET SOCK_STREAM 0)))
+        (connect client address)
+        (close-port (car (accept server)))))
+    (run-tasks
+     (lambda ()
+       (define turns 0)
+       (define other
+         (spawn-task (lambda ()
+                       (let again ()
+                         (set! turns (+ turns 1))
+                         (task-yield)
+                         (again)))))
+       (task-yield)
+       (let ((before turns))
+         (connect-once)
+         (test-equal "one" before turns))
+       (for-each (lambda (i) (connect-once)) (iota 100))
+       (test-assert "a hundred" (> turns 3))
+       (cancel! other)))))
+
 ;; A TCP listener whose queue is full drops what comes.
 (define (full-tcp-listener)
   (let* ((server (tcp-listener 0))
