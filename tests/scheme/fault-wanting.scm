@@ -43,6 +43,48 @@
        (for-each close-port callers)))
    (list ECONNABORTED EPROTO EPERM)))
 
+;;; What splice and sendfile go through where the kernel does not move bytes directly.
+
+(define (with-each-failing names errno thunk)
+  "The outcomes of THUNK when its calls that NAMES has fail by ERRNO, one at a time."
+  (receive (usual calls) (calls-of thunk)
+    (filter-map (lambda (index call)
+                  (and (member call names) (with-fault index errno thunk)))
+                (iota (length calls)) calls)))
+
+(define (call-with-pairs proc)
+  "Call PROC with the four ends of two pairs of sockets."
+  (match (list (socketpair AF_UNIX SOCK_STREAM 0) (socketpair AF_UNIX SOCK_STREAM 0))
+    (((a . b) (c . d))
+     (let-ports ((a a) (b b) (c c) (d d))
+       (proc a b c d)))))
+
+(test-case "splice between sockets wants a pipe"
+  (call-with-pairs
+   (lambda (in from to out)
+     (define (three) (splice to in 3))
+     (send from "abcdefghi")
+     (test-equal "there is none" (list (list 'system-error EMFILE "splice"))
+       (with-each-failing '("pipe2") EMFILE three))
+     (test-equal "nothing is lost" 3 (three))
+     (test-equal "all came" "abcdef" (utf8->string (recv out 9))))))
+
+(test-case "sendfile of a descriptor's number wants a port for it"
+  (call-with-pairs
+   (lambda (a b to out)
+     (match (pipe)
+       ((in . from)
+        (let-ports ((in in) (from from))
+          (define number (dup->fdes in))
+          (define (three) (sendfile to number 3))
+          (display (make-string 300 #\a) from)
+          (force-output from)
+          (test-assert "there is none"
+            (member (list 'system-error EMFILE "sendfile")
+                    (with-each-failing '("fcntl" "fcntl64") EMFILE three)))
+          (test-equal "and then there is" 3 (three))
+          (close-fdes number)))))))
+
 (test-case "a WebSocket's key and masks want chance"
   (for-each
    (lambda (name thunk)

@@ -4,7 +4,9 @@
 
 (use-modules (harness)
              (harness apart)
-             (harness process))
+             (harness process)
+             (sockport)
+             (srfi srfi-1))
 
 (test-begin "runtime-faults-port")
 
@@ -254,5 +256,29 @@
        (with-deadline 5
          (lambda () (read-delimited "xé→" (car pair)))
          (const 'expired))))))
+
+;;; Nothing is called any more for a port that was closed, but what others asked for.
+(test-case "a guardian gets a port that was closed, before or after it knew it"
+  (let ((guardian (make-guardian)))
+    (define (drop count)
+      (unless (zero? count)
+        (let ((early (socket AF_UNIX SOCK_STREAM 0))
+              (late (socket AF_UNIX SOCK_STREAM 0)))
+          (guardian early)
+          (close-port early)
+          (close-port late)
+          (guardian late))
+        (drop (- count 1))))
+    (define (collected)
+      (let ((port (guardian)))
+        (if port (cons port (collected)) '())))
+    (drop 50)
+    (let ((ports '()))
+      (test-assert "all but a few"
+        (wait-until (lambda ()
+                      (gc)
+                      (set! ports (append (collected) ports))
+                      (<= 90 (length ports)))))
+      (test-assert "closed" (every port-closed? ports)))))
 
 (test-end "runtime-faults-port")

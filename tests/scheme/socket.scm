@@ -199,30 +199,6 @@
                 3)
     (gc)))
 
-;;; A port has more than one that waits for its end.
-(test-case "a guardian gets a port that was closed, before or after it knew it"
-  (let ((guardian (make-guardian)))
-    (define (drop count)
-      (unless (zero? count)
-        (let ((early (socket AF_UNIX SOCK_STREAM 0))
-              (late (socket AF_UNIX SOCK_STREAM 0)))
-          (guardian early)
-          (close-port early)
-          (close-port late)
-          (guardian late))
-        (drop (- count 1))))
-    (define (collected)
-      (let ((port (guardian)))
-        (if port (cons port (collected)) '())))
-    (drop 50)
-    (let ((ports '()))
-      (test-assert "all but a few"
-        (wait-until (lambda ()
-                      (gc)
-                      (set! ports (append (collected) ports))
-                      (<= 90 (length ports)))))
-      (test-assert "closed" (every port-closed? ports)))))
-
 (define (resident-kib)
   (call-with-input-file "/proc/self/status"
     (lambda (port)
