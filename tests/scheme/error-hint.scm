@@ -71,6 +71,23 @@ SO_BROADCAST, set before)")
   (test-words "if-nametoindex: interface no-such-0: No such device"
     (if-nametoindex "no-such-0")))
 
+(test-case "what Guile writes above an error names what is known"
+  (define (shown name)
+    (procedure-name (module-ref (resolve-module '(sockport primitive)) name)))
+  (for-each
+   (lambda (row)
+     (test-equal row (cdr row) (shown (car row))))
+   '((%connect-result . connect) (%send-whole . send) (%recv-whole! . recv!)
+     (%accept-now . accept) (%socket . socket) (%sendto . sendto)
+     (bind . bind)))
+  (module-for-each
+   (lambda (name variable)
+     (let ((value (variable-ref variable)))
+       (when (and (procedure? value) (procedure-name value))
+         (test-assert (list name 'is-not-internal)
+           (not (string-index (symbol->string (procedure-name value)) #\%))))))
+   (resolve-interface '(sockport primitive))))
+
 (test-case "what is made of others names itself"
   (test-words "server-addresses: Wrong type argument in position 1 (expecting server): 5"
     (server-addresses 5))
