@@ -16,17 +16,21 @@
 
 static const char who[] = "serve-http";
 
-/* How many bytes went; #f if SOCK has to be waited for.  */
+/* Send HEAD and SIZE BYTES, but for the first START of all these: how many
+   went; #f if SOCK has to be waited for.  */
 static SCM
-send_both (SCM sock, SCM head, void *bytes, size_t size)
+send_both (SCM sock, SCM head, signed char *bytes, size_t size, size_t start)
 {
   if (!SCM_BYTEVECTOR_P (head))
     scm_wrong_type_arg_msg (who, 2, head, "bytevector");
+  size_t first = SCM_BYTEVECTOR_LENGTH (head);
+  size_t gone = start < first ? start : first, behind = start - gone;
   struct iovec slices[]
-      = { { SCM_BYTEVECTOR_CONTENTS (head), SCM_BYTEVECTOR_LENGTH (head) },
-          { bytes, size } };
+      = { { SCM_BYTEVECTOR_CONTENTS (head) + gone, first - gone },
+          { bytes + behind, size - behind } };
+  int skipped = gone == first;
   scm_skp__port_fd (sock, 1, who);
-  ssize_t n = scm_skp__port_send (sock, slices, 2);
+  ssize_t n = scm_skp__port_send (sock, slices + skipped, 2 - skipped);
   scm_remember_upto_here_1 (head);
   if (n == -EAGAIN)
     return SCM_BOOL_F;
@@ -36,14 +40,19 @@ send_both (SCM sock, SCM head, void *bytes, size_t size)
 }
 
 static SCM
-send_bytes (SCM sock, SCM head, SCM body)
+send_bytes (SCM sock, SCM head, SCM body, SCM start)
 {
+  if (!SCM_BYTEVECTOR_P (head))
+    scm_wrong_type_arg_msg (who, 2, head, "bytevector");
   if (!SCM_BYTEVECTOR_P (body))
     scm_wrong_type_arg_msg (who, 3, body, "bytevector");
   if (scm_skp__turn_over ())
     return SCM_BOOL_F;
-  SCM sent = send_both (sock, head, SCM_BYTEVECTOR_CONTENTS (body),
-                        SCM_BYTEVECTOR_LENGTH (body));
+  size_t size = SCM_BYTEVECTOR_LENGTH (body);
+  size_t most = SCM_BYTEVECTOR_LENGTH (head) + size;
+  SCM sent
+      = send_both (sock, head, SCM_BYTEVECTOR_CONTENTS (body), size,
+                   (size_t)scm_skp__integer (start, 0, (int64_t)most, 4, who));
   scm_remember_upto_here_1 (body);
   return sent;
 }
@@ -66,7 +75,7 @@ send_file (SCM sock, SCM head, SCM memory, SCM file, SCM offset, SCM count)
   if (n < size)
     scm_misc_error (who, "a file ends before the part that is to be sent: ~s",
                     scm_list_1 (file));
-  SCM sent = send_both (sock, head, bytes, (size_t)size);
+  SCM sent = send_both (sock, head, (signed char *)bytes, (size_t)size, 0);
   scm_remember_upto_here_2 (file, memory);
   return sent;
 }
@@ -75,7 +84,7 @@ void
 scm_skp__init_http_send (void)
 {
   static const struct scm_skp__primitive primitives[] = {
-    { "%http-send", 3, 0, 0, send_bytes },
+    { "%http-send", 4, 0, 0, send_bytes },
     { "%http-send-file", 6, 0, 0, send_file },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);

@@ -64,8 +64,8 @@ make_uri (SCM like, SCM scheme, const char *host, const char *path,
   field[URI_SCHEME] = SCM_UNPACK (scheme);
   field[URI_HOST]
       = SCM_UNPACK (scm_from_latin1_stringn (host, (size_t)(path - host)));
-  field[URI_PATH] = SCM_UNPACK (scm_from_latin1_stringn (
-      path, (size_t)((query ? query : end) - path)));
+  field[URI_PATH] = SCM_UNPACK (
+      scm_from_latin1_stringn (path, (size_t)((query ? query : end) - path)));
   if (query)
     field[URI_QUERY] = SCM_UNPACK (
         scm_from_latin1_stringn (query + 1, (size_t)(end - query - 1)));

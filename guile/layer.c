@@ -56,6 +56,8 @@ gather (char *bytes, size_t room, const struct iovec *slices, int count)
 static ssize_t
 send_together (SCM port, const struct iovec *slices, int count)
 {
+  if (count == 1)
+    return scm_skp__layer->send (port, slices->iov_base, slices->iov_len);
   char bytes[TOGETHER];
   size_t size = gather (bytes, sizeof bytes, slices, count);
   return scm_skp__layer->send (port, bytes, size);

@@ -10,9 +10,11 @@
   #:use-module (system repl debug)
   #:use-module (system vm frame)
   #:use-module (system vm program)
-  #:export (failure->text
+  #:export (failing-to
+            failure->text
             passes?
-            say))
+            say
+            with-default-prompt))
 
 (define (passes? exception)
   "Does EXCEPTION end the connection that it is raised in, whatever it was about?"
@@ -84,3 +86,30 @@ STACK, or of HANDLER if there is none."
        (print-failure exception port)
        (format port "~a~%" where)
        (print-places stack handler port)))))
+
+;;; Calling what the program has given.
+
+(define (failing-to proc thunk)
+  "Call THUNK; if it raises an exception, call (PROC exception stack) instead, out
+of its extent."
+  (call-with-prompt handler-tag
+    (lambda ()
+      (with-exception-handler
+          (lambda (exception)
+            (if (passes? exception)
+                (raise-exception exception)
+                (abort-to-prompt handler-tag exception
+                                 (make-stack #t 2 handler-tag))))
+        thunk))
+    (lambda (k exception stack) (proc exception stack))))
+
+;; One for all: what one of them calls is never a response within another.
+(define handler-tag (make-prompt-tag "handler"))
+
+;;; A handler that aborts to the default prompt expects to go on at once, as in
+;;; Guile's own server.
+(define (with-default-prompt thunk)
+  (call-with-prompt (default-prompt-tag)
+    thunk
+    (lambda (k proc)
+      (with-default-prompt (lambda () (proc k))))))

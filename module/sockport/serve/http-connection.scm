@@ -53,31 +53,6 @@
   "Does EXCEPTION say that the body of a request, which a handler reads, is none?"
   (eq? 'refused-request (exception-kind exception)))
 
-(define (failing-to proc thunk)
-  "Call THUNK; if it raises an exception, call (PROC exception stack) instead, out
-of its extent."
-  (call-with-prompt handler-tag
-    (lambda ()
-      (with-exception-handler
-          (lambda (exception)
-            (if (passes? exception)
-                (raise-exception exception)
-                (abort-to-prompt handler-tag exception
-                                 (make-stack #t 2 handler-tag))))
-        thunk))
-    (lambda (k exception stack) (proc exception stack))))
-
-;; One for all: what one of them calls is never a response within another.
-(define handler-tag (make-prompt-tag "handler"))
-
-;;; A handler that aborts to the default prompt expects to go on at once, as in
-;;; Guile's own server.
-(define (with-default-prompt thunk)
-  (call-with-prompt (default-prompt-tag)
-    thunk
-    (lambda (k proc)
-      (with-default-prompt (lambda () (proc k))))))
-
 ;;; Answering.
 
 (define (client-gone? exception)

@@ -85,25 +85,34 @@ it is something else."
 
 ;;; Sending.
 
-(define piece 262144)
+;;; As much of it as the kernel takes at once, so that a large body needs few calls,
+;;; between which the sweeper sees that it moves.
+(define (send-both connection head body)
+  "Send the bytes of HEAD and of BODY behind them."
+  (let ((sock (connection-sock connection))
+        (size (+ (bytevector-length head) (bytevector-length body))))
+    (let next ((start 0))
+      (when (< start size)
+        (let ((sent (%http-send sock head body start)))
+          (cond ((not sent)
+                 (wait-writable sock 'serve-http)
+                 (next start))
+                (else
+                 (set-connection-begun! connection #t)
+                 (note-moved! connection sent)
+                 (next (+ start sent)))))))))
 
 (define (send-bytes connection bytes)
-  "Send BYTES, in pieces between which the sweeper sees that they move."
-  (let ((sock (connection-sock connection)) (size (bytevector-length bytes)))
-    (if (<= size piece)
-        (send sock bytes)
-        (let next ((start 0))
-          (when (< start size)
-            (let ((end (min size (+ start piece))))
-              (send sock bytes 0 start end)
-              (note-moved! connection (- end start))
-              (next end)))))))
+  (send-both connection #vu8() bytes))
 
 (define (note-moved! connection count)
   (set-connection-moved! connection (+ count (connection-moved connection))))
 
 ;;; The kernel cannot encrypt what it sends by itself; a record holds so much.
 (define record 16384)
+
+;;; As much as is sent of a file between two looks of the sweeper.
+(define piece 262144)
 
 (define (send-piece connection file count offset)
   (let ((sock (connection-sock connection)))
@@ -127,54 +136,45 @@ it is something else."
     ((? bytevector? bytes) (send-bytes connection bytes))
     ((file offset . count) (send-file connection file offset count))))
 
-(define (send-parts connection parts)
-  (for-each (lambda (part) (send-part connection part)) parts))
-
 ;;; Responses: the head, and what is behind it.
 
-;;; What goes in one send with the head.
+;;; What goes of a file in one send with the head.
 (define small 32768)
 
-(define (rest-of part sent)
-  "Return what is left of PART when SENT bytes of it have gone."
-  (match part
-    ((? bytevector? bytes) (bytes-part bytes sent (bytevector-length bytes)))
-    ((file offset . count) (cons* file (+ offset sent) (- count sent)))))
-
-(define (send-joined connection head part)
-  "Send HEAD and PART, a small one, together.  If PART cannot be read, nothing has
+(define (send-with-file connection head file offset count)
+  "Send HEAD and a small part of FILE together.  If that cannot be read, nothing has
 been sent."
-  (let* ((sock (connection-sock connection))
-         (sent (match part
-                 ((? bytevector? bytes) (%http-send sock head bytes))
-                 ((file offset . count)
-                  (%http-send-file sock head
-                                   (share-memory (connection-share connection))
-                                   file offset count)))))
-    (if sent
-        (let ((left (- (+ (bytevector-length head) (part-size part)) sent)))
-          (set-connection-begun! connection #t)
-          (cond ((zero? left))
-                ((> left (part-size part))
-                 (send-bytes connection
-                             (bytes-part head sent (bytevector-length head)))
-                 (send-part connection part))
-                (else
-                 (send-part connection
-                            (rest-of part (- (part-size part) left))))))
-        (begin
-          (wait-writable sock 'serve-http)
-          (send-joined connection head part)))))
+  (let* ((sock (connection-sock connection)) (first (bytevector-length head))
+         (sent (%http-send-file sock head
+                                (share-memory (connection-share connection))
+                                file offset count)))
+    (cond ((not sent)
+           (wait-writable sock 'serve-http)
+           (send-with-file connection head file offset count))
+          (else
+           (set-connection-begun! connection #t)
+           (note-moved! connection sent)
+           (when (< sent first)
+             (send-bytes connection (bytes-part head sent first)))
+           (let ((gone (max 0 (- sent first))))
+             (send-file connection file (+ offset gone) (- count gone)))))))
+
+(define (send-head connection head part)
+  "Send HEAD and PART of a body."
+  (match part
+    ((? bytevector? bytes) (send-both connection head bytes))
+    ((file offset . count)
+     (if (<= count small)
+         (send-with-file connection head file offset count)
+         (begin
+           (set-connection-begun! connection #t)
+           (send (connection-sock connection) head MSG_MORE)
+           (send-file connection file offset count))))))
 
 (define (send-response connection head parts)
   "Send HEAD and then PARTS, as the client takes them."
-  (cond ((null? parts)
-         (set-connection-begun! connection #t)
-         (send-bytes connection head))
-        ((<= (part-size (car parts)) small)
-         (send-joined connection head (car parts))
-         (send-parts connection (cdr parts)))
-        (else
-         (set-connection-begun! connection #t)
-         (send (connection-sock connection) head MSG_MORE)
-         (send-parts connection parts))))
+  (if (null? parts)
+      (send-bytes connection head)
+      (begin
+        (send-head connection head (car parts))
+        (for-each (lambda (part) (send-part connection part)) (cdr parts)))))
