@@ -37,8 +37,8 @@ enum mode
   MODES
 };
 
-static const char *const names[MODES] = { "full", "resumed", "requests",
-                                          "bytes" };
+static const char *const names[MODES]
+    = { "full", "resumed", "requests", "bytes" };
 static const char *const requests[MODES] = {
   "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
   "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
@@ -104,7 +104,8 @@ pull_ready (gnutls_transport_ptr_t transport, unsigned ms)
 static void
 begin (struct connection *c)
 {
-  struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c };
+  struct epoll_event event
+      = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c };
   int one = 1;
   c->fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connect (c->fd, (struct sockaddr *)&address, sizeof address) < 0)
@@ -299,9 +300,8 @@ main (int argc, char **argv)
                                   .sin_port = htons ((uint16_t)atoi (argv[1])),
                                   .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   gnutls_certificate_allocate_credentials (&credentials);
-  gnutls_priority_init (&priorities,
-                        "NORMAL:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1",
-                        NULL);
+  gnutls_priority_init (
+      &priorities, "NORMAL:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1", NULL);
   set = epoll_create1 (EPOLL_CLOEXEC);
   int count = atoi (argv[3]);
   struct connection *all = calloc ((size_t)count, sizeof *all);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* Records that nobody sends who means well, but who has the keys: sealed as they
-   must be, so that they reach what reads them, with any type, content, length
-   and padding.  The input says which come to one side of a session; it goes on
-   with a new one when a record has ended that.  What is delivered is what was
-   sealed as data.  */
+/* Records that nobody sends who means well, but who has the keys: sealed as
+   they must be, so that they reach what reads them, with any type, content,
+   length and padding.  The input says which come to one side of a session; it
+   goes on with a new one when a record has ended that.  What is delivered is
+   what was sealed as data.  */
 
 #include "tls-side.h"
 
@@ -45,9 +45,9 @@ find_keys (struct skp_tls *tls)
 {
   gnutls_datum_t key, iv;
   gnutls_cipher_algorithm_t cipher = gnutls_cipher_get (tls->session);
-  require (gnutls_record_get_state (tls->session, 1, NULL, &iv, &key,
-                                    keys.sequence)
-           == 0);
+  require (
+      gnutls_record_get_state (tls->session, 1, NULL, &iv, &key, keys.sequence)
+      == 0);
   require (key.size <= sizeof keys.key && iv.size <= sizeof keys.iv);
   memcpy (keys.iv, iv.data, iv.size);
   keys.iv_size = iv.size;
@@ -317,7 +317,7 @@ save (struct side *client, enum kind kind)
 /* One that was resumed too often is not taken any more.  */
 #define MOST_RESUMED 10000
 
-/* Have S, a side of KIND, be through its handshake, with nothing left of it.  */
+/* Have S, a side of KIND, be through its handshake, with nothing left of it. */
 static void
 establish (struct stream *s, enum kind kind, int server)
 {

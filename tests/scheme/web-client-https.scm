@@ -9,7 +9,9 @@
              (harness process)
              (harness proxy)
              (harness server)
+             (ice-9 binary-ports)
              (ice-9 textual-ports)
+             (rnrs bytevectors)
              (srfi srfi-1)
              (sockport)
              ((sockport primitive) #:select (%websocket-accept))
@@ -186,6 +188,64 @@
            (websocket-send ws (websocket-receive ws))
            (websocket-close ws))
          #f))))
+
+  (test-case "Guile's own client, on a connection from here"
+    (call-with-https
+     (lambda (server seen)
+       (test-equal "the page" "hello"
+         (call-with-values
+             (lambda ()
+               ((@ (web client) http-get) (https server)
+                #:port (open-socket-for-uri (https server)
+                                            #:context client-context)))
+           (lambda (response body) body))))))
+
+  (test-case "a download as Guix makes it: with guile-gnutls, and in one call"
+    (define size 300000)
+    (define (save port)
+      (let next ((sum 0))
+        (let ((bytes (get-bytevector-some port)))
+          (if (eof-object? bytes)
+              (begin (close-port port) sum)
+              (next (+ sum (bytevector-length bytes)))))))
+    (define (guile uri)
+      (let ((port ((@ (web client) open-socket-for-uri) uri)))
+        (setvbuf port 'block 65536)
+        (call-with-values
+            (lambda ()
+              ((@ (web client) http-get) uri #:port port #:decode-body? #f
+               #:streaming? #t #:keep-alive? #t
+               #:headers '((user-agent . "GNU Guile"))))
+          (lambda (response body)
+            (let ((size (case (response-code response)
+                          ((200) (save body))
+                          ((302) (guile (response-location response))))))
+              (close-port port)
+              size)))))
+    (call-with-https
+     (lambda (server seen)
+       (let ((uri (string->uri (https server))))
+         (parameterize ((x509-certificate-directory (trust-directory)))
+           (when (false-if-exception (resolve-interface '(gnutls)))
+             (test-equal "its way, in a thread of its own" size
+               (call-in-thread (lambda () (guile uri)))))
+           (test-equal "here" size
+             (with-deadline 600
+               (lambda ()
+                 (call-with-values
+                     (lambda () (http-get uri #:redirects 5 #:streaming? #t
+                                          #:decode-body? #f))
+                   (lambda (response body) (save body)))))))))
+     #:answer (lambda (port head count)
+                (if (string-prefix? "GET /new" (car head))
+                    (put-string port (reply (make-string size #\a)))
+                    (format port "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\
+Location: https://~a/new\r\n\r\n"
+                            (substring (find (lambda (line)
+                                               (string-prefix? "Host: " line))
+                                             head)
+                                       6)))
+                #f)))
 
   (test-case "Guile's own client and guile-gnutls, in a thread of its own"
     (unless (false-if-exception (resolve-interface '(gnutls)))
