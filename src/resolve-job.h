@@ -57,7 +57,8 @@ struct skp_lookup
 /* A thread, on its own stack.  When it is idle it waits for BELL with LOCK,
    which is its own lest it be woken only to wait for the resolver's, until it
    is CALLED: with a JOB, or with none, to end.  It is ALONE when there
-   is no other, and BRISK when it was called soon after its last job.  */
+   is no other, and BRISK above 0 when it was called soon after its last job,
+   below when it has lately looked for a call in vain.  */
 struct worker
 {
   struct worker *next;

@@ -23,6 +23,10 @@
    long as it takes who was told of an answer to wake and ask for the next.  */
 #define SOON_NS 50000
 
+/* After how many calls that were soon a thread looks again that looked in vain:
+   where others keep the processors it never comes so fast.  */
+#define CALLS_AFTER_VAIN 32
+
 void
 skp__cond_init (pthread_cond_t *condition)
 {
@@ -87,10 +91,20 @@ since (const struct timespec *begun)
 static void
 look_for_call (struct worker *worker, const struct timespec *begun)
 {
-  if (worker->alone && worker->brisk)
-    while (!atomic_load_explicit (&worker->called, memory_order_relaxed)
-           && since (begun) < SOON_NS)
-      continue;
+  int called = 0;
+  while (!called && since (begun) < SOON_NS)
+    called = atomic_load_explicit (&worker->called, memory_order_relaxed);
+  if (!called)
+    worker->brisk = -CALLS_AFTER_VAIN;
+}
+
+static void
+note_briskness (struct worker *worker, int soon)
+{
+  if (soon && worker->brisk < 1)
+    worker->brisk++;
+  else if (!soon && worker->brisk > 0)
+    worker->brisk = 0;
 }
 
 /* Whether WORKER was called in time.  */
@@ -102,13 +116,14 @@ await_call (struct worker *worker)
   clock_gettime (CLOCK_MONOTONIC, &begun);
   until = begun;
   until.tv_sec += KEEP_SECONDS;
-  look_for_call (worker, &begun);
+  if (worker->alone && worker->brisk > 0)
+    look_for_call (worker, &begun);
   pthread_mutex_lock (&worker->lock);
   while (!worker->called && !error)
     error = pthread_cond_timedwait (&worker->bell, &worker->lock, &until);
   int called = worker->called;
   pthread_mutex_unlock (&worker->lock);
-  worker->brisk = called && since (&begun) < 2 * SOON_NS;
+  note_briskness (worker, called && since (&begun) < 2 * SOON_NS);
   return called;
 }
 
