@@ -131,6 +131,48 @@
      (wait-first (readable-operation (car pair)) (sleep-operation 1000)
                  (get-operation channel)))))
 
+;;; Leaving a scope looks at all that are around it: far inside, that takes a while.
+
+(test-case "a cancellation by an async arrives while a scope is left"
+  (test-equal "each time" 'all
+    (apart
+     (define depth 2000)
+     (define (scopes n thunk)
+       (if (zero? n)
+           (thunk)
+           (with-deadline 1000 (lambda () (scopes (- n 1) thunk)))))
+     (define (round i loop-thread)
+       (let* ((near (make-atomic-box #f))
+              (thread (call-with-new-thread
+                       (lambda ()
+                         (let wait ()
+                           (unless (atomic-box-ref near) (wait)))
+                         (spin (modulo (* i 37) 300))
+                         (system-async-mark
+                          (lambda () (cancel! (atomic-box-ref near)))
+                          loop-thread))))
+              (task (spawn-task
+                     (lambda ()
+                       (scopes depth
+                               (lambda ()
+                                 (with-task-group
+                                  (lambda (group)
+                                    (atomic-box-set! near group)
+                                    (with-deadline 1000 (const #f))
+                                    (sleep 1000)))
+                                 'left))))))
+         (let ((how (join task)))
+           (join-thread thread)
+           how)))
+     (in-tasks
+      (let loop ((i 0))
+        (if (= i 100)
+            'all
+            (let ((how (round i (current-thread))))
+              (if (eq? how 'left)
+                  (loop (+ i 1))
+                  (list i how)))))))))
+
 (test-case "a handler may cancel whoever sleeps, whatever else begins to"
   (test-equal "all wake" '(#t 0)
     (apart

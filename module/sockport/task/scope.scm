@@ -52,9 +52,12 @@ thread."
 
 (define (call-in-scope task scope thunk)
   "Call THUNK with SCOPE, whose parent is the present one, as TASK's innermost."
+  ;; An async that triggered a scope between the look at it and what that leads to
+  ;; would be forgotten.
   (define (enter scope)
     (lambda ()
-      (set-task-scope! task scope)
-      (update-interrupt! task)))
+      (without-asyncs
+       (set-task-scope! task scope)
+       (update-interrupt! task))))
   (winding (task-loop task)
            (enter scope) thunk (enter (scope-parent scope))))
