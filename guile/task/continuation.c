@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* Taking the continuation of a task (continuation.h).
 
-   Guile takes one by copying the stack to new memory each time, and leaves by an
-   abort.  A task that waits has an old continuation, which nothing else refers to
-   and which will not be called again: if it is as large, it is filled anew
-   instead; else a new one is made like those that Guile makes.
+   Guile takes one by copying the stack to new memory each time, and leaves by
+   an abort.  A task that waits has an old continuation, which nothing else
+   refers to and which will not be called again: if it is as large, it is filled
+   anew instead; else a new one is made like those that Guile makes.
 
-   Where that is not known to work (dynamic-stack.h), none of this is called.  */
+   Where that is not known to work (dynamic-stack.h), none of this is called. */
 
 #include "continuation.h"
 #include "dynamic-stack.h"
@@ -84,15 +84,14 @@ static SCM
 make_filled (const scm_thread *thread, union scm_vm_stack_element *fp,
              union scm_vm_stack_element *base, const scm_t_bits *prompt)
 {
-  ptrdiff_t size = base - fp,
-            words = thread->dynstack.top - SCM_DYNSTACK_NEXT (prompt)
-                    + SCM_DYNSTACK_HEADER_LEN;
+  ptrdiff_t size = base - fp, words = thread->dynstack.top
+                                      - SCM_DYNSTACK_NEXT (prompt)
+                                      + SCM_DYNSTACK_HEADER_LEN;
   if (!kind.data.mra || !scm_skp__machine_code (fp))
     return SCM_BOOL_F;
-  struct whole *whole = scm_gc_malloc (
-      sizeof *whole + (size_t)size * sizeof *fp
-          + (size_t)words * sizeof *prompt,
-      "task");
+  struct whole *whole = scm_gc_malloc (sizeof *whole + (size_t)size * sizeof *fp
+                                           + (size_t)words * sizeof *prompt,
+                                       "task");
   scm_t_bits *items = (scm_t_bits *)(whole->stack + size);
   items[0] = 0; /* the first, there is none before it */
   whole->dynstack = (scm_t_dynstack){ .base = items,

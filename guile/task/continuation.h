@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* The continuations of tasks, as Guile takes them and as they are filled here.  */
+/* The continuations of tasks, as Guile takes them and as they are filled here.
+ */
 
 #ifndef SCM_SKP_CONTINUATION_H
 #define SCM_SKP_CONTINUATION_H
@@ -24,8 +25,8 @@ scm_skp__continuation (SCM continuation)
   return SCM_VM_CONT_REWINDABLE_P (vm_cont) ? SCM_VM_CONT_DATA (vm_cont) : NULL;
 }
 
-/* Fill the continuation of TASK, which is left in PROC, with where it is; false if
-   that is left to Guile.  */
+/* Fill the continuation of TASK, which is left in PROC, with where it is; false
+   if that is left to Guile.  */
 int scm_skp__fill (SCM task, const struct scm_skp__leaving *leaving);
 
 /* PROC leaves tasks, by a tail call of abort-to-prompt.  */

@@ -361,9 +361,8 @@ known_fields (void)
                      scm_from_latin1_string (task_fields));
 }
 
-/* The record type of tasks, the tag of their prompts, the procedure that calls
-   %task-wait, a winder (`scm_skp__leave_by'), and the procedure that takes a
-   task out of its slot.  */
+/* TYPE is the record type of tasks; (ABANDON task) takes one out of its slot.
+   The others are for `scm_skp__leave_by'.  */
 static SCM
 task_init (SCM type, SCM tag, SCM proc, SCM winder, SCM abandon)
 {

@@ -193,4 +193,21 @@
         (task-yield)
         (raise-exception 'a))))))
 
+;;; More than the nanoseconds that a clock can tell.
+
+(test-case "sleeping for a century"
+  (for-each
+   (lambda (seconds)
+     (test-equal (list seconds 'cancelled) '(task-cancelled ready)
+       (run-apart
+        `((in-tasks
+           (let* ((task (spawn-task (lambda () (sleep ,seconds))))
+                  (state (begin (sleep 0.001) (task-state task))))
+             (cancel! task)
+             (list (error-key (lambda () (join task))) state))))))
+     (test-equal (list seconds 'late) 'late
+       (run-apart
+        `((with-deadline 0.01 (lambda () (sleep ,seconds)) (const 'late))))))
+   '(1e9 3e9 4000000000 1e20)))
+
 (test-end "runtime-faults-task")
