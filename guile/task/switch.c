@@ -228,4 +228,5 @@ scm_skp__init_switch (void)
     { "%task-over", 1, 0, 0, task_over },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+  scm_skp__init_continuation ();
 }

@@ -4,7 +4,6 @@
    less often, is decided in (sockport task loop).  */
 
 #include "chaos.h"
-#include "continuation.h"
 #include "dynamic-stack.h"
 #include "poller.h"
 #include "../layer.h"
@@ -395,6 +394,5 @@ scm_skp__init_task (void)
   scm_skp__init_claim ();
   scm_skp__init_channel ();
   scm_skp__init_switch ();
-  scm_skp__init_continuation ();
   scm_skp__init_setting ();
 }
