@@ -219,6 +219,16 @@
               (list (resumed? "localhost" context)
                     (resumed? "localhost" context))))))))
 
+  (test-case "a context reads whom to trust once"
+    (copy-file (file "ca.pem") (file "gone.pem"))
+    (let ((context (tls-context #:trust (file "gone.pem"))))
+      (delete-file (file "gone.pem"))
+      (with-tls '() '()
+        (lambda (server)
+          (test-equal "a hundred connections" (make-list 100 "hello")
+            (map (lambda (i) (told server "localhost" context round-trip))
+                 (iota 100)))))))
+
   (test-case "a certificate that is made anew while the server goes on"
     (certificate directory "renewed" '((dns_name . "two.test")))
     (copy-file (file "one.pem") (file "live.pem"))
@@ -269,5 +279,5 @@
       (reason-of (lambda () (with-staple #:staple (file "other"))))))
 
   (test-case "what is no context"
-    (test-error* "serve" '(wrong-type-arg "#:tls" "serve")
+    (test-error* "serve" '(wrong-type-arg #:tls "serve")
                  (serve "127.0.0.1:0" echo #:tls 1))))
