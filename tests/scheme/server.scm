@@ -119,12 +119,12 @@
   (call-with-server echo
     (lambda (server)
       (let-ports ((idle (client server)) (active (client server)))
-        (let again ((left 6))
+        (let again ((left 12))
           (sleep 1/20)
           (test-equal "active" "x" (say active "x"))
           (unless (zero? left) (again (- left 1))))
         (test-equal "idle" 0 (end-of idle))))
-    #:idle-seconds 1/5))
+    #:idle-seconds 1/2))
 
 (test-case "a reader that takes nothing is idle, too"
   (call-with-server
