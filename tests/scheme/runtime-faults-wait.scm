@@ -136,7 +136,7 @@
 (test-case "a cancellation by an async arrives while a scope is left"
   (test-equal "each time" 'all
     (apart
-     (define depth 2000)
+     (define depth 400)
      (define (scopes n thunk)
        (if (zero? n)
            (thunk)
@@ -166,7 +166,7 @@
            how)))
      (in-tasks
       (let loop ((i 0))
-        (if (= i 100)
+        (if (= i 200)
             'all
             (let ((how (round i (current-thread))))
               (if (eq? how 'left)

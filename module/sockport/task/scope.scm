@@ -39,8 +39,11 @@ within the nearest shield, or FOUND."
         (else (interruption (scope-parent scope)
                             (or (scope-trigger scope) found)))))
 
+;;; An async that triggered a scope between the look at it and what that leads to
+;;; would be forgotten.
 (define (update-interrupt! task)
-  (interrupt! task (interruption (task-scope task) #f)))
+  (without-asyncs
+   (interrupt! task (interruption (task-scope task) #f))))
 
 (define (trigger! task scope exception)
   "Trigger SCOPE of TASK with EXCEPTION, unless it was before.  In the task's own
@@ -52,12 +55,9 @@ thread."
 
 (define (call-in-scope task scope thunk)
   "Call THUNK with SCOPE, whose parent is the present one, as TASK's innermost."
-  ;; An async that triggered a scope between the look at it and what that leads to
-  ;; would be forgotten.
   (define (enter scope)
     (lambda ()
-      (without-asyncs
-       (set-task-scope! task scope)
-       (update-interrupt! task))))
+      (set-task-scope! task scope)
+      (update-interrupt! task)))
   (winding (task-loop task)
            (enter scope) thunk (enter (scope-parent scope))))
