@@ -44,12 +44,7 @@
   '((gethostbyname . gethost) (gethostbyaddr . gethost)
     (getservbyname . getserv) (getservbyport . getserv)
     (getprotobyname . getproto) (getprotobynumber . getproto)
-    (getnetbyname . getnet) (getnetbyaddr . getnet)
-    (where->addresses . connect-to)
-    (http-get . http-request) (http-head . http-request)
-    (http-post . http-request) (http-put . http-request)
-    (http-delete . http-request) (http-trace . http-request)
-    (http-options . http-request) (open-socket-for-uri . http-request)))
+    (getnetbyname . getnet) (getnetbyaddr . getnet)))
 
 (define (name-of name)
   (symbol->string (or (assq-ref others-name name) name)))

@@ -265,7 +265,7 @@
     (apart
      (with-deadline 0.05
        (lambda ()
-         (serve "127.0.0.1:0" (lambda (client) (sleep 1000))))
+         (serve "127.0.0.1:0" (lambda (sock peer) (sleep 1000))))
        (lambda () 'expired)))))
 
 (test-end "runtime-faults-loop")
