@@ -269,11 +269,6 @@
   (or (not (member call waiting))
       (equal? outcome usual)))
 
-;; A look-up that was given up goes on in its thread, with descriptors of its own.
-(define (until-given-up-end before)
-  (unless (null? ((@@ (harness) leaks) before))
-    (until-given-up-end before)))
-
 (define wanting (list EMFILE ENFILE ENOBUFS ENOMEM))
 
 (test-begin "fault")
@@ -297,7 +292,8 @@
           (wrong-outcomes row (list EAGAIN)
                           (if (member name '("run-tasks" "join")) plainly in-task)
                           1 same-if-waiting))
-        (until-given-up-end before)))))
+        ;; A look-up that was given up goes on in its thread, with its descriptors.
+        (wait-until (lambda () (null? ((@@ (harness) leaks) before)))))))
  quick)
 
 (test-end "fault")
