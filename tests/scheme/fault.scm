@@ -293,7 +293,7 @@
                           (if (member name '("run-tasks" "join")) plainly in-task)
                           1 same-if-waiting))
         ;; A look-up that was given up goes on in its thread, with its descriptors.
-        (wait-until (lambda () (null? ((@@ (harness) leaks) before)))))))
+        (wait-until (lambda () (null? ((@@ (harness) leaks) before))))))))
  quick)
 
 (test-end "fault")
