@@ -42,7 +42,8 @@
            (let ((listener (socket AF_INET SOCK_STREAM 0)) (done? #f))
              (bind listener AF_INET INADDR_LOOPBACK 0)
              (listen listener 1)
-             (spawn-fiber (lambda () (serve-one listener reply)))
+             (define served
+               (in-fiber (lambda () (serve-one listener reply) 'served)))
              (spawn-fiber (lambda ()
                             (let again ()
                               (unless done?
@@ -58,6 +59,8 @@
                  (set! size (bytevector-length (get-bytevector-n port 5000)))
                  (close-port port)))
              (set! done? #t)
+             ;; Those that still run when this one ends never close what they have.
+             (test-eq (list kind "the server ends") 'served (until served))
              (close-port listener)))
         (test-equal (list kind "all") 4000 size)
         (test-assert (list kind "others went on" ticks) (> ticks 10)))))
