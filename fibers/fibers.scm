@@ -11,6 +11,7 @@
   #:use-module (fibers timers)
   #:use-module ((sockport io wait) #:select (with-task-waiters))
   #:use-module ((sockport task) #:select (current-task call-in-thread))
+  #:use-module ((sockport task group) #:select (start-task!))
   #:use-module (sockport task inherit)
   #:use-module (sockport task loop)
   #:use-module ((sockport task record) #:select (loop-inside?))
@@ -161,10 +162,14 @@ run.  With SCHEDULER, run that, for ever."
            (lambda ()
              (with-loop-handler (current-loop) thunk))))))))
 
-(define* (spawn-fiber thunk #:optional scheduler #:key parallel?)
-  "Call THUNK in a new fiber, of SCHEDULER if there is one, else of the one that runs
-here; with PARALLEL?, of that or one of its peers.  It has the parameters that hold here,
-and what it sets is its own."
+(define (start-here task thunk)
+  "Start a fiber beside TASK, which runs."
+  (let* ((loop (task-loop task)) (group (loop-root loop)))
+    (when group
+      (start-task! loop group (inheriting task thunk) thunk fiber-ended)))
+  (values))
+
+(define (start-elsewhere thunk scheduler parallel?)
   (let ((scheduler (or scheduler
                        (match (current-scheduler)
                          (#f (error "spawn-fiber: no scheduler runs here; use\
@@ -177,3 +182,16 @@ and what it sets is its own."
                  (cond ((not task) (with-state-of-thread thunk))
                        ((eq? scheduler (current-scheduler)) thunk)
                        (else (inheriting task thunk))))))
+
+(define spawn-fiber
+  (case-lambda*
+    "Call THUNK in a new fiber, of SCHEDULER if there is one, else of the one that runs
+here; with PARALLEL?, of that or one of its peers.  It has the parameters that hold here,
+and what it sets is its own."
+    ((thunk)
+     (let ((task (and (current-scheduler) (current-task))))
+       (if task
+           (start-here task thunk)
+           (start-elsewhere thunk #f #f))))
+    ((thunk #:optional scheduler #:key parallel?)
+     (start-elsewhere thunk scheduler parallel?))))

@@ -49,7 +49,7 @@
             %nesting-test-2?
 
             internal-time->ns
-            start-fiber
+            start-fiber fiber-ended
             stop-scheduler
             with-scheduler-loop))
 

@@ -43,8 +43,6 @@
 
 ;;; Running.
 
-(define heap-reserve (ash 32 20))
-
 (define (run-worker thunk worker peers ready)
   "Run THUNK as the first task of a loop; return its result, a list of values,
 and the exception the loop ended with, or #f."
@@ -159,7 +157,6 @@ when a task has run for so many seconds without waiting."
   (when watchdog
     (seconds->ns watchdog '#:watchdog "run-tasks"))
   (prepare-ports!)
-  (%reserve-heap heap-reserve)
   (let ((thunk (if watchdog
                    (lambda () (with-watchdog watchdog on-stuck thunk))
                    thunk)))

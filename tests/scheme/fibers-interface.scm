@@ -7,6 +7,7 @@
              (fibers channels)
              (fibers conditions)
              (fibers operations)
+             ((fibers scheduler) #:select (current-scheduler))
              ((fibers timers) #:select (sleep-operation timer-operation))
              (ice-9 atomic)
              (ice-9 match)
@@ -58,6 +59,39 @@
   (test-eqv "inside another" 3 (fibers (+ 1 (fibers 2))))
   (test-error* "without it no fiber is spawned" '(misc-error)
     (spawn-fiber (const #t))))
+
+;;; As with Fibers, which gives each the dynamic state of the one that spawned it.
+(define (seen-by spawn)
+  "Return what a fiber that SPAWN makes sees of a parameter that was set before, changed
+once it was spawned, and what it leaves behind of its own."
+  (define setting (make-parameter 0))
+  (run-fibers
+   (lambda ()
+     (let ((seen (make-channel)))
+       (setting 1)
+       (spawn (lambda ()
+                (put-message seen (setting))
+                (setting 3)
+                (sleep 0)
+                (put-message seen (setting))))
+       (setting 2)
+       (let* ((first (get-message seen)) (second (get-message seen)))
+         (list first second (setting)))))
+   #:parallelism 2 #:hz 0))
+
+(test-case "parameters"
+  (test-equal "of the one that spawned it, and its own" '(1 3 2)
+    (seen-by spawn-fiber))
+  (test-equal "with a scheduler" '(1 3 2)
+    (seen-by (lambda (thunk) (spawn-fiber thunk (current-scheduler)))))
+  (test-equal "anywhere" '(1 3 2)
+    (seen-by (lambda (thunk) (spawn-fiber thunk #:parallel? #t))))
+  (test-equal "from a thread" '(1 3 2)
+    (seen-by (lambda (thunk)
+               (let ((scheduler (current-scheduler)))
+                 (join-thread
+                  (call-with-new-thread
+                   (lambda () (spawn-fiber thunk scheduler)))))))))
 
 (test-case "an error of a fiber is printed, and the others go on"
   (let ((text (printed
@@ -205,7 +239,7 @@
          (for-each (lambda (_)
                      (spawn-fiber (lambda () (put-message got (choose cell)))))
                    '(1 2))
-         (wait-until (lambda () (= 3 (length (begin (sleep 0) (atomic-box-ref cell))))))
+         (wait-until (lambda () (= 3 (length (begin (sleep 0.001) (atomic-box-ref cell))))))
          (fulfil! cell 'kept)
          (list (get-message got) (get-message got) (join-thread thread))))))
   (test-eq "at once" 'kept

@@ -14,8 +14,13 @@
              (ice-9 match)
              (ice-9 threads)
              (rnrs bytevectors)
+             ((sockport address) #:select (socket-address->string))
              ((sockport deadline) #:select (with-deadline))
-             (srfi srfi-1))
+             ((sockport web-client) #:select (http-get))
+             (srfi srfi-1)
+             (web request)
+             (web server)
+             (web uri))
 
 ;; The pipe that a thread sleeps by stays.
 (with-deadline 0 (lambda () ((@ (sockport task) sleep) 1)) (const #f))
@@ -183,10 +188,77 @@
       (test-error* "not what cannot be written" '(misc-error)
         (wait-until-port-writable-operation port)))))
 
-(test-case "the web servers"
-  (test-assert "are there"
-    (and (procedure? (module-ref (resolve-interface '(fibers web server))
-                                 'run-server))
-         ((@ (web server) lookup-server-impl) 'fibers))))
+;;; Web servers.
+
+(define (call-with-page-server serve proc)
+  "Call (PROC url) while (SERVE socket handler) runs in a thread, which SIGINT ends; the
+handler has the path from a fiber of its own."
+  (define (handler request body)
+    (let ((channel (make-channel)) (path (uri-path (request-uri request))))
+      (spawn-fiber (lambda () (put-message channel path)))
+      (values '((content-type . (text/plain))) (get-message channel))))
+  (let ((sock (socket AF_INET SOCK_STREAM 0)))
+    (bind sock AF_INET INADDR_LOOPBACK 0)
+    (let ((thread (call-with-new-thread (lambda () (serve sock handler)))))
+      (proc (string-append "http://" (socket-address->string (getsockname sock))))
+      (test-assert "SIGINT is for the server"
+        (wait-until (lambda () (procedure? (car (sigaction SIGINT))))))
+      (kill (getpid) SIGINT)
+      (join-thread thread)
+      (test-assert "its socket is closed" (port-closed? sock)))))
+
+(define (page url)
+  (call-with-values (lambda () (http-get url))
+    (lambda (response body) body)))
+
+(define (page-once-it-listens url)
+  (wait-until (lambda () (false-if-exception (page url)))))
+
+(define run-page-server (@ (fibers web server) run-server))
+
+(test-case "the web server calls handlers in fibers"
+  (call-with-page-server
+   (lambda (sock handler) (run-page-server handler #:socket sock))
+   (lambda (url)
+     (test-equal "a page" "/one" (page-once-it-listens (string-append url "/one")))
+     (test-equal "many at once" (iota 50)
+       (map (lambda (thread) (string->number (substring (join-thread thread) 1)))
+            (map (lambda (i)
+                   (call-with-new-thread
+                    (lambda () (page (string-append url "/" (number->string i))))))
+                 (iota 50)))))))
+
+(test-case "in a fiber, the web server serves beside the others"
+  (call-with-page-server
+   (lambda (sock handler)
+     (fibers
+      (let ((ticks 0) (over? #f))
+        (spawn-fiber (lambda ()
+                       (let tick ()
+                         (unless over?
+                           (set! ticks (+ ticks 1))
+                           (sleep 0.001)
+                           (tick)))))
+        (run-page-server handler #:socket sock)
+        (set! over? #t)
+        (test-assert "they go on" (positive? ticks)))))
+   (lambda (url)
+     (test-equal "a page" "/two" (page-once-it-listens (string-append url "/two"))))))
+
+(test-case "the back end of Guile's web server"
+  (let* ((sock (socket AF_INET SOCK_STREAM 0))
+         (address (begin
+                    (bind sock AF_INET INADDR_LOOPBACK 0)
+                    (socket-address->string (getsockname sock))))
+         (back-end (lookup-server-impl 'fibers))
+         (server (open-server back-end (list #:socket sock)))
+         (thread (call-with-new-thread
+                  (lambda () (page (string-append "http://" address "/three"))))))
+    (serve-one-client (lambda (request body)
+                        (values '((content-type . (text/plain)))
+                                (uri-path (request-uri request))))
+                      back-end server '())
+    (test-equal "a page" "/three" (join-thread thread))
+    (close-server back-end server)))
 
 (test-end "fibers-scheduler")

@@ -19,6 +19,7 @@
   #:use-module (sockport task waiter)
   #:export (with-task-group
             spawn-task
+            start-task!
             cancel!
             make-root-group
             group-fail!
@@ -145,7 +146,8 @@ another that was cancelled is not."
           ((scope-group scope) => identity)
           (else (search (scope-parent scope))))))
 
-(define (start! loop group thunk name on-end)
+(define (start-task! loop group thunk name on-end)
+  "Start a task of GROUP, which is LOOP's, which runs here, and return it."
   (let ((task (make-task loop name thunk group
                          (make-scope #f #f #f #f #f) on-end)))
     (without-asyncs
@@ -164,7 +166,7 @@ another that was cancelled is not."
   (let ((started (make-ring)) (task #f))
     (define (start)
       (let ((made (and (loop-root loop)
-                       (start! loop (loop-root loop) thunk name on-end))))
+                       (start-task! loop (loop-root loop) thunk name on-end))))
         (with-lock
          (set! task (list made))
          (ring-claim-all! started made))))
@@ -201,18 +203,18 @@ ended with; it must not wait.  If it returns true, the exception is dealt with."
              (loop
               (unless (loop-root loop)
                 (loop-ended loop))
-              (start! loop (loop-root loop) inherited name on-end))
+              (start-task! loop (loop-root loop) inherited name on-end))
              (group
               (unless (loop-here? (group-loop group))
                 (error "spawn-task: this group belongs to another thread:"
                        group))
-              (start! (group-loop group) group inherited name on-end))
+              (start-task! (group-loop group) group inherited name on-end))
              (else (spawn-within spawner thunk name on-end)))))))
 
 (define (spawn-within spawner thunk name on-end)
   (unless spawner
     (error "spawn-task: no tasks run here; use run-tasks, or #:loop"))
-  (start! (task-loop spawner) (innermost-group spawner)
+  (start-task! (task-loop spawner) (innermost-group spawner)
           (inheriting spawner thunk) name on-end))
 
 (define (cancel! target)

@@ -113,9 +113,12 @@
   "Close LOOP, which does not run."
   (%poller-close (loop-poller loop)))
 
+(define heap-reserve (ash 32 20))
+
 (define* (loop-run! loop #:optional over?)
   "Run LOOP until its root is set to #f, or until (OVER? loop) returns true, which is
 asked before the kernel is."
+  (%reserve-heap heap-reserve)
   (with-fluids ((loop-fluid loop)
                 (sleeper (make-sleeper loop known?)))
     (with-task-waiters
