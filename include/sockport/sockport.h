@@ -12,6 +12,7 @@
 #include <sockport/control.h>
 #include <sockport/http-chunk.h>
 #include <sockport/http-head.h>
+#include <sockport/http-uri.h>
 #include <sockport/field.h>
 #include <sockport/file.h>
 #include <sockport/message.h>

@@ -139,6 +139,25 @@
                                    "Expect: 100-continue" "")))))
     #:body-limit 10))
 
+(test-case "what was refused is read, so that the answer arrives"
+  (define much (make-string 3000000 #\x))
+  (call-with-http handler
+    (lambda (new server)
+      (for-each
+       (match-lambda
+         ((name code . lines)
+          (test-equal name (list code)
+            (codes (exchange new (string-append (apply crlf lines) much))))))
+       (map (match-lambda
+              ((name code . lines)
+               (cons* name code "POST / HTTP/1.1" "Host: a" lines)))
+            '(("a body that is too large" 413 "Content-Length: 3000000" "")
+              ("a chunk that is none" 400 "Transfer-Encoding: chunked" "" "y")
+              ("two lengths" 400 "Content-Length: 3000000" "Content-Length: 3" "")
+              ("no header" 400 "x y" "")
+              ("a long head" 431 "X:")))))
+    #:body-limit 1000000))
+
 (test-case "a handler that takes its time over a body"
   (define go? #f)
   (call-with-http

@@ -3,9 +3,11 @@
 ;;; itself.
 
 (use-modules (harness)
+             (harness socket)
              (harness web)
              (ice-9 match)
              (ice-9 regex)
+             (ice-9 textual-ports)
              (sockport)
              (sockport http)
              (web request)
@@ -25,6 +27,12 @@
                  ("/value" (values '((x . "a\r\nY: b")) "text"))
                  ("/reason" (values (build-response #:reason-phrase "a\r\nY: b")
                                     "text"))
+                 ("/cr" (values '((x . "a\rY: b")) "text"))
+                 ("/lf" (values '((x . "a\nY: b")) "text"))
+                 ("/nul" (values '((x . "a\x00;Y: b")) "text"))
+                 ("/nul-reason" (values (build-response
+                                         #:reason-phrase "a\x00;Y: b")
+                                        "text"))
                  ("/type" (values '((content-type . (text/plain (a . "b\nc"))))
                                   "text"))
                  ("/wide" (values '((x . "\u2014")) "text"))
@@ -41,9 +49,9 @@
                   (test-equal path '(500) (codes text))
                   (test-assert (list path "no header slips through")
                     (not (string-contains text "Y: b")))))
-              '("/value" "/reason" "/type" "/wide" "/name" "/length" "/body"
+              '("/value" "/reason" "/cr" "/lf" "/nul" "/nul-reason" "/type" "/wide" "/name" "/length" "/body"
                 "/early" "/switch" "/kind"))))))
-    (test-equal "each is logged" 10 (length lines))
+    (test-equal "each is logged" 14 (length lines))
     (test-assert "with what it was for"
       (string-contains (car lines) "\nGET /value from 127.0.0.1:"))))
 
@@ -84,5 +92,52 @@
       (test-assert "that may end as well"
         (has? (ask new "GET" "/upgrade" "Connection: close")
               "Connection: close, Upgrade")))))
+
+(define (dated? text)
+  (->bool (string-match "\r\nDate: [A-Z][a-z]{2}, " (head-of text))))
+
+(test-case "every answer has a date"
+  (call-with-http
+      (lambda (request body)
+        (match (uri-path (request-uri request))
+          ("/error" (error "as asked"))
+          ("/none" (values (build-response #:code 204) #f))
+          ("/same" (values (build-response #:code 304) #f))
+          ("/flushed" (values '() (lambda (port)
+                                    (display "one" port)
+                                    (force-output port))))
+          ("/switch" (values (build-response #:code 101
+                                             #:headers '((upgrade . ("x"))))
+                             (const #t)))
+          (_ (values '() "text"))))
+    (lambda (new server)
+      (for-each
+       (lambda (path)
+         (test-assert path (dated? (ask new "GET" path))))
+       '("/" "/error" "/none" "/same" "/flushed" "/switch"))
+      (test-assert "HEAD" (dated? (ask new "HEAD" "/")))
+      (for-each
+       (match-lambda
+         ((name code . text)
+          (let ((answer (exchange new (apply crlf text))))
+            (test-equal name (list code) (codes answer))
+            (test-assert (list name "has a date") (dated? answer)))))
+       '(("no request" 400 "x" "")
+         ("a body that is too large" 413 "POST / HTTP/1.1" "Host: a"
+          "Content-Length: 11" "")
+         ("a target that is too long" 414
+          "GET /a-long-target-of-forty-bytes-and-more HTTP/1.1" "Host: a" "")
+         ("a head that is too large" 431 "GET / HTTP/1.1" "Host: a"
+          "X: 23456789012345678901234567890123456789012345678901234567890" "")
+         ("a coding" 501 "POST / HTTP/1.1" "Host: a"
+          "Transfer-Encoding: gzip, chunked" "")
+         ("a version" 505 "GET / HTTP/2.0" "Host: a" "")))
+      (let-ports ((slow (new)))
+        (send slow "GET")
+        (setvbuf slow 'block)
+        (let ((answer (get-string-all slow)))
+          (test-equal "too slow" '(408) (codes answer))
+          (test-assert "has a date" (dated? answer)))))
+    #:body-limit 10 #:target-limit 32 #:head-limit 90 #:request-seconds 1/2))
 
 (test-end "web-response")

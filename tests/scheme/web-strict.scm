@@ -79,6 +79,8 @@ the handler has seen."
          ("OPTIONS * without a host" 400 "OPTIONS * HTTP/1.1" "")
          ("another version" 505 "GET /p HTTP/2.0" ,host "")
          ("an old version" 505 "GET /p HTTP/0.9" ,host "")
+         ("a version to come" 505 "GET /p HTTP/3.0" ,host "")
+         ("a request of HTTP/2" 505 "PRI * HTTP/2.0" "" "SM" "")
          ("no version" 400 "GET /p" ,host "")
          ("a long version" 400 "GET /p HTTP/1.11" ,host "")
          ("two blanks" 400 "GET  /p HTTP/1.1" ,host "")
@@ -248,6 +250,19 @@ the handler has seen."
                                 "\n")))
               handled)))
     #:target-limit 64 #:head-limit 1000))
+
+(test-case "blank lines count as the request behind them"
+  (call-with-http handler
+    (lambda (new server)
+      (for-each
+       (lambda (lines)
+         (let-ports ((sock (new)))
+           (send sock lines)
+           (setvbuf sock 'block)
+           (test-equal (list "for its time" lines) '(408)
+             (codes (get-string-all sock)))))
+       '("\r\n\r\n" "\n" "\r" "\r\nGET / HTTP/1.1\r\n")))
+    #:request-seconds 1/5))
 
 (test-case "connections of one address"
   (call-with-http handler

@@ -108,10 +108,13 @@
 
 (test-case "4: reserved opcodes"
   (run-cases
-   (map (lambda (opcode)
-          (list opcode (list (text "ok") (frame opcode "x") (ping))
-                (cons '(text "ok") broken)))
-        '(3 4 5 6 7 11 12 13 14 15))
+   (append-map
+    (lambda (opcode)
+      (list (list opcode (list (text "ok") (frame opcode "x") (ping))
+                  (cons '(text "ok") broken))
+            (list (list opcode 'empty) (list (frame opcode)) broken)
+            (list (list opcode 'first) (list (frame opcode "x")) broken)))
+    '(3 4 5 6 7 11 12 13 14 15))
    '(#f 1)))
 
 (cases "5: fragments" in-all-steps
@@ -130,6 +133,15 @@
   (list "the same, not final" (list (more 0 "x") (text "y")) broken)
   (list "after a message" (list (text "ok") (more 0 "x") (rest "y"))
         (cons '(text "ok") broken))
+  (list "after one in two" (list (more 1 "o") (rest "k") (more 0 "x") (text "y"))
+        (cons '(text "ok") broken))
+  (list "before messages in two, again and again"
+        (list (more 0 "x") (more 1 "a") (rest "b")
+              (more 0 "x") (more 1 "a") (rest "b"))
+        broken)
+  (list "the same, final"
+        (list (rest "x") (more 1 "a") (rest "b") (rest "x") (more 1 "a") (rest "b"))
+        broken)
   (list "a message inside one" (list (more 1 "a") (text "b")) broken)
   (list "a binary one inside text" (list (more 1 "a") (more 2 "b") (rest "c"))
         broken)
@@ -179,6 +191,7 @@
   (list "what comes after is not looked at"
         (list (text "a") (closing) (text "b") (ping)) (echoed 'text "a"))
   (list "twice" (list (closing) (closing)) normal)
+  (list "before a ping" (list (closing) (ping)) normal)
   (list "inside a message" (list (more 1 "a") (closing) (rest "b")) normal)
   (list "without a code" (list (frame 8)) '((close) end))
   (closed-with (bytes 3) broken)
@@ -199,32 +212,81 @@
          '(0 999 1004 1005 1006 1015 1016 1100 2000 2999 5000 65535)))
    '(#f)))
 
+(define (fragments opcode payload size)
+  (let ((length (bytevector-length payload)))
+    (let next ((at 0) (opcode opcode))
+      (let* ((end (min length (+ at size)))
+             (part (make-bytevector (- end at))))
+        (bytevector-copy! payload at part 0 (- end at))
+        (cons (frame opcode part #:final? (= end length) #:plain? #t)
+              (if (= end length) '() (next end 0)))))))
+
+(define (stars length) (make-bytevector length 42))
+
+(define (echoed-stars opcode length)
+  (if (= opcode 1)
+      (echoed 'text (make-string length #\*))
+      (echoed 'binary (stars length))))
+
+(define (whole-row opcode length)
+  (list (list opcode length)
+        (list (frame opcode (stars length) #:plain? #t) (closing))
+        (echoed-stars opcode length)))
+
+(define (fragments-row length)
+  (lambda (opcode size)
+    (list (list 'fragments opcode size)
+          (append (fragments opcode (stars length) size) (list (closing)))
+          (echoed-stars opcode length))))
+
+(define (both make sizes)
+  (append-map (lambda (size) (list (make 1 size) (make 2 size))) sizes))
+
+(define (powers-of-4 low high)
+  (if (> low high) '() (cons (ash 1 low) (powers-of-4 (+ low 2) high))))
+
 (test-case "9: large messages, whole, in fragments and in steps"
-  (define (fragments payload size)
-    (let ((length (bytevector-length payload)))
-      (let next ((at 0) (opcode 2))
-        (let* ((end (min length (+ at size)))
-               (part (make-bytevector (- end at))))
-          (bytevector-copy! payload at part 0 (- end at))
-          (cons (frame opcode part #:final? (= end length) #:plain? #t)
-                (if (= end length) '() (next end 0)))))))
-  (define (large length) (make-bytevector length 42))
-  (define (whole length) (frame 2 (large length) #:plain? #t))
+  (test-equal "nothing is logged" '()
+    (append
+     (run-cases (both whole-row (powers-of-4 16 24)) '(#f))
+     (run-cases (both (fragments-row (ash 1 22)) (powers-of-4 8 22)) '(#f))
+     (run-cases (both (fragments-row (ash 1 18)) '(64)) '(#f))
+     (run-cases (both whole-row (list (ash 1 20))) '(64 128 256 512 1024 2048))))
   (run-cases
-   (append
-    (map (lambda (length)
-           (list length (list (whole length) (closing))
-                 (echoed 'binary (large length))))
-         (list (ash 1 18) (ash 1 20) (ash 1 22)))
-    (map (lambda (size)
-           (list (list 'fragments size)
-                 (append (fragments (large (ash 1 18)) size) (list (closing)))
-                 (echoed 'binary (large (ash 1 18)))))
-         '(64 1000 65536)))
-   '(#f 4096))
-  (run-cases
-   (list (list "beyond the limit" (list (whole (+ 1 (ash 1 24))))
+   (list (list "beyond the limit"
+               (list (frame 2 (stars (+ 1 (ash 1 24))) #:plain? #t))
                '((close 1009) end)))
    '(#f)))
+
+(define (round-trips sock message count)
+  "Send MESSAGE again and again, each time when it has come back; return how often it
+has."
+  (let next ((done 0))
+    (if (= done count)
+        done
+        (begin
+          (send sock (frame (if (string? message) 1 2) message))
+          (if (equal? (list (if (string? message) 'text 'binary) message)
+                      (get-frame sock))
+              (next (+ done 1))
+              done)))))
+
+(test-case "9: one message after the other"
+  (call-with-websockets
+      (lambda (request) (accept-websocket request echo-messages))
+    (lambda (new server)
+      (for-each
+       (lambda (length)
+         (for-each
+          (lambda (message)
+            (let-ports ((sock (new)))
+              (handshake sock)
+              (test-equal (list length (string? message)) 200
+                (round-trips sock message 200))))
+          (list (make-string length #\*) (make-bytevector length #xfe))))
+       '(0 16 64 256 1024 4096)))))
+
+(test-case "10: fragments of a size that fits into packets"
+  (run-cases (both (fragments-row 65536) '(1300)) '(#f 997)))
 
 (test-end "websocket-cases")
