@@ -70,7 +70,7 @@ build_and_test ()
     -Dtests=enabled "$@" || return
   point "$what: build without a warning" ninja -C "$directory" || return
   echo "==> $what: test"
-  meson test -C "$directory" --no-rebuild 2>&1 |
+  meson test -C "$directory" --no-rebuild --num-processes $(($(nproc) + 1)) 2>&1 |
     grep --line-buffered -E '^ *[0-9]+/[0-9]+ '
   count "$directory/meson-logs/testlog.txt"
 }
@@ -89,14 +89,15 @@ valgrind_example ()
 }
 
 # A minute of each fuzz target, in the background of what follows: the tests mostly
-# wait, and do not mind.
+# wait, and do not mind.  Two share a processor, or the fuzzing would be what the
+# whole check waits for.
 fuzz ()
 {
   CC=clang CFLAGS=-fsanitize=fuzzer-no-link configured build-fuzz \
     -Dguile=false -Dfuzz=true -Db_lto=false -Db_sanitize=address,undefined \
     -Db_lundef=false && ninja -C build-fuzz ||
     { echo 'not ok the fuzz targets do not build'; return; }
-  nice -n 10 sh build-aux/fuzz.sh build-fuzz
+  FUZZ_JOBS=$((2 * $(nproc))) nice -n 10 sh build-aux/fuzz.sh build-fuzz
 }
 
 # What the tests reach of the C code: those of C, and those of Scheme that are about
