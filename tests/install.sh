@@ -19,8 +19,8 @@ build_there ()
   # Without link-time optimization it is done sooner.
   meson setup "$work/build" "$root" -Db_lto=false -Doptimization=0 || return
   for directory in module fibers; do
-    (cd "$built/$directory" && find . -name '*.go' ! -path './installed/*' |
-      xargs cp --parents -t "$work/build/$directory") || return
+    (cd "$built/$directory" && find . -name '*.go' ! -path './installed/*' \
+      -exec cp --parents -t "$work/build/$directory" {} +) || return
   done
   ninja -C "$work/build"
 }
