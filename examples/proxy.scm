@@ -4,17 +4,7 @@
 ;;;
 ;;;   proxy.scm 127.0.0.1:6380 unix:/run/redis.sock
 
-(use-modules (sockport) (ice-9 exceptions) (ice-9 match) (rnrs bytevectors))
-
-(define (relay from to)
-  "Pass what FROM says on to TO, and its end."
-  (define buffer (make-bytevector 65536))
-  (let next ()
-    (match (recv! from buffer)
-      (0 (shutdown to SHUT_WR))
-      (count
-       (send to buffer 0 0 count)
-       (next)))))
+(use-modules (sockport) (ice-9 exceptions) (ice-9 match))
 
 (define (call-with-connection address proc)
   (let ((sock (socket (sockaddr:fam address) SOCK_STREAM 0)))
@@ -23,15 +13,6 @@
        (with-deadline 10 (lambda () (connect sock address)))
        (proc sock))
      (lambda () (close-port sock)))))
-
-(define (pass-on client target)
-  (call-with-connection target
-    (lambda (server)
-      ;; An error of one direction ends the other.
-      (with-task-group
-       (lambda (group)
-         (spawn-task (lambda () (relay server client)) #:group group)
-         (relay client server))))))
 
 (define (address text)
   (or (string->socket-address text)
@@ -48,7 +29,9 @@
     ((_ where target)
      (serve where
             (let ((target (address target)))
-              (lambda (client peer) (pass-on client target)))
+              (lambda (client peer)
+                (call-with-connection target
+                  (lambda (server) (relay client server)))))
             #:grace-seconds 1
             #:on-listen
             (lambda (server)

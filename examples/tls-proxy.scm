@@ -5,29 +5,13 @@
 ;;;
 ;;;   tls-proxy.scm 0.0.0.0:443 unix:/run/web/socket server.pem server.key
 
-(use-modules (sockport) (sockport tls) (ice-9 exceptions) (ice-9 match)
-             (rnrs bytevectors))
-
-(define (relay from to)
-  "Pass what FROM says on to TO, and its end."
-  (define buffer (make-bytevector 16384))
-  (let next ()
-    (match (recv! from buffer)
-      (0 (shutdown to SHUT_WR))
-      (count
-       (send to buffer 0 0 count)
-       (next)))))
+(use-modules (sockport) (sockport tls) (ice-9 exceptions) (ice-9 match))
 
 (define (passing-on target)
   (lambda (client peer)
     (let ((server (with-deadline 10 (lambda () (connect-to target)))))
       (call-with-cleanup
-       (lambda ()
-         ;; An error of one direction ends the other.
-         (with-task-group
-          (lambda (group)
-            (spawn-task (lambda () (relay server client)) #:group group)
-            (relay client server))))
+       (lambda () (relay client server))
        (lambda () (close-port server))))))
 
 ;; What a user can get wrong is a line, not a backtrace.

@@ -21,6 +21,7 @@
   #:use-module (sockport multicast)
   #:use-module (sockport notify)
   #:use-module (sockport option)
+  #:use-module (sockport relay)
   #:use-module (sockport resolve)
   #:use-module (sockport semaphore)
   #:use-module (sockport server)
@@ -52,6 +53,7 @@
    multicast
    notify
    option
+   relay
    resolve
    semaphore
    server

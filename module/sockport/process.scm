@@ -15,6 +15,7 @@
   #:export (start-process
             end-process
             wait-process
+            run-process
             process-operation))
 
 ;;; Starting.
@@ -111,6 +112,19 @@ not after SECONDS; return its status, as wait-process does."
          (wait-readable port 'end-process))
        (reap pid))
      (lambda () (close-port port)))))
+
+(define (run-process program . rest)
+  "Start PROGRAM with the REST of what @code{start-process} takes, and wait until it
+has ended; return its status.  If that is left before, by a deadline for one, the
+process is ended as @code{end-process} does."
+  (let ((pid (apply start-process program rest)) (status #f))
+    (call-with-cleanup
+     (lambda ()
+       (set! status (wait-process pid))
+       status)
+     (lambda ()
+       (unless status
+         (end-process pid))))))
 
 (define (process-operation pid)
   "An operation that waits until PID, a child of this process, has ended, and

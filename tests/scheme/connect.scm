@@ -16,6 +16,11 @@
     (connect sock (getsockname listener))
     sock))
 
+(define (vsock-listener)
+  (or (false-if-exception
+       (car (listen-on "vsock:1:4294967295")))
+      (skip "no vsock here")))
+
 (define (unused family)
   (let-ports ((sock (listener family 1)))
     (getsockname sock)))
@@ -76,6 +81,24 @@
               (peer-of (connect-to (socket-address->string name)))))))))
    `((,AF_INET ,INADDR_LOOPBACK 0) (,AF_INET6 1 0) (,AF_UNIX "")
      (,AF_UNIX ,(format #f "\x00;sockport \"~a\" \\ ü" (getpid))))))
+
+;; Of this machine itself: VMADDR_CID_LOCAL, where the kernel has its module.
+(test-case "vsock, too"
+  (let-ports ((server (vsock-listener)))
+    (let ((name (getsockname server)))
+      (unless (false-if-exception (peer-of (connect-to name)))
+        (skip "no vsock here"))
+      (test-equal "its text" (format #f "vsock:1:~a" (sockaddr:port name))
+        (socket-address->string name))
+      (test-everywhere "connects" name
+        (lambda () (peer-of (connect-to (socket-address->string name)))))
+      (test-equal "by serve's twin" 'heard
+        (run-tasks
+         (lambda ()
+           (define accepting
+             (spawn-task (lambda () (close-port (car (accept server))) 'heard)))
+           (close-port (connect-to (list (socket-address->string name))))
+           (join accepting)))))))
 
 (test-case "what it cannot be"
   (test-error* "no port" '(wrong-type-arg 1 "connect-to") (connect-to "host"))

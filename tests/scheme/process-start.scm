@@ -42,6 +42,22 @@
                     (lambda () (exit-code (sh (format #f "exit ~a" code))))))
                  '(0 1 2)))))))
 
+(test-case "run to its end"
+  (test-equal "its status" 3
+    (status:exit-val (run-process "sh" '("-c" "exit 3"))))
+  (let-ports ((pair (unix-pair)))
+    (match pair
+      ((ours . theirs)
+       (test-equal "a deadline ends it" 'late
+         (with-deadline 1/10
+           (lambda ()
+             (run-process "sh" '("-c" "echo $$; exec sleep 1000") #:output theirs))
+           (const 'late)))
+       (test-error* "for good" (list 'system-error ESRCH)
+         (kill (string->number (read-line ours)) 0)))))
+  (test-error* "what cannot be started" (list 'system-error ENOENT "start-process")
+    (run-process "/nonexistent/program")))
+
 (test-case "nothing else is left open there"
   (let-ports ((other (tcp-listener)) (pair (unix-pair)))
     (match pair

@@ -2,7 +2,8 @@
 ;;; getaddrinfo and getnameinfo against Guile's own, where no name server is
 ;;; asked.
 
-(use-modules (harness) (ice-9 exceptions) (ice-9 match) (srfi srfi-1) (sockport))
+(use-modules (harness) (harness process) (ice-9 exceptions) (ice-9 match)
+             (ice-9 regex) (ice-9 textual-ports) (srfi srfi-1) (sockport))
 
 (define core-getaddrinfo (@ (guile) getaddrinfo))
 
@@ -148,5 +149,44 @@
   (test-error* "no address" '(wrong-type-arg 1 "getnameinfo") (getnameinfo 1))
   (test-error* "no flags" '(wrong-type-arg 2 "getnameinfo")
     (getnameinfo #(2 0 0) "x")))
+
+;; What the kernel is asked for between the two calls of access?.
+(define numbers "
+(use-modules (sockport))
+(define address (make-socket-address AF_INET6 1 80))
+(define (look-up)
+  (getaddrinfo \"127.0.0.1\" \"80\")
+  (getaddrinfo \"fe80::1%lo\" \"65535\" 0 AF_INET6 SOCK_STREAM)
+  (getaddrinfo \"127.0.0.1\" \"70000\" AI_NUMERICSERV)
+  (getnameinfo address (logior NI_NUMERICHOST NI_NUMERICSERV)))
+(define (look-up-quietly)
+  (catch 'getaddrinfo-error look-up (const #f)))
+(define (repeat)
+  (do ((i 0 (+ i 1))) ((= i 250)) (look-up-quietly)))
+(run-tasks
+ (lambda ()
+   (repeat)
+   (access? \"/marker\" R_OK)
+   (repeat)
+   (access? \"/marker\" R_OK)))
+")
+
+(define (between-markers lines)
+  (define (marker? line) (string-contains line "/marker"))
+  (match (find-tail marker? lines)
+    (#f (skip "strace is not allowed here"))
+    ((_ . rest) (take-while (negate marker?) rest))))
+
+(test-case "numbers take no thread and no descriptor for it, a thousand times"
+  (require-program "strace")
+  (call-with-peer
+   (list "strace" "-f" "-qq" "-o" "/dev/stdout" "-e"
+         "trace=clone,clone3,fork,vfork,eventfd,eventfd2,pipe2,access,faccessat"
+         "guile" "--no-auto-compile" "-c" numbers)
+   (lambda (peer)
+     (test-equal '()
+       (filter (lambda (line) (string-match "clone|fork|eventfd" line))
+               (between-markers
+                (string-split (get-string-all (peer-output peer)) #\newline)))))))
 
 (test-end "resolve")

@@ -2,157 +2,92 @@
 ;;; connect, listen, proxy and echo: bytes from one side to the other.
 
 (define-module (sockport command stream)
-  #:use-module (ice-9 match)
   #:use-module (sockport)
-  #:use-module (sockport command report)
   #:use-module (sockport proxy-header)
-  #:export (text connect-as connect-command listen-command proxy-command
-            echo-command))
+  #:use-module (sockport terminal json)
+  #:use-module (sockport terminal progress)
+  #:use-module (sockport terminal report)
+  #:export (connect-command listen-command proxy-command echo-command))
 
 (define text socket-address->string)
 
-(define (connect-as options where . keywords)
-  "Connect to WHERE as OPTIONS say."
-  (apply connect-to where #:family (or (assq-ref options 'family) AF_UNSPEC)
-         #:local (assq-ref options 'from) keywords))
+(define (report json event . fields)
+  "Say on the standard error that EVENT has happened."
+  (if json
+      (print-json (acons 'event event fields) (current-error-port))
+      (when (eq? event 'listening)
+        (say "listening on " (assq-ref fields 'address)))))
 
-;;; A peer that takes no more may still have something to say.
-(define (unless-gone thunk)
-  (catch 'system-error
-    thunk
-    (lambda args
-      (unless (memv (system-error-errno args) (list EPIPE ECONNRESET ENOTCONN))
-        (apply throw args)))))
-
-;;; Standard input and output.
-
-;;; The peer has said all; it may still listen, or have gone.
-(define patience 1/2)
-
-(define (finish-sending task progress)
-  "Wait for TASK until PROGRESS, what it has sent, stands still for a while."
-  (let ((before (progress)))
-    (with-deadline patience
-      (lambda () (join task))
-      (lambda ()
-        (if (= before (progress))
-            (cancel! task)
-            (finish-sending task progress))))))
-
-(define (converse sock json?)
-  "Send what comes on the standard input to SOCK, and write what SOCK receives to the
-standard output, until both have ended; the input also ends when the peer has said
-all and nothing more comes."
+(define (converse sock json)
+  "Relay the standard input and output to SOCK.  When its peer has said all, it may
+still listen, or have gone: then half a second without input is the end."
+  (define elapsed (stopwatch))
   (define progress (show-progress))
-  (define begun (now))
-  (define sent 0)
-  (define received 0)
-  (define (send-input)
-    (splice sock (current-input-port) #f
-            (lambda (count)
-              (set! sent count)
-              (progress sent received)))
-    (shutdown sock SHUT_WR))
-  (with-task-group
-   (lambda (group)
-     (define sending (spawn-task (lambda () (unless-gone send-input))
-                                 #:group group))
-     (splice (current-output-port) sock #f
-             (lambda (count)
-               (set! received count)
-               (progress sent received)))
-     (finish-sending sending (lambda () sent))))
+  (define-values (sent received)
+    (relay (cons (current-input-port) (current-output-port)) sock
+           #:patience 1/2 #:progress progress))
   (progress)
-  (report-event json? 'end
-                `((sent . ,sent) (received . ,received)
-                  (seconds . ,(/ (milliseconds (- (now) begun)) 1000)))))
+  (report json 'end `(sent . ,sent) `(received . ,received)
+          `(seconds . ,(/ (elapsed) 1000))))
 
-(define (connect-command options where)
-  (let ((sock (connect-as options where)) (json? (assq-ref options 'json)))
-    (report-event json? 'connected `((address . ,(text (getpeername sock)))
-                                     (from . ,(text (getsockname sock)))))
-    (converse sock json?)
-    (close-port sock)))
+(define* (connect-command where #:key deadline (family AF_UNSPEC) from json)
+  (with-deadline deadline
+    (lambda ()
+      (let ((sock (connect-to where #:family family #:local from)))
+        (report json 'connected `(address . ,(text (getpeername sock)))
+                `(from . ,(text (getsockname sock))))
+        (converse sock json)))))
 
 ;;; Servers.
 
-(define (serve-at where options handler . keywords)
+(define (serve-at where deadline json handler . keywords)
   "Serve WHERE until SIGTERM or SIGINT: say where that is, report each connection,
 and give it its deadline.  HANDLER is called with the server as well."
-  (define (report event address key)
-    (report-event (assq-ref options 'json) event `((,key . ,(text address)))))
   (define server #f)
-  (apply serve where
-         (lambda (sock peer)
-           (report 'connection peer 'peer)
-           (with-deadline (assq-ref options 'deadline)
-             (lambda () (handler sock peer server)))
-           (report 'end peer 'peer))
+  (define (note-server it)
+    (set! server it)
+    (for-each (lambda (address) (report json 'listening `(address . ,(text address))))
+              (server-addresses it)))
+  (define (handle sock peer)
+    (report json 'connection `(peer . ,(text peer)))
+    (with-deadline deadline (lambda () (handler sock peer server)))
+    (report json 'end `(peer . ,(text peer))))
+  (apply serve where handle #:on-listen note-server
          #:signals (list SIGTERM SIGINT)
-         #:log (lambda (text) (say "sockport: " (plain text)))
-         #:on-listen (lambda (it)
-                       (set! server it)
-                       (for-each (lambda (address)
-                                   (report 'listening address 'address))
-                                 (server-addresses it)))
+         #:log (lambda (line) (say "sockport: " (plain line)))
          keywords))
 
-(define (run-for sock peer command)
-  "Run COMMAND, a list, with SOCK for its standard input and output."
-  (set-nonblocking! sock #f)
-  (let ((pid (start-process
-              (car command) (cdr command) #:input sock #:output sock
-              #:variables (list (string-append "SOCKPORT_PEER=" (text peer))
-                                (string-append "SOCKPORT_LOCAL="
-                                               (text (getsockname sock))))))
-        (ended? #f))
-    (call-with-cleanup
-     (lambda () (wait-process pid) (set! ended? #t))
-     (lambda () (unless ended? (end-process pid))))))
-
-(define* (listen-command options where #:optional command)
+(define* (listen-command where #:key command deadline json)
+  (define (run-for sock peer server)
+    (set-nonblocking! sock #f)
+    (run-process (car command) (cdr command) #:input sock #:output sock
+                 #:variables (list (string-append "SOCKPORT_PEER=" (text peer))
+                                   (string-append "SOCKPORT_LOCAL="
+                                                  (text (getsockname sock))))))
+  (define (converse-once sock peer server)
+    (stop-server! server)
+    (converse sock json))
   (if command
-      (serve-at where options
-                (lambda (sock peer server) (run-for sock peer command))
-                #:grace-seconds 1)
-      (serve-at where options
-                (lambda (sock peer server)
-                  (stop-server! server)
-                  (converse sock (assq-ref options 'json)))
-                #:connections 1 #:grace-seconds #f)))
+      (serve-at where deadline json run-for #:grace-seconds 1)
+      (serve-at where deadline json converse-once #:connections 1
+                #:grace-seconds #f)))
 
-(define (relay from to)
-  "Pass what FROM says on to TO, and its end."
-  ;; An error after some bytes is met by the next call.
-  (if (positive? (splice to from))
-      (relay from to)
-      (unless-gone (lambda () (shutdown to SHUT_WR)))))
+(define* (proxy-command where to #:key deadline (family AF_UNSPEC) from json
+                        send-proxy-header accept-proxy-header)
+  (define (pass-on-client client peer _)
+    (define-values (source destination)
+      (if accept-proxy-header (receive-proxy-header client) (values #f #f)))
+    (define server (connect-to to #:family family #:local from))
+    (call-with-cleanup
+     (lambda ()
+       (when send-proxy-header
+         (send server (proxy-header (or source peer)
+                                    (or destination (getsockname client))
+                                    send-proxy-header)))
+       (relay client server))
+     (lambda () (close-port server))))
+  (serve-at where deadline json pass-on-client #:grace-seconds 1))
 
-(define (proxy-command options from to)
-  (define (ends-of sock peer)
-    (if (assq-ref options 'accept-proxy-header)
-        (receive-proxy-header sock)
-        (values #f #f)))
-  (define (pass-on client peer proxy)
-    (call-with-values (lambda () (ends-of client peer))
-      (lambda (source destination)
-        (let ((server (connect-as options to)))
-          (call-with-cleanup
-           (lambda ()
-             (match (assq-ref options 'send-proxy-header)
-               (#f #f)
-               (version (send server (proxy-header
-                                      (or source peer)
-                                      (or destination (getsockname client))
-                                      version))))
-             ;; An error of one direction ends the other.
-             (with-task-group
-              (lambda (group)
-                (spawn-task (lambda () (relay server client)) #:group group)
-                (relay client server))))
-           (lambda () (close-port server)))))))
-  (serve-at from options pass-on #:grace-seconds 1))
-
-(define (echo-command options where)
-  (serve-at where options (lambda (sock peer server) (relay sock sock))
+(define* (echo-command where #:key deadline json)
+  (serve-at where deadline json (lambda (sock peer server) (pass-on sock sock))
             #:grace-seconds 1))
