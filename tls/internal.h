@@ -62,7 +62,9 @@ struct skp_tls
   pthread_mutex_t lock;
   struct skp_tls_context *context;
   gnutls_session_t session;
-  unsigned char *kept; /* what pending has found */
+  struct skp_tls *below; /* what this goes through, if not its socket */
+  int awaited;           /* what BELOW has to be polled for */
+  unsigned char *kept;   /* what pending has found */
   size_t kept_at, kept_end;
   int fd, server, established, verified;
   int shaken;                 /* all but what the other has to be sent */
@@ -71,6 +73,7 @@ struct skp_tls
   unsigned reasons, refusals;
   int alert;   /* -1: none */
   int blocked; /* the socket, in the call that goes on */
+  int cut;     /* the socket has ended */
   int saved;   /* what can be resumed */
   char *host;
   unsigned char address[16];

@@ -80,7 +80,7 @@ skp_tls_alert (struct skp_tls *tls)
 {
   static const char prefix[] = "GNUTLS_A_";
   if (tls->alert < 0)
-    return NULL;
+    return tls->below ? skp_tls_alert (tls->below) : NULL;
   const char *name
       = gnutls_alert_get_strname ((gnutls_alert_description_t)tls->alert);
   if (!name)

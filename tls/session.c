@@ -147,6 +147,7 @@ skp_tls_free (struct skp_tls *tls)
     return;
   if (tls->session)
     gnutls_deinit (tls->session);
+  skp_tls_free (tls->below);
   skp_tls_context_unref (tls->context);
   pthread_mutex_destroy (&tls->lock);
   free (tls->kept);

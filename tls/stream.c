@@ -18,9 +18,21 @@
 int
 skp__tls_later (struct skp_tls *tls, int *events)
 {
-  *events = gnutls_record_get_direction (tls->session) ? POLLOUT : POLLIN;
+  *events = tls->below                                   ? tls->awaited
+            : gnutls_record_get_direction (tls->session) ? POLLOUT
+                                                         : POLLIN;
   skp__tls_rest (tls);
   return -EAGAIN;
+}
+
+/* CODE, or what it is when the connection was cut within a record: GnuTLS says
+   that it is too short.  */
+static int
+named (struct skp_tls *tls, int code)
+{
+  return tls->cut && code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH
+             ? GNUTLS_E_PREMATURE_TERMINATION
+             : code;
 }
 
 int
@@ -49,6 +61,7 @@ came_from_there (int code)
 int
 skp__tls_fail (struct skp_tls *tls, int code)
 {
+  code = named (tls, code);
   tls->failed = skp__tls_error_of (tls, code);
   if (code == GNUTLS_E_FATAL_ALERT_RECEIVED)
     tls->alert = (int)gnutls_alert_get (tls->session);
@@ -78,7 +91,7 @@ flush (struct skp_tls *tls, int *events)
       if (n >= 0)
         tls->pending = 0;
     }
-  return 0;
+  return tls->below ? skp_tls_flush (tls->below, events) : 0;
 }
 
 static ssize_t
@@ -146,7 +159,7 @@ end (struct skp_tls *tls, int *events)
       return -EAGAIN;
     }
   tls->ending = 2;
-  return code < 0 ? skp__tls_error_of (tls, code) : 0;
+  return code < 0 ? skp__tls_error_of (tls, code) : flush (tls, events);
 }
 
 int
@@ -164,6 +177,7 @@ skp_tls_end (struct skp_tls *tls, int *events)
 static int
 read_fail (struct skp_tls *tls, int code)
 {
+  code = named (tls, code);
   if (code == GNUTLS_E_PREMATURE_TERMINATION || code == GNUTLS_E_PULL_ERROR)
     return tls->read_failed = skp__tls_error_of (tls, code);
   return tls->read_failed = skp__tls_fail (tls, code);

@@ -17,6 +17,22 @@
 /* What a server says first, with one certificate, and more.  */
 #define FLIGHT 2048
 
+/* Receive from, or send to, the socket, or the session in its place.  */
+
+static ssize_t
+receive_below (struct skp_tls *tls, void *buffer, size_t size)
+{
+  return tls->below ? skp_tls_read (tls->below, buffer, size, &tls->awaited)
+                    : skp_transfer_recv (tls->fd, buffer, size, 0);
+}
+
+static ssize_t
+send_below (struct skp_tls *tls, const void *buffer, size_t size)
+{
+  return tls->below ? skp_tls_write (tls->below, buffer, size, &tls->awaited)
+                    : skp_transfer_send (tls->fd, buffer, size, 0);
+}
+
 static size_t
 waiting (const struct skp_tls *tls)
 {
@@ -54,14 +70,16 @@ pull (gnutls_transport_ptr_t transport, void *buffer, size_t size)
     return take (tls, buffer, size);
   if (size >= AHEAD || (!tls->ahead && !(tls->ahead = malloc (AHEAD))))
     {
-      ssize_t n = skp_transfer_recv (tls->fd, buffer, size, 0);
+      ssize_t n = receive_below (tls, buffer, size);
+      tls->cut |= n == 0;
       return n < 0 ? fail (tls, n) : n;
     }
   if (tls->ahead_size == 0)
     tls->ahead_size = AHEAD;
-  ssize_t n = skp_transfer_recv (tls->fd, tls->ahead, tls->ahead_size, 0);
+  ssize_t n = receive_below (tls, tls->ahead, tls->ahead_size);
   if (n < 0)
     return fail (tls, n);
+  tls->cut |= n == 0;
   tls->ahead_at = 0;
   tls->ahead_end = (size_t)n;
   return take (tls, buffer, size);
@@ -99,8 +117,8 @@ skp__tls_deliver (struct skp_tls *tls)
 {
   while (tls->flight_at < tls->flight_end)
     {
-      ssize_t n = skp_transfer_send (tls->fd, tls->flight + tls->flight_at,
-                                     tls->flight_end - tls->flight_at, 0);
+      ssize_t n = send_below (tls, tls->flight + tls->flight_at,
+                              tls->flight_end - tls->flight_at);
       if (n < 0)
         return (int)n;
       tls->flight_at += (size_t)n;
@@ -108,7 +126,25 @@ skp__tls_deliver (struct skp_tls *tls)
   free (tls->flight);
   tls->flight = NULL;
   tls->flight_at = tls->flight_end = tls->flight_size = 0;
-  return 0;
+  return tls->below ? skp_tls_flush (tls->below, &tls->awaited) : 0;
+}
+
+/* What BELOW has taken counts, as far as it has: the rest comes once more.  */
+static ssize_t
+push_below (struct skp_tls *tls, const giovec_t *slices, int count)
+{
+  size_t taken = 0;
+  for (int i = 0; i < count; i++)
+    for (size_t at = 0; at < slices[i].iov_len;)
+      {
+        ssize_t n = send_below (tls, (char *)slices[i].iov_base + at,
+                                slices[i].iov_len - at);
+        if (n < 0)
+          return taken > 0 ? (ssize_t)taken : n;
+        at += (size_t)n;
+        taken += (size_t)n;
+      }
+  return (ssize_t)taken;
 }
 
 static ssize_t
@@ -118,7 +154,8 @@ push (gnutls_transport_ptr_t transport, const giovec_t *slices, int count)
   if (!tls->established)
     return gather (tls, slices, count);
   struct skp_message message = { .slices = slices, .count = (size_t)count };
-  ssize_t n = skp_message_send (tls->fd, &message, 0);
+  ssize_t n = tls->below ? push_below (tls, slices, count)
+                         : skp_message_send (tls->fd, &message, 0);
   return n < 0 ? fail (tls, n) : n;
 }
 
@@ -174,4 +211,25 @@ skp_tls_feed (struct skp_tls *tls, const void *bytes, size_t size)
     result = -ENOMEM;
   pthread_mutex_unlock (&tls->lock);
   return result;
+}
+
+int
+skp_tls_over (struct skp_tls *tls, struct skp_tls *below)
+{
+  if (tls->below || tls == below)
+    return -EINVAL;
+  pthread_mutex_lock (&below->lock);
+  int result = below->failed        ? below->failed
+               : below->established ? 0
+                                    : -ENOTCONN;
+  pthread_mutex_unlock (&below->lock);
+  if (result == 0)
+    tls->below = below;
+  return result;
+}
+
+struct skp_tls *
+skp_tls_below (struct skp_tls *tls)
+{
+  return tls->below;
 }

@@ -232,24 +232,34 @@ port_print (SCM port, SCM out, scm_print_state *state)
   return 1;
 }
 
+static void
+say_end (struct stream *s)
+{
+  struct skp_tls *below = s->tls;
+  int events;
+  queue_and_end (s, &events);
+  while ((below = skp_tls_below (below)))
+    skp_tls_end (below, &events);
+}
+
 /* Tell the peer if that is possible at once, and never wait for it.  When the
-   collector calls this, it may have closed the socket before.  */
+   collector calls this, it may have closed the socket before.  Without a
+   session, which another port has taken, the socket is not this one's.  */
 static void
 port_close (SCM port)
 {
   struct stream *s = stream_of (port);
-  int events;
   pthread_mutex_lock (&s->lock);
   struct skp_tls *tls = s->tls;
   if (tls && SCM_OPFPORTP (s->sock))
-    queue_and_end (s, &events);
+    say_end (s);
   s->tls = NULL;
   free (s->queue);
   s->queue = NULL;
   s->at = s->end = s->room = 0;
   pthread_mutex_unlock (&s->lock);
   skp_tls_free (tls);
-  if (SCM_OPFPORTP (s->sock))
+  if (tls && SCM_OPFPORTP (s->sock))
     scm_skp_close_port (s->sock);
 }
 
@@ -259,15 +269,41 @@ free_pending (void *tls)
   skp_tls_free (tls);
 }
 
+static int
+is_tls (SCM port)
+{
+  return SCM_PORTP (port) && SCM_PORT_TYPE (port) == scm_skp__tls_type;
+}
+
+/* What TLS is to go through: a socket needs nothing, and OUTER, a port of TLS,
+   gives its session away.  */
+static int
+put_over (struct skp_tls *tls, SCM outer)
+{
+  if (!is_tls (outer))
+    return 0;
+  struct stream *s = stream_of (outer);
+  pthread_mutex_lock (&s->lock);
+  int error = s->tls ? skp_tls_over (tls, s->tls) : -EBADF;
+  if (error == 0)
+    s->tls = NULL;
+  pthread_mutex_unlock (&s->lock);
+  return error;
+}
+
 /* A port for a session with HOST, or #f for one with a client, that CONTEXT has
-   on SOCK; BYTES were received from SOCK before.  */
+   on SOCK; BYTES were received from SOCK before.  A port of TLS in the place of
+   SOCK is closed, and what it had on its socket is this one's.  */
 static SCM
 make_port (SCM sock, SCM context, SCM host, SCM bytes, SCM lenient_eof)
 {
   static const char server[] = "tls-accept", client[] = "tls-connect";
   const char *who = scm_is_false (host) ? server : client;
+  SCM outer = sock;
+  if (is_tls (outer))
+    sock = stream_of (outer)->sock;
   if (!SCM_OPFPORTP (sock))
-    scm_wrong_type_arg_msg (who, 1, sock, "open socket");
+    scm_wrong_type_arg_msg (who, 1, outer, "open socket");
   struct skp_tls_context *shared
       = scm_skp__tls_context (context, scm_is_false (host) ? 2 : 3, who);
   struct skp_tls *tls = NULL;
@@ -296,8 +332,13 @@ make_port (SCM sock, SCM context, SCM host, SCM bytes, SCM lenient_eof)
   pthread_mutex_init (&s->lock, NULL);
   SCM port = scm_c_make_port (scm_skp__tls_type, SCM_OPN | SCM_RDNG | SCM_WRTNG,
                               (scm_t_bits)s);
+  error = put_over (tls, outer);
+  if (error < 0)
+    scm_skp__tls_fail (SCM_BOOL_F, error, who);
   s->tls = tls;
   scm_dynwind_end ();
+  if (is_tls (outer))
+    scm_close_port (outer);
   return port;
 }
 

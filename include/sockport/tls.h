@@ -142,6 +142,16 @@ SKP_API int skp_tls_server (struct skp_tls **tls,
                             struct skp_tls_context *context, int fd);
 SKP_API void skp_tls_free (struct skp_tls *tls);
 
+/* Have TLS, before its first step, go through BELOW and not through a socket:
+   TLS within TLS, as with a proxy that is itself reached by TLS.  -ENOTCONN
+   unless the handshake of BELOW is done.  BELOW is then a part of TLS, is used
+   by it alone, and is freed with it.  */
+SKP_API int skp_tls_over (struct skp_tls *tls, struct skp_tls *below);
+
+/* What TLS goes through, or NULL: to say the end there too, by skp_tls_end,
+   when both are to end.  */
+SKP_API struct skp_tls *skp_tls_below (struct skp_tls *tls);
+
 /* Take the SIZE BYTES as received before anything that the socket has.  */
 SKP_API int skp_tls_feed (struct skp_tls *tls, const void *bytes, size_t size);
 

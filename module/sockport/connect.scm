@@ -176,17 +176,19 @@ proxy" target))))
 (define (without-target options)
   (match options
     (() '())
-    (((or #:port #:proxy #:tls #:tls-host) _ . rest) (without-target rest))
+    (((or #:port #:proxy #:proxy-tls #:tls #:tls-host) _ . rest)
+     (without-target rest))
     ((key value . rest) (cons* key value (without-target rest)))))
 
-(define (connect-through proxy target options)
+(define (connect-through proxy target proxy-tls options)
   ;; Loaded when it is needed: it knows HTTP.
   (let ((connect-by (module-ref (resolve-interface '(sockport client proxy))
                                 'connect-by-proxy))
         (place (host-and-port target)))
-    (connect-by proxy (car place) (cdr place)
-                (lambda (host port)
-                  (apply connect-to host #:port port #:proxy #f options)))))
+    (connect-by proxy (car place) (cdr place) proxy-tls
+                (lambda (host port tls)
+                  (apply connect-to host #:port port #:proxy #f #:tls tls
+                         options)))))
 
 (define (nobody address errno)
   "What is told of attempts, and is not asked for."
@@ -194,7 +196,7 @@ proxy" target))))
 
 (define* (connect-to where #:key port (family AF_UNSPEC) local local-port
                      (delay 1/4) (no-delay? #t) keep-alive user-timeout device
-                     mark set-up (on-attempt nobody) proxy
+                     mark set-up (on-attempt nobody) proxy proxy-tls
                      tls (tls-host #f)
                      #:rest options)
   "Return a socket that is connected to WHERE: a text such as \"host:http\",
@@ -202,14 +204,16 @@ proxy" target))))
 PORT, a number or the name of a service, a host's name.  The addresses of a host
 are tried as RFC 8305 says, each DELAY seconds after the one before it (#f: when
 that has failed), and the first that is connected is kept.  PROXY, a text such as
-\"socks5://host:port\" or \"http://host:port\", is connected to instead, and asked
-for a connection to WHERE.  With TLS, a context of @code{(sockport tls)}, a port of TLS
+\"socks5://host:port\", \"http://host:port\" or \"https://host:port\", is connected to
+instead, of https by TLS with the context PROXY-TLS, and asked for a connection to
+WHERE.  With TLS, a context of @code{(sockport tls)}, a port of TLS
 is returned, whose peer is the host that WHERE names, or TLS-HOST; an attempt has won
 once its handshake is done."
   (define (connect-with-options)
     (check-keywords family local-port delay keep-alive user-timeout)
     (check-procedure on-attempt #:on-attempt "connect-to")
     (when tls (check-security tls "#:tls" "connect-to"))
+    (when proxy-tls (check-security proxy-tls "#:proxy-tls" "connect-to"))
     (let* ((target (parse where port))
            (secure (and tls (cons tls (host-to-prove target tls-host))))
            (local (read-local local local-port))
@@ -217,7 +221,8 @@ once its handshake is done."
            (prepare! (preparer local local-port no-delay? keep-alive user-timeout
                                device mark set-up)))
       (if proxy
-          (let ((sock (connect-through proxy target (without-target options))))
+          (let ((sock (connect-through proxy target proxy-tls
+                                       (without-target options))))
             (if secure (secured sock secure) sock))
           (connect-directly target prepare! delay family on-attempt secure))))
   (let ((begun (and (null? options) (begin-plainly where))))

@@ -65,7 +65,7 @@ and of how many connections are open."
                         (head-limit 65536) (target-limit 8192)
                         (body-limit 67108864) body-port? connections
                         connections-per-address
-                        (log log-line) on-response prologue request-id
+                        (log log-line) on-response prologue tls request-id
                         (on-listen (const #t)) (on-stop (const #t))
                         #:allow-other-keys #:rest options)
   (let* ((shares (make-vector workers #f))
@@ -74,7 +74,9 @@ and of how many connections are open."
                                   minimum-rate
                                   (make-admission connections
                                                   connections-per-address)
-                                  log on-response prologue
+                                  log on-response
+                                  ;; What comes before TLS is no matter of HTTP.
+                                  (and (not tls) prologue)
                                   (if (eq? request-id #t)
                                       new-request-id
                                       request-id)
@@ -87,6 +89,7 @@ and of how many connections are open."
         (fill (+ worker 1))))
     (apply serve-as "serve-http" where
            (lambda (sock peer) (converse (share-here) sock peer))
+           #:prologue (and tls prologue)
            #:on-stop (lambda (server)
                        (end-idle! (share-here))
                        (on-stop server))

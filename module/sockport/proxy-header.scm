@@ -10,8 +10,8 @@
   #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport serve bytes)
+  #:use-module (sockport serve handshake)
   #:use-module (sockport serve network)
-  #:use-module (sockport transfer)
   #:export (proxy-header
             receive-proxy-header
             proxy-prologue))
@@ -134,18 +134,10 @@ many of the bytes that come, or #f."
 Return two values: the addresses that the client has, and that it connected to; #f if
 the proxy speaks for itself, or does not know."
   (check-port sock 1 "receive-proxy-header")
-  (read-header
-   (lambda (count)
-     (let ((bytes (make-bytevector count)))
-       (let next ((at 0))
-         (if (= at count)
-             bytes
-             (match (recv! sock bytes 0 at)
-               (0 #f)
-               (received (next (+ at received))))))))))
+  (read-header (exact-reader sock)))
 
 (define* (proxy-prologue #:key from)
-  "Return a #:prologue for `serve-http': each connection begins with a header of the
+  "Return a #:prologue for `serve' and `serve-http': each connection begins with a header of the
 PROXY protocol, and its peer is whom that names.  Connections from elsewhere than the
 networks FROM, if it is a list, are closed."
   (let ((networks (and from (parse-networks "proxy-prologue" from))))

@@ -15,7 +15,8 @@ stopped, by one of its signals or @code{stop-server!}.  With #:tls, a context of
 @code{(sockport tls)}, the handler has a port over the socket, once the handshake is
 done.  The OPTIONS are #:connections, #:idle-seconds, #:connection-seconds,
 #:grace-seconds, #:signals, #:workers, #:on-listen, #:on-stop, #:log, #:backlog,
-#:no-delay?, #:v6-only?, #:mode, #:owner, #:group, #:tls and #:handshake-seconds."
+#:no-delay?, #:v6-only?, #:mode, #:owner, #:group, #:prologue, #:tls and
+#:handshake-seconds."
   (check-server-arguments "serve" handler '("the socket" "the address") options
                           serve-options)
   (apply serve-as "serve" where handler options))

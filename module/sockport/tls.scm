@@ -32,7 +32,7 @@
 
 ;;; A socket that was handed over is closed whatever happens.
 (define (handed-over sock who thunk)
-  (check-port sock 1 who)
+  (check-below sock who)
   (catch #t
     thunk
     (lambda args
@@ -42,8 +42,8 @@
 (define* (tls-connect sock host #:optional (context (current-tls-context))
                       #:key lenient-eof?)
   "Begin TLS on SOCK, which is connected, as a client of HOST, and return a port for
-what goes through it, once the server has proved to be HOST.  SOCK belongs to that
-port.  With LENIENT-EOF? an end without notice is an end of file."
+what goes through it, once the server has proved to be HOST.  SOCK, which may be a port
+of TLS itself, belongs to that port.  With LENIENT-EOF? an end without notice is an end of file."
   (check-security context 3 "tls-connect")
   (unless (string? host)
     (refuse-type "tls-connect" 2 "name of a host" host))

@@ -159,7 +159,7 @@ once more, to where a response redirects"))
                        (headers '()) (decode-body? #t) streaming? request
                        (pool (and (not port) (current-http-pool)))
                        redirects (head-limit 65536) body-limit context
-                       (proxy 'environment) gzip?)
+                       (proxy 'environment) proxy-context gzip?)
   "Ask for URI, and return the response and its body: a string if it is text and
 DECODE-BODY?, a bytevector, #f if there is none, or with STREAMING? a port."
   (check-limits head-limit body-limit redirects port)
@@ -180,18 +180,19 @@ DECODE-BODY?, a bytevector, #f if there is none, or with STREAMING? a port."
                   (call-with-values
                       (lambda ()
                         (uri-route (request-uri request) proxy context
-                                   verify-certificate?))
+                                   verify-certificate? proxy-context))
                     (lambda (route key)
                       (over-own request body settings keep-alive? pool
                                 route key))))))))
 
 (define* (open-socket-for-uri uri #:key (verify-certificate? #t) context
-                              (proxy 'environment))
+                              (proxy 'environment) proxy-context)
   "Return a port that is connected to the host of URI, or to its proxy."
   (let ((uri (ensure-uri uri "open-socket-for-uri")))
     (check-place uri)
     (call-with-values
-        (lambda () (uri-route uri proxy context verify-certificate?))
+        (lambda ()
+          (uri-route uri proxy context verify-certificate? proxy-context))
       (lambda (route key)
         (let ((port (connection-port (open-connection route key))))
           (setvbuf port 'block 65536)

@@ -229,16 +229,18 @@ when it returns.  If REQUEST is not right, the values are a response that says s
 
 (define head-limit 65536)
 
-(define (connected uri socket context verify-certificate? proxy)
+(define (connected uri socket context verify-certificate? proxy proxy-context)
   (if socket
       (make-connection socket)
       (call-with-values
-          (lambda () (uri-route uri proxy context verify-certificate?))
+          (lambda ()
+            (uri-route uri proxy context verify-certificate? proxy-context))
         open-connection)))
 
 (define* (open-websocket url #:key (protocols '()) (headers '())
                          (message-limit 1048576) (ping-seconds 30) socket
-                         context (verify-certificate? #t) (proxy 'environment))
+                         context (verify-certificate? #t) (proxy 'environment)
+                         proxy-context)
   "Return a WebSocket that is connected to URL, like ws://host:port/path or
 wss://host/path; over SOCKET, if it is given, a connected socket."
   (let ((uri (and (string? url) (false-if-exception (string->uri url)))))
@@ -249,7 +251,7 @@ wss://host/path; over SOCKET, if it is given, a connected socket."
            (message (prepare (opening-request uri key protocols headers) #f
                              #:keep? #t))
            (connection (connected uri socket context verify-certificate?
-                                  proxy))
+                                  proxy proxy-context))
            (done? #f))
       (call-with-cleanup
        (lambda ()

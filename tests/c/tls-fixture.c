@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -237,4 +238,26 @@ passes (struct skp_tls *from, struct skp_tls *to, const char *text)
     assert_int_equal (events, POLLIN);
   assert_int_equal (n, size);
   assert_memory_equal (buffer, text, (size_t)size);
+}
+
+void
+passes_all (struct skp_tls *from, struct skp_tls *to, const char *sent,
+            size_t size)
+{
+  char *received = calloc (1, size);
+  size_t gone = 0, came = 0;
+  int events;
+  while (came < size)
+    {
+      ssize_t n = gone < size
+                      ? skp_tls_write (from, sent + gone, size - gone, &events)
+                      : skp_tls_flush (from, &events);
+      assert_true (n >= 0 || n == -EAGAIN);
+      gone += n > 0 ? (size_t)n : 0;
+      n = skp_tls_read (to, received + came, size - came, &events);
+      assert_true (n > 0 || n == -EAGAIN);
+      came += n > 0 ? (size_t)n : 0;
+    }
+  assert_memory_equal (sent, received, size);
+  free (received);
 }

@@ -59,6 +59,10 @@ void link_ready (struct link *link, const char *host);
 /* TEXT goes from one to the other.  */
 void passes (struct skp_tls *from, struct skp_tls *to, const char *text);
 
+/* SIZE bytes do, whatever the calls of the system do meanwhile.  */
+void passes_all (struct skp_tls *from, struct skp_tls *to, const char *sent,
+                 size_t size);
+
 /* What the next system calls do.  */
 struct forced
 {

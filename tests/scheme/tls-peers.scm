@@ -171,6 +171,27 @@ for i in range(2):
              (find-line "and back" (peer-output peer)))
            (close-port tls))))))
 
+  (test-case "openssl's server ends what does not begin anew"
+    (require-program "openssl")
+    (with-openssl-server '("-tls1_2")
+      (lambda (peer port)
+        (in-tasks
+         (let ((tls (tls-connect (connected port) "localhost"
+                                 (trusting directory))))
+           (define (type text)
+             (display text (peer-input peer))
+             (force-output (peer-input peer)))
+           (type "before\n")
+           (test-equal "before" "before" (read-line tls))
+           (type "r\n")
+           ;; Others go on, as tests/c/tls-session.c shows.
+           (test-equal "by an alert" '(alert handshake-failure)
+             (catch 'tls-error
+               (lambda () (read-line tls))
+               (lambda args
+                 (list (tls-error-reason args) (tls-error-alert args)))))
+           (close-port tls))))))
+
   (test-case "clients of others"
     (test-equal "openssl" "echo hello"
       (match (with-our-server '() echo

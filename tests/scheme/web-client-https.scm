@@ -76,6 +76,31 @@
          (close-http-pool pool)))
      #:answer (lambda (port head count) (put-string port (reply)) #f)))
 
+  (test-case "one that is closed on the way, without a notice"
+    (call-with-https
+     (lambda (server seen)
+       (let ((pool (make-http-pool)))
+         (define (try proc . options)
+           (tls-reason (lambda ()
+                         (call-with-values
+                             (lambda ()
+                               (apply proc (https server) #:pool pool
+                                      #:context client-context options))
+                           (lambda (response body) body)))))
+         (test-equal "a first" '(returned ("hello")) (try http-get))
+         (test-equal "GET is sent once more" '(returned ("hello"))
+           (try http-get))
+         (test-equal "over a new one" 2 (length (seen)))
+         (test-equal "POST is not" 'truncated (try http-post #:body "a"))
+         (test-equal "three requests, and one" '(2 2)
+           (map (lambda (entry) (length (third entry))) (seen)))
+         (close-http-pool pool)))
+     #:answer (lambda (port head count)
+                (if (zero? count)
+                    (put-string port (reply))
+                    (shutdown (tls-socket port) SHUT_RDWR))
+                (zero? count))))
+
   (test-case "bodies, streaming and cut"
     (define text (make-string 300000 #\a))
     (call-with-https

@@ -68,14 +68,14 @@ the arguments of the error that the server has caused, which may have said why."
 
 (define (response-despite failure connection limit)
   "Return the response that came before FAILURE, the arguments of an error, did."
-  (define (fail . _)
+  (define (fail)
     (apply throw failure))
-  (catch 'http-error
-    (lambda ()
-      (catch 'system-error
-        (lambda () (next-response connection limit))
-        fail))
-    fail))
+  (catch #t
+    (lambda () (next-response connection limit))
+    (lambda (key . args)
+      (if (memq key '(http-error system-error tls-error))
+          (fail)
+          (apply throw key args)))))
 
 (define (response-to connection message limit)
   "Send MESSAGE and return the response, its flags and its length, and whether all
@@ -154,5 +154,10 @@ before the request?"
                 (list EPIPE ECONNRESET)))
          ((http-error)
           (eq? 'no-response (http-error-reason exception)))
+         ;; Many a server does not say by TLS that it closes.
+         ((tls-error)
+          (match (exception-args exception)
+            ((_ _ _ ('truncated . _)) #t)
+            (_ #f)))
          (else #f))
        #t))

@@ -1,19 +1,17 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Connections for URIs: which way they go, through a proxy or not, and by TLS, for
-;;; which libgnutls is loaded then.
+;;; Connections for URIs: which way they go, through a proxy or not, and by TLS.
 
 (define-module (sockport client open)
-  #:use-module (ice-9 ftw)
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-9)
   #:use-module ((web client)
                 #:select (current-http-proxy current-https-proxy
                           x509-certificate-directory))
   #:use-module (sockport client connection)
-  #:use-module (sockport client error)
   #:use-module (sockport client no-proxy)
   #:use-module (sockport client proxy)
   #:use-module (sockport client redirect)
+  #:use-module (sockport client secure)
   #:use-module (sockport connect)
   #:use-module (web uri)
   #:re-export (current-http-proxy
@@ -40,9 +38,10 @@
   (make-parameter (environment "all_proxy" "ALL_PROXY")))
 
 ;;; How a URI's host is reached.  PROXY is #f, or what `read-proxy' returns of
-;;; TEXT; ASKS? says that requests themselves go to it.
+;;; TEXT.  The contexts are those for TLS with the host, and with a proxy that is
+;;; reached by TLS itself; #f without TLS.
 (define-record-type <route>
-  (make-route scheme host port text proxy context verify?)
+  (make-route scheme host port text proxy context proxy-context)
   route?
   (scheme route-scheme)
   (host route-host)
@@ -50,7 +49,7 @@
   (text route-text)
   (proxy route-proxy)
   (context route-context)
-  (verify? route-verify?))
+  (proxy-context route-proxy-context))
 
 (define (secure? scheme)
   (and (memq scheme '(https wss)) #t))
@@ -67,75 +66,38 @@
              proxy))
       told))
 
-(define (uri-route uri proxy context verify?)
+(define (uri-route uri proxy context verify? proxy-context)
   "Return two values: how the host of URI is reached, and a key that is `equal?' for
 those that are reached in the same way."
   (let* ((scheme (uri-scheme uri)) (host (uri-host uri))
          (port (or (uri-port uri) (default-port scheme)))
          (text (proxy-for scheme host port proxy))
+         (proxy (and text (read-proxy "http-request" text)))
          (context (and (secure? scheme)
-                       (or context (make-context verify?)))))
-    (values
-     (make-route scheme host port text
-                 (and text (read-proxy "http-request" text)) context verify?)
-     (list host port scheme text context))))
+                       (or context (make-context verify?))))
+         (proxy-context (and proxy (proxy-secure? proxy)
+                             (or proxy-context (make-context #t)))))
+    (values (make-route scheme host port text proxy context proxy-context)
+            (list host port scheme text context proxy-context))))
 
 (define (route-asks-proxy route)
   "Return the proxy of ROUTE if requests are made to it and not to their host."
   (let ((proxy (route-proxy route)))
     (and proxy
-         (eq? 'http (proxy-kind proxy))
+         (memq (proxy-kind proxy) '(http https))
          (eq? 'http (route-scheme route))
          proxy)))
-
-;;; TLS.
-
-(define (tls name)
-  (module-ref
-   (or (false-if-exception (resolve-interface '(sockport tls)))
-       (raise-http-error 'no-tls #f #f
-                         "https needs (sockport tls), which is made where \
-libgnutls and its headers are installed"))
-   name))
-
-;;; Contexts are made once for each directory of certificates.
-(define contexts '())
-
-(define system-directory "/etc/ssl/certs")
-
-(define (make-context verify?)
-  (let* ((directory (x509-certificate-directory)) (key (cons verify? directory)))
-    (or (assoc-ref contexts key)
-        (let ((context
-               ((tls 'tls-context)
-                #:alpn '("http/1.1")
-                #:verify? verify?
-                #:trust (if (or (not verify?)
-                                (string=? directory system-directory))
-                            'system
-                            (certificate-files directory)))))
-          (set! contexts (acons key context contexts))
-          context))))
-
-(define (certificate-files directory)
-  "Return the files of DIRECTORY that hold certificates, as (web client) does."
-  (define (ending suffix)
-    (map (lambda (name) (string-append directory "/" name))
-         (or (scandir directory (lambda (name) (string-suffix? suffix name)))
-             '())))
-  (filter file-exists?
-          (match (ending ".pem")
-            (() (ending ".crt"))
-            (files files))))
 
 ;;; Opening.
 
 (define (open-port route)
   (let ((asked (route-asks-proxy route)))
     (if asked
-        (connect-to (proxy-host asked) #:port (proxy-port asked))
+        (connect-to (proxy-host asked) #:port (proxy-port asked)
+                    #:tls (route-proxy-context route))
         (connect-to (route-host route) #:port (route-port route)
                     #:proxy (route-text route)
+                    #:proxy-tls (route-proxy-context route)
                     #:tls (route-context route)))))
 
 (define (open-connection route key)

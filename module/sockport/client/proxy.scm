@@ -3,7 +3,7 @@
 ;;; is asked, over a socket that is connected to it, for a connection to a host: by
 ;;; CONNECT (RFC 9110, 9.3.6) or SOCKS (RFC 1928, RFC 1929).  The host's name goes to
 ;;; the proxy as it is.  Nothing behind the proxy's last byte is taken from the
-;;; socket.
+;;; socket, which is a port of TLS where the proxy is one of https.
 
 (define-module (sockport client proxy)
   #:use-module (ice-9 match)
@@ -13,6 +13,7 @@
   #:use-module (sockport client connection)
   #:use-module (sockport client error)
   #:use-module (sockport client request)
+  #:use-module (sockport client secure)
   #:use-module (sockport client uri)
   #:use-module (sockport constant)
   #:use-module (sockport io argument)
@@ -27,21 +28,22 @@
             proxy-kind
             proxy-host
             proxy-port
+            proxy-secure?
             proxy-login-headers
             connect-by-proxy))
 
 (define-record-type <proxy>
   (make-proxy kind host port user password)
   proxy?
-  (kind proxy-kind)                     ; http or socks5
+  (kind proxy-kind)                     ; http, https or socks5
   (host proxy-host)
   (port proxy-port)
   (user proxy-user)
   (password proxy-password))
 
 (define kinds
-  '((http http . 80) (socks5 socks5 . 1080) (socks5h socks5 . 1080)
-    (socks socks5 . 1080)))
+  '((http http . 80) (https https . 443) (socks5 socks5 . 1080)
+    (socks5h socks5 . 1080) (socks socks5 . 1080)))
 
 (define (read-proxy who value)
   "Return the proxy that VALUE, a text or a URI, stands for."
@@ -52,10 +54,15 @@
          (kind (and uri (uri-host uri) (assq-ref kinds (uri-scheme uri)))))
     (unless kind
       (refuse-type who "#:proxy"
-                   "text such as http://host:port or socks5://host:port" value))
+                   "text such as http://host:port, https://host:port or \
+socks5://host:port" value))
     (let ((login (split-login (uri-userinfo uri))))
       (make-proxy (car kind) (uri-host uri) (or (uri-port uri) (cdr kind))
                   (and login (car login)) (and login (cdr login))))))
+
+(define (proxy-secure? proxy)
+  "Is PROXY itself reached by TLS?"
+  (eq? 'https (proxy-kind proxy)))
 
 (define (proxy-login-headers proxy)
   (if (proxy-user proxy)
@@ -74,20 +81,35 @@
 
 ;;; What is looked at is taken only up to the end of the head: what follows is for
 ;;; whoever reads the socket next.
+(define (see-more! sock bytes have)
+  "Store what comes next at HAVE into BYTES; return how much was seen, and how much of
+that was taken."
+  (if (layered? sock)
+      ;; Nothing can be looked at there, and a byte does not cost a system call.
+      (let ((taken (recv! sock bytes 0 have (+ have 1))))
+        (values taken taken))
+      (values (recv! sock bytes MSG_PEEK have) 0)))
+
 (define (read-head-exactly sock)
   "Read a head of HTTP from SOCK; return its parts, or #f if it is none."
   (let ((head (%make-http-head)) (bytes (make-bytevector (+ head-limit 1))))
+    (define (take! from to)
+      (unless (= from to)
+        (recv! sock bytes 0 from to)))
     (%http-head-begin-response! head head-limit)
     (let next ((have 0))
-      (let* ((seen (recv! sock bytes MSG_PEEK have))
-             (size (%http-head-parse! head bytes 0 (+ have seen))))
-        (cond ((zero? seen) #f)
-              ((not size)
-               (next (+ have (recv! sock bytes 0 have (+ have seen)))))
-              ((negative? size) #f)
-              (else
-               (recv! sock bytes 0 have size)
-               (%http-response-parts head bytes 0 (header-memory))))))))
+      (call-with-values (lambda () (see-more! sock bytes have))
+        (lambda (seen taken)
+          (let ((end (+ have seen))
+                (size (%http-head-parse! head bytes 0 (+ have seen))))
+            (cond ((zero? seen) #f)
+                  ((not size)
+                   (take! (+ have taken) end)
+                   (next end))
+                  ((negative? size) #f)
+                  (else
+                   (take! (+ have taken) size)
+                   (%http-response-parts head bytes 0 (header-memory))))))))))
 
 (define (fail reason response message . irritants)
   (apply raise-http-error reason #f response message irritants))
@@ -205,12 +227,20 @@
       (unless (zero? code) (refused code host))
       (skip-address sock))))
 
-(define (connect-by-proxy value host port connect)
-  "Return a socket that the proxy VALUE, a text, has connected to PORT of HOST;
-(CONNECT host port) returns one that is connected to the proxy."
+(define (proxy-context proxy context)
+  "Return what TLS with PROXY itself needs to know: CONTEXT, or if that is #f the
+context of those that name none; #f for a proxy without TLS."
+  (and (proxy-secure? proxy)
+       (or context ((tls 'current-tls-context)))))
+
+(define (connect-by-proxy value host port context connect)
+  "Return a socket, or a port of TLS, that the proxy VALUE, a text, has connected to
+PORT of HOST; (CONNECT host port context) returns one that is connected to the proxy,
+by TLS if there is a CONTEXT."
   (let* ((proxy (read-proxy "connect-to" value))
-         (ask (if (eq? 'http (proxy-kind proxy)) ask-http ask-socks5))
-         (sock (connect (proxy-host proxy) (proxy-port proxy)))
+         (ask (if (eq? 'socks5 (proxy-kind proxy)) ask-socks5 ask-http))
+         (sock (connect (proxy-host proxy) (proxy-port proxy)
+                        (proxy-context proxy context)))
          (done? #f))
     (call-with-cleanup
      (lambda ()

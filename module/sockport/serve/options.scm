@@ -88,6 +88,8 @@
     (#:mode . #f)
     (#:owner . #f)
     (#:group . #f)
+    (#:prologue . ,(or-none (called-with "a procedure that receives" "the socket"
+                                         "the address")))
     (#:tls . ,(or-none check-security))
     (#:handshake-seconds . ,(or-none check-seconds))))
 
@@ -103,8 +105,6 @@
     (#:on-response . ,(or-none (called-with "the request" "the code"
                                             "the bytes sent" "the address"
                                             "the time it began")))
-    (#:prologue . ,(or-none (called-with "a procedure that receives" "the socket"
-                                         "the address")))
     (#:request-id . ,(unless-one-of '(#f #t) (called-with "the request")))
     ,@(remove (lambda (option) (eq? #:idle-seconds (car option)))
               serve-options)))

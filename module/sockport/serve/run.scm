@@ -66,19 +66,20 @@
 ;;; What is on the stack here is copied each time a connection waits, so what has to
 ;;; be done at its end is done outside of it.
 (define (conversation server sock peer place)
-  (let ((handler (server-handler server)) (secure (server-secure server)))
+  (let ((handler (server-handler server)) (prepare (server-prepare server)))
     (define (converse-plainly)
       (handler sock peer)
       (unless (port-closed? sock)
         (force-output sock)))
-    (define (converse-securely)
-      (let ((port (secure sock)))
-        (set-car! place port)
-        (handler port peer)
-        (unless (port-closed? port)
-          (close-port port))))
+    (define (converse-when-prepared)
+      (call-with-values (lambda () (prepare sock peer))
+        (lambda (port peer)
+          (set-car! place port)
+          (handler port peer)
+          (unless (port-closed? port)
+            (close-port port)))))
     (define converse
-      (if secure converse-securely converse-plainly))
+      (if prepare converse-when-prepared converse-plainly))
     (if (or (server-idle-seconds server) (server-connection-seconds server))
         (lambda () (in-time server sock converse))
         converse)))
@@ -165,7 +166,7 @@ an error."
 
 (define (begin-conversation site sock peer)
   (let* ((server (site-server site))
-         (place (and (server-secure server) (list sock))))
+         (place (and (server-prepare server) (list sock))))
     (spawn-task (conversation server sock peer place)
                 #:group (site-group site) #:name peer
                 #:on-end (conversation-ended site sock peer place))))
@@ -233,7 +234,7 @@ an error."
                    (signals (list SIGTERM)) (workers 1)
                    (on-listen (const #t)) (on-stop (const #t)) (log log-line)
                    (backlog SOMAXCONN) (no-delay? #t) v6-only? mode owner group
-                   tls (handshake-seconds 10))
+                   prologue tls (handshake-seconds 10))
   (when (and (in-task?) (> workers 1))
     (scm-error 'misc-error who "in a task there is one worker, not ~A"
                (list workers) #f))
@@ -247,7 +248,9 @@ an error."
                               idle-seconds connection-seconds grace-seconds log
                               on-stop
                               (make-atomic-box #f) (make-atomic-box '())
-                              (and tls (securing tls handshake-seconds)))))
+                              (and (or prologue tls)
+                                   (preparing prologue tls
+                                              handshake-seconds)))))
     (define (work)
       (run-site server (list-ref sets (if (> workers 1) (current-worker) 0))))
     (call-with-cleanup

@@ -23,7 +23,7 @@
             server-grace-seconds
             server-log
             server-on-stop
-            server-secure
+            server-prepare
             server-connections
             stopping
             stop-server!
@@ -40,11 +40,11 @@
             await-site))
 
 ;;; STOPPING is #f, `draining', or `now'.  SITES has one for each worker.  USED is
-;;; how many connections of LIMIT, or #f, all of them have.  (SECURE sock), if there is
-;;; one, returns what the handler is to have in place of the socket.
+;;; how many connections of LIMIT, or #f, all of them have.  (PREPARE sock peer), if
+;;; there is one, returns what the handler is to have in their place.
 (define-record-type <server>
   (make-server handler addresses limit used idle-seconds connection-seconds
-               grace-seconds log on-stop stopping sites secure)
+               grace-seconds log on-stop stopping sites prepare)
   server?
   (handler server-handler)
   (addresses addresses-of)
@@ -57,7 +57,7 @@
   (on-stop server-on-stop)
   (stopping server-stopping)
   (sites server-sites)
-  (secure server-secure))
+  (prepare server-prepare))
 
 (set-record-type-printer! <server>
   (lambda (server port)

@@ -11,7 +11,8 @@
   #:use-module ((sockport task deadline) #:select (prepare-ports!))
   #:use-module (sockport tls error)
   #:use-module (sockport tls-primitive)
-  #:export (make-client-port
+  #:export (check-below
+            make-client-port
             make-server-port
             tls-protocol
             tls-cipher
@@ -56,15 +57,23 @@
     (set-port-buffer-cur! buffer (port-buffer-end buffer))
     bytes))
 
+(define (check-below sock who)
+  "Refuse what TLS cannot go through: it is a socket, or a port of TLS."
+  (if (layered? sock)
+      (check-that (not (port-closed? sock)) sock 1 "open port" who)
+      (check-port sock 1 who)))
+
 ;;; Guile's procedures that read in C suspend a fiber, too, if what they read is
 ;;; gathered first.
-(define (check-plain sock who)
-  (check-port sock 1 who)
+(define (prepare-below sock who)
+  (check-below sock who)
   (prepare-ports!)
-  (force-output sock))
+  (if (layered? sock)
+      (flush-layer sock)
+      (force-output sock)))
 
 (define (make-client-port core sock host lenient-eof?)
-  (check-plain sock "tls-connect")
+  (prepare-below sock "tls-connect")
   (unless (string? host)
     (refuse-type "tls-connect" 2 "name of a host" host))
   (unless (zero? (bytevector-length (take-buffered! sock)))
@@ -73,7 +82,7 @@
   (%make-tls-port sock core host #vu8() lenient-eof?))
 
 (define (make-server-port core sock lenient-eof?)
-  (check-plain sock "tls-accept")
+  (prepare-below sock "tls-accept")
   (%make-tls-port sock core #f (take-buffered! sock) lenient-eof?))
 
 ;;; What is known.

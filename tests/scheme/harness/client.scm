@@ -39,15 +39,15 @@
             (0 text)
             (count (again (string-append text (substring buffer 0 count)))))))))
 
-(define (call-with-raw converse proc)
-  "Call PROC with a server whose connections are handed to CONVERSE with their
-number, from 0 on."
+(define (call-with-raw converse proc . options)
+  "Call PROC with a server, of these OPTIONS, whose connections are handed to CONVERSE
+with their number, from 0 on."
   (let ((count -1))
-    (call-with-server
-     (lambda (sock peer)
-       (set! count (+ count 1))
-       (converse sock count))
-     proc)))
+    (apply call-with-server
+           (lambda (sock peer)
+             (set! count (+ count 1))
+             (converse sock count))
+           proc options)))
 
 (define (call-with-replies replies proc)
   "Call PROC with a server and a thunk that returns the requests that came, the

@@ -13,7 +13,9 @@
             call-with-https
             client-context
             https
+            https-file
             port-of
+            server-context
             trust-directory))
 
 ;;; Certificates.
@@ -28,6 +30,9 @@
 
 (define directory #f)
 (define (file name) (string-append directory "/" name))
+(define (https-file name)
+  "Return the file NAME of those that the certificates are in."
+  (file name))
 (define (trust-directory) (file "trust"))
 
 (define (make-certificates)

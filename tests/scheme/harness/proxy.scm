@@ -19,7 +19,10 @@
     (let ((buffer (make-bytevector 65536)))
       (let again ()
         (let ((count (catch 'system-error
-                       (lambda () (recv! from buffer))
+                       (lambda ()
+                         (catch 'tls-error
+                           (lambda () (recv! from buffer))
+                           (const 0)))
                        (const 0))))
           (cond ((zero? count)
                  (false-if-exception (shutdown to SHUT_WR)))
@@ -93,9 +96,9 @@ what (PLACE port) returns on this machine."
 
 (define request-rx (make-regexp "^CONNECT ([^ ]+):([0-9]+) HTTP/1.1\r\n"))
 
-(define* (call-with-http-proxy proc #:key refusal (before "") (place identity))
-  "Call PROC with a proxy of HTTP for CONNECT and a thunk that returns the heads that
-came.  It sends REFUSAL, or BEFORE behind its head, and connects to what (PLACE port)
+(define* (call-with-http-proxy proc #:key refusal (before "") (place identity) tls)
+  "Call PROC with a proxy of HTTP for CONNECT, reached by TLS with the context TLS, and
+a thunk that returns the heads that came.  It sends REFUSAL, or BEFORE behind its head, and connects to what (PLACE port)
 returns on this machine."
   (let ((heads '()))
     (call-with-raw
@@ -111,4 +114,5 @@ returns on this machine."
               (send sock (string-append "HTTP/1.1 200 Connected\r\n\r\n" before))
               (relay sock there))))))
      (lambda (server)
-       (proc server (lambda () (reverse heads)))))))
+       (proc server (lambda () (reverse heads))))
+     #:tls tls)))
