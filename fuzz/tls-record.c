@@ -2,8 +2,10 @@
 /* Records that nobody sends who means well, but who has the keys: sealed as
    they must be, so that they reach what reads them, with any type, content,
    length and padding.  The input says which come to one side of a session; it
-   goes on with a new one when a record has ended that.  What is delivered is
-   what was sealed as data.  */
+   goes on with a new one when a record has ended that.  Those that are kept
+   because they reach something new are mostly such as end a session at once, so
+   for some the input is but a seed for many more.  What is delivered is what
+   was sealed as data.  */
 
 #include "tls-side.h"
 
@@ -172,11 +174,17 @@ enum shape
   SPOILT
 };
 
+static int chance; /* says what comes, not the fuzzer */
+
 /* Most of them leave the session alive: a handshake costs more than a hundred
    records.  In TLS 1.3 a warning ends it, too.  */
 static enum shape
-shape_of (unsigned number, enum kind kind)
+shape_of (struct input *input, enum kind kind)
 {
+  unsigned number = (unsigned)take_number (input, 1);
+  /* By chance too many would end it.  */
+  if (chance && number > 239 && take_number (input, 1) > 31)
+    number = 0;
   static const unsigned char last[]
       = { 215, 227, 239, 244, 247, 249, 253, 255 };
   int i = 0;
@@ -189,7 +197,7 @@ static size_t
 fill_data (struct stream *s, unsigned char *plain, struct input *input)
 {
   size_t size = take_number (input, 1);
-  size = size < 200 ? size : size == 255 ? 16384 : (size - 199) * 290;
+  size = size < 240 ? size : size == 255 ? 16384 : (size - 239) * 1090;
   for (size_t i = 0; i < size; i++)
     plain[i] = byte_at (s->sealed + i);
   s->sealed += size;
@@ -269,7 +277,7 @@ static int
 next_record (struct stream *s, struct input *input)
 {
   static unsigned char plain[MOST], sealed[MOST + 64];
-  enum shape shape = shape_of ((unsigned)take_number (input, 1), s->side.kind);
+  enum shape shape = shape_of (input, s->side.kind);
   unsigned type, how = (unsigned)take_number (input, 1);
   size_t size = fill (s, shape, plain, &type, input);
   size = seal (&s->side, sealed, plain, size, type, how & 128 ? how * 3 : 0);
@@ -345,23 +353,57 @@ establish (struct stream *s, enum kind kind, int server)
   side_close (server ? &client : &other);
 }
 
+static void
+receive (struct input *input, enum kind kind, int server)
+{
+  while (input->left > 0)
+    {
+      struct stream stream;
+      establish (&stream, kind, server);
+      while (input->left > 0 && next_record (&stream, input))
+        continue;
+      side_close (&stream.side);
+    }
+}
+
+/* As many bytes by chance as say what more than a thousand records are; which
+   they are depends on the input alone.  */
+static struct input
+by_chance (const uint8_t *data, size_t size)
+{
+  static uint8_t bytes[4096];
+  uint64_t state = 14695981039346656037U;
+  for (size_t i = 0; i < size; i++)
+    state = (state ^ data[i]) * 1099511628211U;
+  state |= 1;
+  for (size_t i = 0; i < sizeof bytes; i++)
+    {
+      state ^= state << 13;
+      state ^= state >> 7;
+      state ^= state << 17;
+      bytes[i] = (uint8_t)(state >> 32);
+    }
+  return (struct input){ bytes, sizeof bytes };
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   struct input input = { data, size };
   unsigned how = (unsigned)take_number (&input, 1);
+  enum kind kind = how & 1 ? TLS_1_3 : TLS_1_2;
   if (!server_context)
     {
       make_contexts ();
       atexit (count);
     }
-  while (input.left > 0)
+  chance = 0;
+  receive (&input, kind, how & 2);
+  chance = (how & 12) == 4;
+  if (chance)
     {
-      struct stream stream;
-      establish (&stream, how & 1 ? TLS_1_3 : TLS_1_2, how & 2);
-      while (input.left > 0 && next_record (&stream, &input))
-        continue;
-      side_close (&stream.side);
+      input = by_chance (data, size);
+      receive (&input, kind, how & 2);
     }
   return 0;
 }

@@ -25,8 +25,8 @@ open_both (struct link *outer, struct link *inner, const char *host)
                          *server = server_context (&localhost);
   link_ready (outer, "localhost");
   *inner = (struct link){ .fd = { -1, -1 } };
-  assert_int_equal (
-      skp_tls_client (&inner->client, client, outer->fd[0], host), 0);
+  assert_int_equal (skp_tls_client (&inner->client, client, outer->fd[0], host),
+                    0);
   assert_int_equal (skp_tls_server (&inner->server, server, outer->fd[1]), 0);
   assert_int_equal (skp_tls_over (inner->client, outer->client), 0);
   assert_int_equal (skp_tls_over (inner->server, outer->server), 0);
@@ -149,8 +149,8 @@ what_is_cut_below_is_truncated (void **state)
       link_shake (&inner);
       passes (inner.server, inner.client, "last");
       if (told)
-        assert_int_equal (
-            skp_tls_end (skp_tls_below (inner.server), &events), 0);
+        assert_int_equal (skp_tls_end (skp_tls_below (inner.server), &events),
+                          0);
       close (outer.fd[1]);
       outer.fd[1] = -1;
       for (int i = 0; i < 2; i++)
