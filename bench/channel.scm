@@ -27,19 +27,8 @@
 
 (define rounds 15)
 
-;; Two processes of one program differ by as much as 5 %: it begins anew now and then.
-(define rounds-each 5)
-
 (define (running command)
-  (call-with-values (lambda () (apply command-rounds command))
-    (lambda (round end)
-      (define done 0)
-      (lambda ()
-        (let ((number (round)))
-          (set! done (+ done 1))
-          (when (or (not number) (zero? (modulo done rounds-each)))
-            (end))
-          number)))))
+  (apply command-rounds command))
 
 (define (peers row threads)
   (let ((go (string-append build "/bench/channel-go")))

@@ -4,9 +4,9 @@
 
      echo-load PORT CONNECTIONS SECONDS
 
-   prints, for the SECONDS after all are connected and a tenth of them has
-   passed: requests a second, and the 50th, 99th and 99.9th percentile of the
-   latency in microseconds.  */
+   does a round for each line that it reads, or one if there is none.  It prints,
+   for the SECONDS after a tenth of them has passed: requests a second, and the
+   50th, 99th and 99.9th percentile of the latency in microseconds.  */
 
 #include <arpa/inet.h>
 #include <err.h>
@@ -120,12 +120,17 @@ answered (struct connection *c)
   return c->missing == 0;
 }
 
+/* What ALL, COUNT of them, have asked for in time.  All are idle before and
+   after.  */
 static uint64_t
-run (int set, int64_t start_ns, int64_t end_ns)
+run (int set, struct connection *all, int count, int64_t start_ns,
+     int64_t end_ns)
 {
   struct epoll_event events[EVENTS];
-  uint64_t count = 0;
-  for (;;)
+  uint64_t requests = 0;
+  for (int i = 0; i < count; i++)
+    ask (&all[i]);
+  for (int busy = count; busy > 0;)
     {
       int n = epoll_wait (set, events, EVENTS, 1000);
       if (n == 0)
@@ -137,15 +142,31 @@ run (int set, int64_t start_ns, int64_t end_ns)
             continue;
           int64_t now = now_ns ();
           if (now >= end_ns)
-            return count;
+            {
+              busy--;
+              continue;
+            }
           if (now >= start_ns)
             {
               latencies[bucket (now - c->sent_ns)]++;
-              count++;
+              requests++;
             }
           ask (c);
         }
     }
+  return requests;
+}
+
+static void
+do_round (int set, struct connection *all, int count, double seconds)
+{
+  memset (latencies, 0, sizeof latencies);
+  int64_t start_ns = now_ns () + (int64_t)(seconds * 1e8);
+  int64_t end_ns = start_ns + (int64_t)(seconds * 1e9);
+  uint64_t requests = run (set, all, count, start_ns, end_ns);
+  printf ("%.0f %.1f %.1f %.1f\n", (double)requests / seconds, percentile (0.5),
+          percentile (0.99), percentile (0.999));
+  fflush (stdout);
 }
 
 int
@@ -170,13 +191,8 @@ main (int argc, char **argv)
       if (epoll_ctl (set, EPOLL_CTL_ADD, all[i].fd, &event) < 0)
         err (1, "epoll_ctl");
     }
-  for (int i = 0; i < count; i++)
-    ask (&all[i]);
-  int64_t start_ns = now_ns () + (int64_t)(seconds * 1e8);
-  int64_t end_ns = start_ns + (int64_t)(seconds * 1e9);
-  uint64_t requests = run (set, start_ns, end_ns);
-  printf ("%.0f %.1f %.1f %.1f\n", (double)requests / seconds, percentile (0.5),
-          percentile (0.99), percentile (0.999));
+  for (int rounds = 0; getchar () != EOF || rounds == 0; rounds++)
+    do_round (set, all, count, seconds);
   free (all);
   return 0;
 }

@@ -214,9 +214,9 @@
       (hashq-remove! found task)
       (start-fiber scheduler task))
     (without-asyncs
-     (set! slot (loop-slot-enter! loop fd direction wake))
+     (set! slot (%slot-enter loop fd direction wake))
      (when slot
-       (hashq-set! found task (lambda () (loop-slot-leave! loop slot wake)))))
+       (hashq-set! found task (lambda () (%slot-leave loop slot wake)))))
     (unless slot (start-fiber scheduler task))))
 
 (define (schedule-task-when-fd-readable scheduler fd task)

@@ -84,16 +84,9 @@ push (struct entries *q, SCM waiter, SCM operation, SCM load)
   *at (q, q->count++) = (struct entry){ waiter, operation, load };
 }
 
-/* What an attempt has come to.  */
-enum attempt
-{
-  NOTHING,
-  DONE,
-  CLAIMED_BEFORE, /* MINE is over already */
-};
-
-/* Claim the first in Q that can be, but not MINE itself, and take it out.  */
-static enum attempt
+/* Claim the first in Q that can be, but not MINE itself, and take it out.  What
+   an attempt comes to is said so too: ITS_OVER if there is nothing.  */
+static enum scm_skp__claimed
 claim_first (struct entries *q, SCM mine, struct entry *found)
 {
   for (size_t i = 0; i < q->count;)
@@ -106,75 +99,75 @@ claim_first (struct entries *q, SCM mine, struct entry *found)
         }
       enum scm_skp__claimed claimed = scm_skp__claim (its, mine);
       if (claimed == MINE_OVER)
-        return CLAIMED_BEFORE;
+        return MINE_OVER;
       *found = take_out (q, i);
       if (claimed == CLAIMED)
-        return DONE;
+        return CLAIMED;
     }
-  return NOTHING;
+  found->waiter = SCM_BOOL_F;
+  return ITS_OVER;
 }
 
-/* One attempt to get or to put: what it gives, who is to be woken and with
- * what. */
+/* One attempt: with what, what it gives, who is to be woken and with what.  */
 struct step
 {
-  SCM value, woken_value;
+  SCM load, value, woken_value;
   struct entry woken;
 };
 
-static enum attempt
-try_get (struct channel *c, SCM mine, SCM load, struct step *step)
+static enum scm_skp__claimed
+try_get (struct channel *c, SCM mine, struct step *step)
 {
-  (void)load;
   step->woken_value = SCM_BOOL_T;
   if (c->held.count == 0)
     {
-      enum attempt attempt = claim_first (&c->putters, mine, &step->woken);
+      enum scm_skp__claimed attempt = claim_first (&c->putters, mine, &step->woken);
       step->value = step->woken.load;
-      if (attempt != NOTHING || !c->closed)
+      if (attempt != ITS_OVER || !c->closed)
         return attempt;
       step->value = c->last;
-      return scm_skp__end (mine) ? DONE : CLAIMED_BEFORE;
+      return scm_skp__end (mine) ? CLAIMED : MINE_OVER;
     }
   if (!scm_skp__end (mine))
-    return CLAIMED_BEFORE;
+    return MINE_OVER;
   step->value = take_out (&c->held, 0).load;
-  if (claim_first (&c->putters, SCM_BOOL_F, &step->woken) == DONE)
+  if (claim_first (&c->putters, SCM_BOOL_F, &step->woken) == CLAIMED)
     push (&c->held, SCM_BOOL_F, SCM_BOOL_F, step->woken.load);
-  else
-    step->woken.waiter = SCM_BOOL_F;
-  return DONE;
+  return CLAIMED;
 }
 
 /* What putting gives is whether the channel took it.  */
-static enum attempt
-try_put (struct channel *c, SCM mine, SCM load, struct step *step)
+static enum scm_skp__claimed
+try_put (struct channel *c, SCM mine, struct step *step)
 {
   step->value = scm_from_bool (!c->closed);
-  step->woken_value = load;
+  step->woken_value = step->load;
   if (!c->closed)
     {
-      enum attempt attempt = claim_first (&c->getters, mine, &step->woken);
-      if (attempt != NOTHING || c->held.count >= c->capacity)
+      enum scm_skp__claimed attempt = claim_first (&c->getters, mine, &step->woken);
+      if (attempt != ITS_OVER || c->held.count >= c->capacity)
         return attempt;
-      step->woken.waiter = SCM_BOOL_F;
     }
   if (!scm_skp__end (mine))
-    return CLAIMED_BEFORE;
+    return MINE_OVER;
   if (!c->closed)
-    push (&c->held, SCM_BOOL_F, SCM_BOOL_F, load);
-  return DONE;
+    push (&c->held, SCM_BOOL_F, SCM_BOOL_F, step->load);
+  return CLAIMED;
 }
-
-/* Locks.  */
 
 #define LOCKS 64
 static pthread_mutex_t locks[LOCKS];
 
-static pthread_mutex_t *
-lock_of (const struct channel *c)
+static void
+take (const struct channel *c)
 {
-  return &locks[((uintptr_t)c >> 6) % LOCKS];
+  pthread_mutex_lock (&locks[((uintptr_t)c >> 6) % LOCKS]);
+}
+
+static void
+leave (const struct channel *c)
+{
+  pthread_mutex_unlock (&locks[((uintptr_t)c >> 6) % LOCKS]);
 }
 
 static void
@@ -199,7 +192,7 @@ init_locks (void)
   pthread_atfork (take_all, leave_all, leave_all);
 }
 
-/* Primitives; only (sockport task channel) has what they are given.  */
+/* What primitives are given is of the right types.  */
 
 static inline struct channel *
 channel_of (SCM channel)
@@ -216,23 +209,28 @@ make_channel (SCM capacity, SCM last)
   return scm_from_pointer (c, NULL);
 }
 
-typedef enum attempt try_function (struct channel *, SCM, SCM, struct step *);
+typedef enum scm_skp__claimed try_function (struct channel *, SCM, struct step *);
+
+static inline void
+wake (const struct step *step)
+{
+  if (scm_is_true (step->woken.waiter))
+    scm_skp__deliver (step->woken.waiter, step->woken_value,
+                      step->woken.operation);
+}
 
 /* Try without waiting.  Not below: who is woken looks at the channel.  */
 static inline SCM
 attempt (SCM channel, SCM load, try_function *try)
 {
   struct channel *c = channel_of (channel);
-  struct step step = { .woken = { .waiter = SCM_BOOL_F } };
-  pthread_mutex_t *lock = lock_of (c);
-  pthread_mutex_lock (lock);
-  enum attempt attempt = try (c, SCM_BOOL_F, load, &step);
-  pthread_mutex_unlock (lock);
-  if (attempt != DONE)
+  struct step step = { .load = load, .woken = { .waiter = SCM_BOOL_F } };
+  take (c);
+  enum scm_skp__claimed attempt = try (c, SCM_BOOL_F, &step);
+  leave (c);
+  if (attempt != CLAIMED)
     return scm_skp__nothing;
-  if (scm_is_true (step.woken.waiter))
-    scm_skp__deliver (step.woken.waiter, step.woken_value,
-                      step.woken.operation);
+  wake (&step);
   return step.value;
 }
 
@@ -242,20 +240,18 @@ static inline SCM
 enter (SCM channel, SCM waiter, SCM operation, SCM load, try_function *try,
        struct entries *q)
 {
-  struct step step = { .woken = { .waiter = SCM_BOOL_F } };
-  pthread_mutex_t *lock = lock_of (channel_of (channel));
-  pthread_mutex_lock (lock);
-  enum attempt attempt = try (channel_of (channel), waiter, load, &step);
-  if (attempt == NOTHING)
+  struct channel *c = channel_of (channel);
+  struct step step = { .load = load, .woken = { .waiter = SCM_BOOL_F } };
+  take (c);
+  enum scm_skp__claimed attempt = try (c, waiter, &step);
+  if (attempt == ITS_OVER)
     push (q, waiter, operation, load);
-  pthread_mutex_unlock (lock);
-  if (attempt != DONE)
+  leave (c);
+  if (attempt != CLAIMED)
     return SCM_BOOL_F;
   scm_skp__set_field (waiter, WAITER_VALUE, step.value);
   scm_skp__set_field (waiter, WAITER_CHOSEN, operation);
-  if (scm_is_true (step.woken.waiter))
-    scm_skp__deliver (step.woken.waiter, step.woken_value,
-                      step.woken.operation);
+  wake (&step);
   return SCM_BOOL_T;
 }
 
@@ -285,12 +281,15 @@ enter_putter (SCM channel, SCM waiter, SCM operation, SCM load)
                 &channel_of (channel)->putters);
 }
 
-static void
+/* To how many.  */
+static size_t
 deliver_all (struct entries *q, SCM value)
 {
   struct entry found;
-  while (claim_first (q, SCM_BOOL_F, &found) == DONE)
+  size_t count = 0;
+  for (; claim_first (q, SCM_BOOL_F, &found) == CLAIMED; count++)
     scm_skp__deliver (found.waiter, value, found.operation);
+  return count;
 }
 
 /* #f if it was closed already.  */
@@ -298,26 +297,64 @@ static SCM
 channel_close (SCM channel)
 {
   struct channel *c = channel_of (channel);
-  pthread_mutex_t *lock = lock_of (c);
-  pthread_mutex_lock (lock);
-  struct entries getters = c->getters, putters = c->putters;
-  c->getters = c->putters = (struct entries){ .entry = NULL };
+  take (c);
   int open = !c->closed;
   c->closed = 1;
-  pthread_mutex_unlock (lock);
-  deliver_all (&getters, c->last);
-  deliver_all (&putters, SCM_BOOL_F);
+  deliver_all (&c->getters, c->last);
+  deliver_all (&c->putters, SCM_BOOL_F);
+  leave (c);
   scm_remember_upto_here_1 (channel);
   return scm_from_bool (open);
+}
+
+/* Give VALUE to all who wait to get; if nobody does, hold it while there is
+   room.  */
+static SCM
+channel_tell (SCM channel, SCM value)
+{
+  struct channel *c = channel_of (channel);
+  take (c);
+  if (!deliver_all (&c->getters, value) && c->held.count < c->capacity)
+    push (&c->held, SCM_BOOL_F, SCM_BOOL_F, value);
+  leave (c);
+  scm_remember_upto_here_1 (channel);
+  return SCM_UNSPECIFIED;
+}
+
+/* What is closed when TASK ends: the field is #f until that is asked for, and
+   what was closed before once it has ended.  From any thread.  */
+static SCM closed_before;
+
+#define END_OF(task) ((scm_t_bits *)(SCM_STRUCT_SLOTS (task) + TASK_END))
+
+static SCM
+task_end (SCM task)
+{
+  scm_t_bits *end = END_OF (task), none = SCM_UNPACK (SCM_BOOL_F);
+  if (__atomic_load_n (end, __ATOMIC_SEQ_CST) == none)
+    {
+      SCM new = make_channel (SCM_INUM0, SCM_BOOL_T);
+      __atomic_compare_exchange_n (end, &none, SCM_UNPACK (new), 0,
+                                   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+  return SCM_PACK (__atomic_load_n (end, __ATOMIC_SEQ_CST));
+}
+
+static SCM
+task_ended (SCM task)
+{
+  SCM end = SCM_PACK (__atomic_exchange_n (
+      END_OF (task), SCM_UNPACK (closed_before), __ATOMIC_SEQ_CST));
+  return scm_is_true (end) ? channel_close (end) : SCM_BOOL_F;
 }
 
 static SCM
 channel_reopen (SCM channel)
 {
   struct channel *c = channel_of (channel);
-  pthread_mutex_lock (lock_of (c));
+  take (c);
   c->closed = 0;
-  pthread_mutex_unlock (lock_of (c));
+  leave (c);
   return SCM_UNSPECIFIED;
 }
 
@@ -331,11 +368,8 @@ channel_closed (SCM channel)
 static SCM
 channel_count (SCM channel)
 {
-  struct channel *c = channel_of (channel);
-  pthread_mutex_lock (lock_of (c));
-  size_t count = c->held.count;
-  pthread_mutex_unlock (lock_of (c));
-  return scm_from_size_t (count);
+  return scm_from_size_t (
+      __atomic_load_n (&channel_of (channel)->held.count, __ATOMIC_SEQ_CST));
 }
 
 void
@@ -348,9 +382,15 @@ scm_skp__init_channel (void)
     { "%enter-getter", 3, 0, 0, enter_getter },
     { "%enter-putter", 4, 0, 0, enter_putter },
     { "%channel-close", 1, 0, 0, channel_close },
+    { "%channel-tell", 2, 0, 0, channel_tell },
+    { "%task-end", 1, 0, 0, task_end },
+    { "%task-ended!", 1, 0, 0, task_ended },
     { "%channel-reopen", 1, 0, 0, channel_reopen },
     { "%channel-closed?", 1, 0, 0, channel_closed },
     { "%channel-count", 1, 0, 0, channel_count },
   };
+  closed_before
+      = scm_permanent_object (make_channel (SCM_INUM0, SCM_BOOL_T));
+  channel_close (closed_before);
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

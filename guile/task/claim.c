@@ -13,7 +13,6 @@
 #include "../primitive.h"
 
 #include <libguile/atomic.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sockport/transfer.h>
 
@@ -110,37 +109,17 @@ claim_waiter (SCM waiter, SCM value, SCM operation)
   return SCM_BOOL_T;
 }
 
-/* Fork takes it, so that no flag is left at C.  */
-static pthread_mutex_t both = PTHREAD_MUTEX_INITIALIZER;
-
-static void
-take_both (void)
-{
-  pthread_mutex_lock (&both);
-}
-
-static void
-leave_both (void)
-{
-  pthread_mutex_unlock (&both);
-}
-
-__attribute__ ((constructor)) static void
-init_both (void)
-{
-  pthread_atfork (take_both, leave_both, leave_both);
-}
-
-/* End the waits of WAITER and of OTHER; or neither, and #f.  */
+/* End the waits of WAITER and of OTHER; or neither, and #f.  Fork takes the
+   lock, so that no flag is left at C.  */
 static SCM
 claim_both (SCM waiter, SCM value, SCM operation, SCM other, SCM other_value,
             SCM other_operation)
 {
   if (scm_is_eq (waiter, other))
     return SCM_BOOL_F;
-  take_both ();
+  scm_skp__shared_take ();
   enum scm_skp__claimed claimed = scm_skp__claim (waiter, other);
-  leave_both ();
+  scm_skp__shared_leave ();
   if (claimed != CLAIMED)
     return SCM_BOOL_F;
   scm_skp__deliver (waiter, value, operation);

@@ -36,13 +36,13 @@ int scm_skp__end (SCM mine);
 int scm_skp__is_over (SCM waiter);
 
 /* Wake the sleeper of WAITER, which was claimed, with VALUE, that of OPERATION.
-   Not under a lock.  */
+   Seldom under a lock, which who is woken may need.  */
 void scm_skp__deliver (SCM waiter, SCM value, SCM operation);
 
 /* What is got where there is nothing.  */
 extern SCM scm_skp__nothing;
 
-/* Wake the thread that sleeps by BELL (lock.c).  */
+/* Wake the thread that sleeps by BELL (bell.c).  */
 void scm_skp__ring (SCM bell);
 
 #endif

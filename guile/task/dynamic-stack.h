@@ -85,7 +85,7 @@ void scm_skp__enter_items (scm_t_dynstack *stack, const scm_t_dynstack *from,
                            ptrdiff_t by, jmp_buf *registers);
 
 void scm_skp__init_asyncs (void);
-void scm_skp__init_lock (void);
+void scm_skp__init_bell (void);
 void scm_skp__init_claim (void);
 void scm_skp__init_channel (void);
 void scm_skp__init_switch (void);

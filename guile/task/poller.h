@@ -106,6 +106,7 @@ enum task_field
   TASK_PORT,
   TASK_WANTED,
   TASK_SETTINGS,
+  TASK_END,
 };
 
 static inline SCM

@@ -12,9 +12,21 @@ fluids_here (void)
   return (const struct scm_skp__fluids *)scm_skp__thread ()->dynamic_state;
 }
 
-static SCM
-value_in (SCM values, SCM fluid)
+static const struct scm_skp__cached *
+cached (const struct scm_skp__cached *cache, SCM fluid)
 {
+  for (size_t i = 0; i < SCM_SKP__CACHE_SIZE; i++)
+    if (cache[i].key == SCM_UNPACK (fluid))
+      return &cache[i];
+  return NULL;
+}
+
+static SCM
+value_in (const struct scm_skp__cached *cache, SCM values, SCM fluid)
+{
+  const struct scm_skp__cached *found = cached (cache, fluid);
+  if (found)
+    return SCM_PACK (found->value);
   SCM none = SCM_PACK (0), value = scm_hashq_ref (values, fluid, none);
   return scm_is_eq (value, none) ? SCM_CELL_OBJECT_1 (fluid) : value;
 }
@@ -23,19 +35,7 @@ value_in (SCM values, SCM fluid)
 static SCM
 value_outside (const struct scm_skp__base *base, SCM fluid)
 {
-  for (size_t i = 0; i < SCM_SKP__CACHE_SIZE; i++)
-    if (base->cache[i].key == SCM_UNPACK (fluid))
-      return SCM_PACK (base->cache[i].value);
-  return value_in (base->values, fluid);
-}
-
-static int
-is_cached (const struct scm_skp__fluids *fluids, SCM fluid)
-{
-  for (size_t i = 0; i < SCM_SKP__CACHE_SIZE; i++)
-    if (fluids->cache[i].key == SCM_UNPACK (fluid))
-      return 1;
-  return 0;
+  return value_in (base->cache, base->values, fluid);
 }
 
 static SCM
@@ -72,7 +72,7 @@ all_set (const struct scm_skp__base *base)
   for (SCM rest
        = scm_internal_hash_fold (add_entry, NULL, SCM_EOL, fluids->values);
        scm_is_pair (rest); rest = SCM_CDR (rest))
-    if (!is_cached (fluids, SCM_CAAR (rest)))
+    if (!cached (fluids->cache, SCM_CAAR (rest)))
       set = add_if_set (base, SCM_CAAR (rest), SCM_CDAR (rest), set);
   return set;
 }
@@ -160,16 +160,9 @@ samples_are_there (const struct scm_skp__fluids *fluids, SCM samples)
 {
   int n = 0;
   for (; scm_is_pair (samples); samples = SCM_CDR (samples), n++)
-    {
-      SCM fluid = SCM_CAR (samples), value = SCM_UNDEFINED;
-      for (size_t i = 0; i < SCM_SKP__CACHE_SIZE; i++)
-        if (fluids->cache[i].key == SCM_UNPACK (fluid))
-          value = SCM_PACK (fluids->cache[i].value);
-      if (SCM_UNBNDP (value))
-        value = value_in (fluids->values, fluid);
-      if (!scm_is_eq (value, SCM_I_MAKINUM (n)))
-        return 0;
-    }
+    if (!scm_is_eq (value_in (fluids->cache, fluids->values, SCM_CAR (samples)),
+                    SCM_I_MAKINUM (n)))
+      return 0;
   return n == SAMPLES;
 }
 

@@ -182,19 +182,31 @@ scm_skp__below_c (void)
          && !scm_skp__can_leave (&leaving, scm_skp__field (loop, LOOP_THREAD));
 }
 
-/* Have the running task of LOOP, which is this thread's, wait for PORT, to read
-   (DIRECTION 0) or to write (1); else why not.  Asyncs are off afterwards.  */
+/* May the running task of LOOP, which is this thread's, be left to wait, after
+   an ATTEMPT or for something else?  0, or why not.  */
+static int
+may_wait (SCM loop, struct scm_skp__leaving *leaving, int attempt)
+{
+  if (scm_is_false (scm_skp__field (loop, LOOP_INSIDE))
+      || scm_skp__can_leave (leaving, scm_skp__field (loop, LOOP_THREAD)) <= 0)
+    return NOT_LEFT_UNABLE;
+  if (attempt && scm_skp__turn_was_over ())
+    return NOT_LEFT_TURN;
+  SCM task = scm_skp__field (loop, LOOP_CURRENT);
+  return scm_is_true (scm_skp__field (task, TASK_INTERRUPT))
+             ? NOT_LEFT_INTERRUPTED
+             : 0;
+}
+
+/* Have the running task of LOOP wait for PORT, to read (DIRECTION 0) or to write
+   (1); else why not.  Asyncs are off afterwards.  */
 static int
 park (SCM loop, SCM port, size_t direction, struct scm_skp__leaving *leaving)
 {
   SCM task = scm_skp__field (loop, LOOP_CURRENT);
-  if (scm_is_false (scm_skp__field (loop, LOOP_INSIDE))
-      || scm_skp__can_leave (leaving, scm_skp__field (loop, LOOP_THREAD)) <= 0)
-    return NOT_LEFT_UNABLE;
-  if (scm_skp__turn_was_over ())
-    return NOT_LEFT_TURN;
-  if (scm_is_true (scm_skp__field (task, TASK_INTERRUPT)))
-    return NOT_LEFT_INTERRUPTED;
+  int why = may_wait (loop, leaving, 1);
+  if (why)
+    return why;
   if (scm_skp__chaos () && !scm_skp__chaos_below (4))
     return NOT_LEFT_READY;
   port = scm_skp__bottom (port, &direction);
@@ -218,14 +230,10 @@ park (SCM loop, SCM port, size_t direction, struct scm_skp__leaving *leaving)
 static int
 begin_wait (SCM loop, struct scm_skp__leaving *leaving)
 {
-  if (scm_is_false (scm_skp__field (loop, LOOP_INSIDE))
-      || scm_skp__can_leave (leaving, scm_skp__field (loop, LOOP_THREAD)) <= 0)
-    return NOT_LEFT_UNABLE;
-  if (scm_is_true (
-          scm_skp__field (scm_skp__field (loop, LOOP_CURRENT), TASK_INTERRUPT)))
-    return NOT_LEFT_INTERRUPTED;
-  scm_skp__asyncs_off (leaving->thread);
-  return 0;
+  int why = may_wait (loop, leaving, 0);
+  if (!why)
+    scm_skp__asyncs_off (leaving->thread);
+  return why;
 }
 
 /* #t if it can; else a number.  */
@@ -262,20 +270,15 @@ static SCM
 task_wait (SCM loop, SCM port, SCM direction)
 {
   struct scm_skp__leaving leaving;
+  int why = 0;
   if (scm_is_false (direction))
     scm_skp__can_leave (&leaving, scm_skp__field (loop, LOOP_THREAD));
   else if (scm_is_false (port))
-    {
-      int why = yield (loop, &leaving);
-      if (why)
-        return SCM_I_MAKINUM (why);
-    }
+    why = yield (loop, &leaving);
   else
-    {
-      int why = park (loop, port, (size_t)SCM_I_INUM (direction), &leaving);
-      if (why)
-        return SCM_I_MAKINUM (why);
-    }
+    why = park (loop, port, (size_t)SCM_I_INUM (direction), &leaving);
+  if (why)
+    return SCM_I_MAKINUM (why);
   scm_skp__leave (loop, &leaving);
   return SCM_BOOL_T;
 }
@@ -340,13 +343,13 @@ turn_was_over (void)
    poller.h have them.  */
 static const char loop_fields[] = "current turns poller thread slots inside?",
                   task_fields[] = "continuation abandon place interrupt port "
-                                  "wanted settings";
+                                  "wanted settings end";
 _Static_assert(LOOP_CURRENT == 0 && LOOP_TURNS == 1 && LOOP_POLLER == 2
                    && LOOP_THREAD == 3 && LOOP_SLOTS == 4 && LOOP_INSIDE == 5,
                "loop_fields");
 _Static_assert(TASK_CONTINUATION == 0 && TASK_ABANDON == 1 && TASK_PLACE == 2
                    && TASK_INTERRUPT == 3 && TASK_PORT == 4 && TASK_WANTED == 5
-                   && TASK_SETTINGS == 6,
+                   && TASK_SETTINGS == 6 && TASK_END == 7,
                "task_fields");
 _Static_assert(NOT_LEFT_TURN == 2 && NOT_LEFT_INTERRUPTED == 3
                    && NOT_LEFT_CLOSED == 4 && NOT_LEFT_UNABLE == 5,
@@ -390,7 +393,7 @@ scm_skp__init_task (void)
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
   scm_skp__init_asyncs ();
-  scm_skp__init_lock ();
+  scm_skp__init_bell ();
   scm_skp__init_claim ();
   scm_skp__init_channel ();
   scm_skp__init_switch ();

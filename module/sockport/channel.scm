@@ -66,13 +66,6 @@
   (check-channel channel 1 "channel-closed?")
   (%channel-closed? (channel-core channel)))
 
-(define-inlinable (core-get core who)
-  (let ((value (%channel-get core)))
-    (if (eq? value nothing)
-        (waiter-value
-         (wait-for (lambda (waiter) (%enter-getter core waiter #f)) #f who))
-        value)))
-
 (define-inlinable (core-put core value who)
   (let ((taken? (%channel-put core value)))
     (if (eq? taken? nothing)
@@ -83,13 +76,7 @@
 (define (get-operation channel)
   "An operation that gets a value from CHANNEL."
   (check-channel channel 1 "get-operation")
-  (core-get-operation (channel-core channel)))
-
-(define (core-get-operation core)
-  (channel-operation (lambda () (%channel-get core))
-                     (lambda (waiter operation)
-                       (%enter-getter core waiter operation))
-                     identity))
+  (core-operation (channel-core channel) identity))
 
 (define (check-taken channel who)
   (lambda (taken?)
@@ -180,7 +167,7 @@ waits to get gets the end-of-file object, who waits to put an error."
 (define (event-operation event)
   "An operation that waits until EVENT has happened."
   (check-event event "event-operation")
-  (core-get-operation (event-core event)))
+  (core-operation (event-core event) identity))
 
 (define (event-wait event)
   "Wait until EVENT has happened."

@@ -3,11 +3,12 @@
 ;;; in.  A mutex of Guile's keeps threads apart, not the tasks of one thread.
 
 (define-module (sockport semaphore)
+  #:use-module (ice-9 atomic)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport io argument)
+  #:use-module (sockport primitive)
   #:use-module (sockport task)
-  #:use-module (sockport task ring)
   #:use-module (sockport task waiter)
   #:export (make-semaphore
             semaphore?
@@ -16,52 +17,54 @@
             semaphore-release!
             call-with-semaphore))
 
-;;; UNIQUE makes `equal?' the same as `eq?'.  COUNT is how many may still come.
+;;; UNUSED is a box of how many may come who need not wait for one that has been; those
+;;; are kept in CORE, that of a channel.
 (define-record-type <semaphore>
-  (%make-semaphore unique count waiters)
+  (%make-semaphore unused core)
   semaphore?
-  (unique semaphore-unique)
-  (count semaphore-count set-semaphore-count!)
-  (waiters semaphore-waiters))
+  (unused semaphore-unused)
+  (core semaphore-core))
 
 (set-record-type-printer! <semaphore>
   (lambda (semaphore port)
-    (format port "#<semaphore ~a>" (semaphore-count semaphore))))
+    (format port "#<semaphore ~a>"
+            (+ (atomic-box-ref (semaphore-unused semaphore))
+               (%channel-count (semaphore-core semaphore))))))
 
 (define* (make-semaphore #:optional (count 1))
   "Return a semaphore that COUNT tasks or threads can have at a time."
   (check-natural count 1 "make-semaphore")
-  (%make-semaphore (make-variable #f) count (make-ring)))
+  (%make-semaphore (make-atomic-box count)
+                   (%make-channel-core most-positive-fixnum #f)))
 
 (define (check-semaphore semaphore who)
   (check-that (semaphore? semaphore) semaphore 1 "semaphore" who))
 
-(define (try semaphore)
-  (let ((count (semaphore-count semaphore)))
+(define (take-unused! semaphore)
+  (let* ((unused (semaphore-unused semaphore)) (count (atomic-box-ref unused)))
     (and (positive? count)
-         (begin
-           (set-semaphore-count! semaphore (- count 1))
-           '(#t)))))
+         (or (eq? count
+                  (atomic-box-compare-and-swap! unused count (- count 1)))
+             (take-unused! semaphore)))))
 
 (define (semaphore-acquire! semaphore)
   "Wait until SEMAPHORE can be had, and have it.  Who waits longest is first."
   (check-semaphore semaphore "semaphore-acquire!")
-  (await-in-ring (lambda () (try semaphore))
-                 (semaphore-waiters semaphore) #f "semaphore-acquire!")
+  (unless (take-unused! semaphore)
+    (core-get (semaphore-core semaphore) "semaphore-acquire!"))
   *unspecified*)
 
 (define (semaphore-try-acquire! semaphore)
   "Have SEMAPHORE if it can be had now; #f if not.  Never waits."
   (check-semaphore semaphore "semaphore-try-acquire!")
-  (and (with-lock (try semaphore)) #t))
+  (or (take-unused! semaphore)
+      (eq? #t (%channel-get (semaphore-core semaphore)))))
 
 ;;; It is handed on, so that nobody comes in between.
 (define (semaphore-release! semaphore)
   "Give SEMAPHORE back, to who waits longest."
   (check-semaphore semaphore "semaphore-release!")
-  (with-lock
-   (unless (ring-claim! (semaphore-waiters semaphore) #t)
-     (set-semaphore-count! semaphore (+ (semaphore-count semaphore) 1))))
+  (%channel-put (semaphore-core semaphore) #t)
   *unspecified*)
 
 (define (call-with-semaphore semaphore thunk)

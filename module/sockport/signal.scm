@@ -6,31 +6,27 @@
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (sockport io argument)
-  #:use-module (sockport task ring)
+  #:use-module (sockport primitive)
   #:use-module (sockport task operation)
-  #:use-module (sockport task waiter)
   #:export (wait-signal
             signal-operation
             watch-signal!
             unwatch-signal!))
 
-;;; PENDING? is about a signal that arrived while nobody waited.  BEFORE is the
-;;; handler and the flags that the signal had.
+;;; CORE, that of a channel, has who waits, or a signal that arrived while nobody
+;;; did.  BEFORE is the handler and the flags that the signal had.
 (define-record-type <watched>
-  (make-watched waiters pending? before)
+  (make-watched core before)
   watched?
-  (waiters watched-waiters)
-  (pending? watched-pending? set-watched-pending!)
+  (core watched-core)
   (before watched-before set-watched-before!))
 
-;;; By number.  Changed in any thread, under the lock.
+;;; By number.
 (define watched-signals (make-vector 65 #f))
 
 (define (arrived watched)
   (lambda (signum)
-    (with-lock
-     (unless (ring-claim-all! (watched-waiters watched) signum)
-       (set-watched-pending! watched #t)))
+    (%channel-tell (watched-core watched) signum)
     (match (watched-before watched)
       (((? procedure? handler) . _) (handler signum))
       (_ #f))))
@@ -38,10 +34,10 @@
 (define (watch! signum position who)
   (check-integer signum 1 64 position who)
   (or (vector-ref watched-signals signum)
-      (let ((watched (make-watched (make-ring) #f #f)))
+      (let ((watched (make-watched (%make-channel-core 1 #f) #f)))
         (set-watched-before! watched (sigaction signum))
         (sigaction signum (arrived watched))
-        (with-lock (vector-set! watched-signals signum watched))
+        (vector-set! watched-signals signum watched)
         watched)))
 
 (define (watch-signal! signum)
@@ -57,16 +53,10 @@ Signals are seen by the thread that has watched them first."
     (when watched
       (match (watched-before watched)
         ((handler . flags) (sigaction signum handler flags)))
-      (with-lock (vector-set! watched-signals signum #f)))))
+      (vector-set! watched-signals signum #f))))
 
 (define (operation-on signum position who)
-  (let ((watched (watch! signum position who)))
-    (ring-operation (lambda ()
-                      (and (watched-pending? watched)
-                           (begin
-                             (set-watched-pending! watched #f)
-                             (list signum))))
-                    (watched-waiters watched) #f identity)))
+  (core-operation (watched-core (watch! signum position who)) identity))
 
 (define (signal-operation signum)
   "An operation that waits for signal SIGNUM, watches it, and returns SIGNUM."

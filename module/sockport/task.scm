@@ -14,7 +14,6 @@
   #:use-module (sockport task origin)
   #:use-module (sockport primitive)
   #:use-module (sockport task record)
-  #:use-module (sockport task ring)
   #:use-module (sockport task run)
   #:use-module (sockport task scope)
   #:use-module (sockport task timer)
@@ -214,18 +213,16 @@ ended with."
 wait for it; return its values or raise its exception.  A task that is interrupted
 goes on at once, and THUNK in its thread."
   (check-procedure thunk 1 "call-in-thread")
-  (let ((ended (make-ring)) (result #f))
+  (let ((ended (%make-channel-core 1 #f)))
     (define (end! proc values)
-      (with-lock
-       (set! result (list (cons proc values)))
-       (ring-claim-all! ended (car result))))
+      (%channel-put ended (cons proc values)))
     (call-with-new-thread
      (lambda ()
        (call-noting
         (lambda ()
           (call-with-values thunk (lambda results (end! values results))))
         (lambda (exception) (end! raise-failure (list exception))))))
-    (match (await-in-ring (lambda () result) ended #f "call-in-thread")
+    (match (core-get ended "call-in-thread")
       ((proc . values) (apply proc values)))))
 
 ;;; Cleaning up.

@@ -6,6 +6,7 @@
              (harness socket)
              (harness task)
              (ice-9 atomic)
+             (ice-9 binary-ports)
              (ice-9 control)
              (ice-9 match)
              (ice-9 suspendable-ports)
@@ -178,7 +179,35 @@
          (with-deadline 0.1
            (lambda ()
              (hash-for-each (lambda (key sock) (recv! sock bytes)) table))
-           (const 'late)))))))
+           (const 'late))))
+      ;; What had room in the port's buffer, as well as what libguile writes.
+      (for-each
+       (match-lambda
+         ((name . write)
+          (let-ports ((pair (unix-pair)))
+            (setvbuf (car pair) 'block 65536)
+            (hash-set! table 1 (car pair))
+            (test-eq name 'late
+              (in-tasks
+               (with-deadline 0.1
+                 (lambda () (hash-for-each (lambda (key port) (write port)) table))
+                 (const 'late))))
+            ;; What is left in the buffer goes nowhere.
+            (close-port (cdr pair))
+            (false-if-exception (close-port (car pair))))))
+       `(("force-output"
+          . ,(lambda (port)
+               (let fill ()
+                 (put-bytevector port (make-bytevector 60000))
+                 (force-output port)
+                 (fill))))
+         ("display"
+          . ,(lambda (port) (display (make-string 4000000 #\x) port)))
+         ("close-port"
+          . ,(lambda (port)
+               (send port big MSG_DONTWAIT)
+               (put-bytevector port (make-bytevector 60000))
+               (close-port port))))))))
 
 ;;; Threads.
 

@@ -20,7 +20,6 @@
   #:use-module (sockport log)
   #:use-module (sockport task loop)
   #:use-module ((sockport task record) #:select (loop-poller))
-  #:use-module (sockport task ring)
   #:use-module ((sockport serve failure) #:select (say))
   #:use-module (sockport serve judge)
   #:use-module (sockport serve handshake)
@@ -93,9 +92,7 @@
       (close-port sock))
     (set-site-count! site (- (site-count site) 1))
     (release! (site-server site))
-    ;; Only tasks of this thread add waiters.
-    (unless (ring-empty? (site-waiters site))
-      (changed! site))
+    (changed! site)
     (judge site peer exception)))
 
 ;;; Accepting.
@@ -202,7 +199,7 @@ an error."
 (define (run-site server listeners)
   (with-task-group
    (lambda (group)
-     (define site (make-site server group 0 (make-ring) #f))
+     (define site (make-site server group 0 (%make-channel-core 0 #t) #f))
      (add-site! server site)
      (call-with-cleanup
       (lambda ()

@@ -9,7 +9,6 @@
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport io argument)
   #:use-module (sockport primitive)
-  #:use-module (sockport task ring)
   #:use-module (sockport task waiter)
   #:export (make-server
             server?
@@ -65,8 +64,8 @@
             (string-join (map socket-address->string (addresses-of server))
                          " "))))
 
-;;; The part of a server in one thread.  WAITERS wait for its connections to
-;;; become fewer, or for the server's end.
+;;; The part of a server in one thread.  Who waits for its connections to become
+;;; fewer, or for the server's end, does so in WAITERS, the core of a channel.
 (define-record-type <site>
   (make-site server group count waiters short?)
   site?
@@ -100,13 +99,17 @@
 ;;; Waiting for a site to change.
 
 (define (changed! site)
-  (with-lock (ring-claim-all! (site-waiters site) #t)))
+  (%channel-tell (site-waiters site) #t))
 
 (define (await-site site ready?)
   "Wait until READY?, which is asked when SITE has changed, is true."
   (unless (ready?)
-    (await-in-ring (lambda () (and (ready?) '(#t)))
-                   (site-waiters site) #f "serve")
+    (wait-for (lambda (waiter)
+                (%enter-getter (site-waiters site) waiter #f)
+                ;; It may have changed since.
+                (when (ready?) (%claim waiter #t #f))
+                #f)
+              #f "serve")
     (await-site site ready?)))
 
 ;;; A connection's place is reserved before it is accepted, since other listeners and

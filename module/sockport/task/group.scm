@@ -163,16 +163,13 @@ another that was cancelled is not."
 (define (start-from-afar! loop thunk name on-end)
   "Start a task in LOOP, which is another thread's, and return it."
   (check-can-wait "spawn-task")
-  (let ((started (make-ring)) (task #f))
+  (let ((started (%make-channel-core 1 #f)))
     (define (start)
-      (let ((made (and (loop-root loop)
-                       (start-task! loop (loop-root loop) thunk name on-end))))
-        (with-lock
-         (set! task (list made))
-         (ring-claim-all! started made))))
-    (unless (loop-post! loop start)
-      (loop-ended loop))
-    (or (await-in-ring (lambda () task) started #f "spawn-task")
+      (%channel-put started
+                    (and (loop-root loop)
+                         (start-task! loop (loop-root loop) thunk name on-end))))
+    (or (and (loop-post! loop start)
+             (core-get started "spawn-task"))
         (loop-ended loop))))
 
 (define (check-keywords group loop on-end)

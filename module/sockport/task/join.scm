@@ -3,12 +3,11 @@
 
 (define-module (sockport task join)
   #:use-module (sockport io argument)
+  #:use-module (sockport primitive)
   #:use-module (sockport task loop)
   #:use-module (sockport task origin)
-  #:use-module (sockport task ring)
   #:use-module (sockport task waiter)
   #:export (note-end!
-            task-ring
             task-values
             wait-for-end
             check-task))
@@ -18,22 +17,13 @@
 
 (define (note-end! task state result)
   "Note that TASK has ended, and let those that wait for it go on."
-  (with-lock
-   (set-task-result! task result)
-   (set-task-state! task state)
-   (when (task-watchers task)
-     (ring-claim-all! (task-watchers task) #t)))
+  (set-task-result! task result)
+  (set-task-state! task state)
+  (%task-ended! task)
   (let ((joiners (task-joiners task)))
     (unless (null? joiners)
       (set-task-joiners! task '())
       (for-each resume! (reverse joiners)))))
-
-(define (task-ring task)
-  "Return the ring of what waits for the end of TASK."
-  (with-lock
-   (unless (task-watchers task)
-     (set-task-watchers! task (make-ring)))
-   (task-watchers task)))
 
 (define (abandon-join joiner)
   (let* ((task (task-place joiner)) (joiners (task-joiners task)))
@@ -52,8 +42,7 @@
           (let ((interrupt (suspend! joiner abandon-join task)))
             (unless (task-ended? task)
               (raise-exception interrupt))))
-        (await-in-ring (lambda () (and (task-ended? task) '(#t)))
-                       (task-ring task) #f who))))
+        (core-get (%task-end task) who))))
 
 (define (task-values task)
   (if (eq? (task-state task) 'done)

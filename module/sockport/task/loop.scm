@@ -10,8 +10,8 @@
   #:use-module (sockport primitive)
   #:use-module (sockport task record)
   #:use-module (sockport task timer)
-  #:export (loop-post! loop-slot-enter! loop-slot-leave! make-task task-forget!
-            begin-wait! suspend! suspending! resume! interrupt! yield! yield-on! without-asyncs
+  #:export (loop-post! make-task task-forget!
+            begin-wait! suspend! resume! interrupt! yield! yield-on! without-asyncs
             sleep-until! raise-if winding check-interrupt check-can-wait
             cannot-wait can-wait? set-time-limit! known? task-tag leave-inside!
             make-sleeper)
@@ -21,8 +21,7 @@
                task? task-name task-loop task-group task-on-end task-interrupt
                task-scope set-task-scope! task-state set-task-state! task-ended?
                task-result set-task-result! task-node set-task-node!
-               task-watchers set-task-watchers! task-joiners set-task-joiners!
-               task-place))
+               task-joiners set-task-joiners! task-place))
 
 (define task-tag (make-prompt-tag "task"))
 
@@ -72,7 +71,7 @@ error of WHO if it cannot wait here."
                       ;; Not a tail call: the frame is where the next one's go.
                       (%task-over loop)
                       #t))))
-              #f #f #f #f #f #f name loop group scope 'ready #f #f '() #f on-end))
+              #f #f #f #f #f #f #f name loop group scope 'ready #f #f '() on-end))
 
 (define (check-same task)
   (unless (eq? task (current-task))
@@ -107,18 +106,11 @@ error of WHO if it cannot wait here."
               (abort-to-prompt task-tag #f)
               (not-left loop port direction why)))))
 
-(define-inlinable (suspend! task abandon place)
-  "Leave TASK, which runs, until it is resumed; asyncs are off before and on after.
-Until then, (ABANDON task) takes it out of what it waits in, PLACE in the task
-being where, and returns whether it still was there.  Return the exception that
-interrupts the task, or #f."
-  (set-task-abandon! task abandon)
-  (set-task-place! task place)
-  (leave! (task-loop task) #f #f)
-  (%task-goes-on))
-
-;;; As `suspend!', but EXPR is evaluated before asyncs are on again.
-(define-syntax-rule (suspending! task abandon place expr ...)
+(define-syntax-rule (suspend! task abandon place expr ...)
+  "Leave TASK, which runs, until it is resumed; asyncs are off before and on after, and
+off while EXPR is evaluated.  Until then, (ABANDON task) takes it out of what it waits
+in, PLACE in the task being where, and returns whether it still was there.  Return the
+exception that interrupts the task, or #f."
   (begin
     (set-task-abandon! task abandon)
     (set-task-place! task place)
@@ -275,14 +267,3 @@ suspended and resumed in THUNK."
   (error (string-append who ": a task cannot wait inside a procedure that is"
                         " written in C, string-for-each or sort say, nor in"
                         " a signal's handler")))
-
-;;; What else waits for a descriptor.
-
-(define (loop-slot-enter! loop port direction thunk)
-  "Have LOOP call THUNK, once, when PORT is ready; return the slot where it waits,
-#f if PORT may be ready now."
-  (%slot-enter loop port direction thunk))
-
-(define (loop-slot-leave! loop slot thunk)
-  (%slot-leave loop slot thunk))
-

@@ -30,7 +30,7 @@
             perform-any
             make-operation
             channel-operation
-            ring-operation))
+            core-operation))
 
 ;;; (TRY) returns a list of one value if there is nothing to wait for, else #f.
 ;;; (START waiter operation) has WAITER claimed, for OPERATION, when there is; it
@@ -72,16 +72,12 @@ waiter operation)."
                            (list value))))
                   enter finish #f))
 
-(define (ring-operation try ring load finish)
-  "An operation that is done when a waiter that brings LOAD in RING is claimed."
-  (make-operation
-   (lambda () (with-lock (try)))
-   (lambda (waiter operation)
-     (let ((node (enter-ring waiter operation try ring load)))
-       (if (boolean? node)
-           node
-           (lambda () (leave-ring node)))))
-   finish #f))
+(define (core-operation core finish)
+  "An operation that gets from CORE, that of a channel."
+  (channel-operation (lambda () (%channel-get core))
+                     (lambda (waiter operation)
+                       (%enter-getter core waiter operation))
+                     finish))
 
 ;;; Waiting.
 
@@ -179,7 +175,7 @@ be read (DIRECTION 0) or written (1)."
     ;; What wakes says that it may be ready: the number may have been another
     ;; port's, say.
     (define (enter)
-      (set! slot (loop-slot-enter! loop place direction wake))
+      (set! slot (%slot-enter loop place direction wake))
       (cond (slot #f)
             ((ready?) (%claim waiter place operation))
             (else (enter))))
@@ -190,7 +186,7 @@ be read (DIRECTION 0) or written (1)."
           (enter)))
     (enter)
     (lambda ()
-      (when slot (loop-slot-leave! loop slot wake))))
+      (when slot (%slot-leave loop slot wake))))
   (make-operation try start finish #t))
 
 (define (port-operation port events direction who)
@@ -203,7 +199,7 @@ be read (DIRECTION 0) or written (1)."
       (const #t)))
   (define (try)
     (unless (port-closed? port)
-      (loop-slot-enter! (current-loop) port direction #f))
+      (%slot-enter (current-loop) port direction #f))
     (and (ready?)
          (list port)))
   (descriptor-operation port direction ready? try identity))
@@ -241,6 +237,4 @@ it is (PAST?)."
   "An operation that waits until TASK has ended, and returns its values or raises
 its exception."
   (check-task task "join-operation")
-  (ring-operation (lambda () (and (task-ended? task) '(#t)))
-                  (task-ring task) #f
-                  (lambda (_) (task-values task))))
+  (core-operation (%task-end task) (lambda (_) (task-values task))))

@@ -16,8 +16,8 @@
             set-task-abandon! task-place set-task-place! task-interrupt
             set-task-interrupt! set-task-port! task-name task-loop task-group
             task-scope set-task-scope! task-state set-task-state! task-ended?
-            task-result set-task-result! task-node set-task-node! task-watchers
-            set-task-watchers! task-joiners set-task-joiners! task-on-end))
+            task-result set-task-result! task-node set-task-node!
+            task-joiners set-task-joiners! task-on-end))
 
 ;;; CURRENT is the task that runs.  INSIDE? is true while its own code does, and
 ;;; false in the loop and while a continuation is taken or put back.  SLOTS has for
@@ -46,12 +46,12 @@
 ;;; returns whether it still was there.  INTERRUPT is the exception that it gets
 ;;; when it has to wait, or #f.  PORT is what it waited for last, WANTED where it
 ;;; would have received, SETTINGS an alist of the fluids that it has set, or #f.
-;;; These seven are known in guile/task/poller.h.  JOINERS are the tasks of the same
-;;; loop that wait for its end, the latest first; WATCHERS is a ring of what else does,
-;;; or #f, and changed under the lock.
+;;; END is the core of a channel that is closed when it ends, if anybody has asked
+;;; for that.  These eight are known in guile/task/poller.h.  JOINERS are the tasks of
+;;; the same loop that wait for its end, the latest first.
 (define-record-type <task>
-  (%make-task continuation abandon place interrupt port wanted settings name loop group
-              scope state result node joiners watchers on-end)
+  (%make-task continuation abandon place interrupt port wanted settings end
+              name loop group scope state result node joiners on-end)
   task?
   (continuation task-continuation set-task-continuation!)
   (abandon task-abandon set-task-abandon!)
@@ -60,6 +60,7 @@
   (port task-port set-task-port!)
   (wanted task-wanted)
   (settings task-settings)
+  (end task-end)
   (name task-name)
   (loop task-loop)
   (group task-group)
@@ -68,7 +69,6 @@
   (result task-result set-task-result!)
   (node task-node set-task-node!)
   (joiners task-joiners set-task-joiners!)
-  (watchers task-watchers set-task-watchers!)
   (on-end task-on-end))
 
 (set-record-type-printer! <task>

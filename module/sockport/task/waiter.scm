@@ -11,7 +11,6 @@
   #:use-module (sockport task loop)
   #:use-module ((sockport task record)
                 #:select (loop-inside? loop-poller set-loop-inside!))
-  #:use-module (sockport task ring)
   #:export (nothing
             waiter?
             waiter-flag
@@ -20,13 +19,7 @@
             waiter-over?
             wait-for
             call-before-suspending
-            with-lock
-            entry-load
-            enter-ring
-            leave-ring
-            ring-claim!
-            ring-claim-all!
-            await-in-ring
+            core-get
             set-thread-limit!))
 
 ;;; What is got where there is nothing, and what a waiter has before it is claimed.
@@ -39,8 +32,8 @@
   (%make-waiter flag value chosen sleeper poller)
   waiter?
   (flag waiter-flag)
-  (value waiter-value set-waiter-value!)
-  (chosen waiter-chosen set-waiter-chosen!)
+  (value waiter-value)
+  (chosen waiter-chosen)
   (sleeper waiter-sleeper)
   (poller waiter-poller))
 
@@ -83,8 +76,8 @@
         (begin
           (when leave (leave))
           (%asyncs-on))
-        (let ((interrupt (suspending! task abandon-waiter waiter
-                           (when leave (leave)))))
+        (let ((interrupt (suspend! task abandon-waiter waiter
+                         (when leave (leave)))))
           (when (eq? nothing (waiter-value waiter))
             (raise-exception interrupt))))
     waiter))
@@ -153,78 +146,12 @@
     (end)
     waiter))
 
-;;; What changes under one lock of the process: rings in which waiters wait for what
-;;; seldom comes.
+;;; What other threads give, seldom, comes by the core of a channel (channel.c).
 
-(define-syntax-rule (with-lock expr ...)
-  "The value of the last EXPR.  None may raise or wait; asyncs are off."
-  (begin
-    (%lock)
-    (let ((result (let () expr ...)))
-      (%unlock)
-      result)))
-
-;;; What a waiter leaves in a ring: which of several operations it is there for, or
-;;; #f, and what it brings.
-(define-record-type <entry>
-  (make-entry waiter operation load)
-  entry?
-  (waiter entry-waiter)
-  (operation entry-operation)
-  (load entry-load))
-
-(define (enter-ring waiter operation try ring load)
-  "Have WAITER wait in RING, bringing LOAD, and return its node; #t if (TRY), which is
-called under the lock, returns a list of what is there already, #f if the wait is over."
-  (define flag (waiter-flag waiter))
-  (define (claiming?)
-    (case (atomic-box-compare-and-swap! flag 'W 'C)
-      ((W) #t)
-      ((S) #f)
-      (else (claiming?))))
-  (with-lock
-   (and (claiming?)
-        (let ((now (try)))
-          (cond (now
-                 (set-waiter-value! waiter (car now))
-                 (set-waiter-chosen! waiter operation)
-                 (atomic-box-set! flag 'S)
-                 #t)
-                (else
-                 (atomic-box-set! flag 'W)
-                 (ring-add! ring (make-entry waiter operation load))))))))
-
-(define (leave-ring node)
-  (with-lock (ring-remove! node)))
-
-(define (ring-claim! ring value)
-  "Claim the first waiter of RING that can be with VALUE, and return its entry; or #f.
-The lock is held."
-  (let ((node (ring-first ring)))
-    (and node
-         (let ((entry (node-value node)))
-           (ring-remove! node)
-           (if (%claim (entry-waiter entry) value (entry-operation entry))
-               entry
-               (ring-claim! ring value))))))
-
-(define (ring-claim-all! ring value)
-  "Claim all waiters of RING with VALUE; #f if there are none.  The lock is held."
-  (and (ring-claim! ring value)
-       (begin
-         (ring-claim-all! ring value)
-         #t)))
-
-(define (await-in-ring try ring load who)
-  "Return what (TRY) has, in a list, or what a waiter in RING is claimed with."
-  (define node #f)
-  (let ((now (with-lock (try))))
-    (if now
-        (car now)
+(define-inlinable (core-get core who)
+  "Return the next value of CORE, waiting for one if there is none."
+  (let ((value (%channel-get core)))
+    (if (eq? value nothing)
         (waiter-value
-         (wait-for (lambda (waiter)
-                     (set! node (enter-ring waiter #f try ring load))
-                     (eq? node #t))
-                   (lambda ()
-                     (unless (boolean? node) (leave-ring node)))
-                   who)))))
+         (wait-for (lambda (waiter) (%enter-getter core waiter #f)) #f who))
+        value)))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* The lock under which waiters change, and a thread that waits without a loop.
-   Nothing waits, raises or runs an async while the lock is held, and fork takes
-   it, so that nobody ever finds it left behind.  */
+/* How a thread that runs no loop waits: it sleeps by a bell, outside Guile mode,
+   so that an async ends the sleep.  */
 
 #include "claim.h"
 #include "dynamic-stack.h"
@@ -13,42 +12,6 @@
 #include <time.h>
 
 #define NS INT64_C (1000000000)
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void
-take (void)
-{
-  pthread_mutex_lock (&lock);
-}
-
-static void
-leave (void)
-{
-  pthread_mutex_unlock (&lock);
-}
-
-__attribute__ ((constructor)) static void
-init (void)
-{
-  pthread_atfork (take, leave, leave);
-}
-
-static SCM
-lock_take (void)
-{
-  scm_skp__asyncs_off (scm_skp__thread ());
-  take ();
-  return SCM_UNSPECIFIED;
-}
-
-static SCM
-lock_leave (void)
-{
-  leave ();
-  scm_skp__asyncs_on (scm_skp__thread ());
-  return SCM_UNSPECIFIED;
-}
 
 /* What a thread sleeps by.  It is rung while its thread waits, or not at all.
  */
@@ -136,11 +99,9 @@ sleep_until_rung (SCM bell, SCM deadline_ns)
 }
 
 void
-scm_skp__init_lock (void)
+scm_skp__init_bell (void)
 {
   static const struct scm_skp__primitive primitives[] = {
-    { "%lock", 0, 0, 0, lock_take },
-    { "%unlock", 0, 0, 0, lock_leave },
     { "%make-bell", 0, 0, 0, make_bell },
     { "%reset-bell!", 1, 0, 0, reset_bell },
     { "%sleep-until-rung", 2, 0, 0, sleep_until_rung },
