@@ -4,9 +4,9 @@
 
      echo-load PORT CONNECTIONS SECONDS
 
-   does a round for each line that it reads, or one if there is none.  It prints,
-   for the SECONDS after a tenth of them has passed: requests a second, and the
-   50th, 99th and 99.9th percentile of the latency in microseconds.  */
+   does a round for each line that it reads, or one if there is none.  It
+   prints, for the SECONDS after a tenth of them has passed: requests a second,
+   and the 50th, 99th and 99.9th percentile of the latency in microseconds.  */
 
 #include <arpa/inet.h>
 #include <err.h>

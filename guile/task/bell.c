@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* How a thread that runs no loop waits: it sleeps by a bell, outside Guile mode,
-   so that an async ends the sleep.  */
+/* How a thread that runs no loop waits: it sleeps by a bell, outside Guile
+   mode, so that an async ends the sleep.  */
 
 #include "claim.h"
 #include "dynamic-stack.h"

@@ -121,7 +121,8 @@ try_get (struct channel *c, SCM mine, struct step *step)
   step->woken_value = SCM_BOOL_T;
   if (c->held.count == 0)
     {
-      enum scm_skp__claimed attempt = claim_first (&c->putters, mine, &step->woken);
+      enum scm_skp__claimed attempt
+          = claim_first (&c->putters, mine, &step->woken);
       step->value = step->woken.load;
       if (attempt != ITS_OVER || !c->closed)
         return attempt;
@@ -144,7 +145,8 @@ try_put (struct channel *c, SCM mine, struct step *step)
   step->woken_value = step->load;
   if (!c->closed)
     {
-      enum scm_skp__claimed attempt = claim_first (&c->getters, mine, &step->woken);
+      enum scm_skp__claimed attempt
+          = claim_first (&c->getters, mine, &step->woken);
       if (attempt != ITS_OVER || c->held.count >= c->capacity)
         return attempt;
     }
@@ -209,7 +211,8 @@ make_channel (SCM capacity, SCM last)
   return scm_from_pointer (c, NULL);
 }
 
-typedef enum scm_skp__claimed try_function (struct channel *, SCM, struct step *);
+typedef enum scm_skp__claimed try_function (struct channel *, SCM,
+                                            struct step *);
 
 static inline void
 wake (const struct step *step)
@@ -389,8 +392,7 @@ scm_skp__init_channel (void)
     { "%channel-closed?", 1, 0, 0, channel_closed },
     { "%channel-count", 1, 0, 0, channel_count },
   };
-  closed_before
-      = scm_permanent_object (make_channel (SCM_INUM0, SCM_BOOL_T));
+  closed_before = scm_permanent_object (make_channel (SCM_INUM0, SCM_BOOL_T));
   channel_close (closed_before);
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

@@ -24,13 +24,16 @@ scm_skp__chaos_below (unsigned int n)
   return (unsigned int)((state >> 33) % n);
 }
 
+/* It is drawn among so many, lest thousands of tasks take for ever.  */
+#define MOST_DRAWN 256
+
 /* Who yields runs after those that were ready: how many of Q are before the
    first of that kind, the one at the head being before all.  */
 static unsigned int
 before_yielders (const struct scm_skp__queue *q)
 {
   unsigned int n = 0;
-  for (; n < q->left; n++)
+  for (; n < q->left && n < MOST_DRAWN; n++)
     {
       SCM entry = q->entry[(q->head + n) & (q->size - 1)];
       if (scm_skp__is_task (entry)

@@ -198,8 +198,8 @@ may_wait (SCM loop, struct scm_skp__leaving *leaving, int attempt)
              : 0;
 }
 
-/* Have the running task of LOOP wait for PORT, to read (DIRECTION 0) or to write
-   (1); else why not.  Asyncs are off afterwards.  */
+/* Have the running task of LOOP wait for PORT, to read (DIRECTION 0) or to
+   write (1); else why not.  Asyncs are off afterwards.  */
 static int
 park (SCM loop, SCM port, size_t direction, struct scm_skp__leaving *leaving)
 {
@@ -236,7 +236,6 @@ begin_wait (SCM loop, struct scm_skp__leaving *leaving)
   return why;
 }
 
-/* #t if it can; else a number.  */
 static SCM
 task_begin_wait (SCM loop)
 {
