@@ -262,6 +262,21 @@ for i in range(2):
                 (test-equal "a session" '("hello" tls1.3 #f) (meet))
                 (test-equal "and the same" '("hello" tls1.3 #t) (meet)))))))))
 
+  (test-case "Guile's own web client with guile-gnutls, in a task"
+    (unless (false-if-exception (resolve-interface '(gnutls)))
+      (skip "needs guile-gnutls"))
+    (with-openssl-server '("-www")
+      (lambda (peer port)
+        (define (page)
+          (call-with-values
+              (lambda ()
+                ((@ (web client) http-get) (format #f "https://127.0.0.1:~a/" port)
+                 #:verify-certificate? #f))
+            (lambda (response body) body)))
+        (test-equal "20 pages" 20
+          (in-tasks
+           (count (lambda (_) (string-contains (page) "s_server")) (iota 20)))))))
+
   (test-case "Python"
     (require-program "python3")
     (test-equal "client" "echo hello"
