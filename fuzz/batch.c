@@ -183,12 +183,14 @@ __wrap_close (int fd)
   return 0;
 }
 
+/* Those from FROM on, which are the ones that a step has changed: looking at
+   all of them after each would cost more than the rest.  */
 static void
-check_datagrams (void)
+check_datagrams (size_t from)
 {
   size_t count;
   const struct skp_datagram *datagrams = skp_batch_datagrams (batch, &count);
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = from; i < count; i++)
     {
       require (within (skp_batch_bytes (batch) + datagrams[i].start,
                        datagrams[i].length));
@@ -217,11 +219,13 @@ step (size_t size)
 {
   uint8_t bytes[600];
   struct skp_address to = { .length = (socklen_t)take_number (input, 1) % 129 };
-  size_t length = take_number (input, 2) % sizeof bytes;
+  size_t length = take_number (input, 2) % sizeof bytes, from;
   memset (bytes, (int)length, sizeof bytes);
+  skp_batch_datagrams (batch, &from);
   switch (take_number (input, 1) % 6)
     {
     case 0:
+      from = 0;
       skp_batch_recv (batch, SOCKET,
                       take_number (input, 1) & 1 ? MSG_TRUNC : 0);
       break;
@@ -233,7 +237,8 @@ step (size_t size)
                               to.length ? &to : NULL);
       break;
     case 3:
-      skp_batch_resize (batch, take_number (input, 1), length % (size + 2));
+      from = take_number (input, 1);
+      skp_batch_resize (batch, from, length % (size + 2));
       break;
     case 4:
       send_batch ();
@@ -241,7 +246,7 @@ step (size_t size)
     default:
       skp_batch_clear (batch);
     }
-  check_datagrams ();
+  check_datagrams (from);
 }
 
 int

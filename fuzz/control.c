@@ -3,17 +3,9 @@
    again, checking.  Descriptors are looked at, never closed: the numbers are
    not this process's to close.  */
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sockport/control.h>
+#include "fuzz.h"
 
-static void
-require (int condition)
-{
-  if (!condition)
-    abort ();
-}
+#include <sockport/control.h>
 
 /* A decoded item encodes to the same data, but for what nothing looks at.  */
 static void
@@ -56,8 +48,6 @@ look (const struct skp_control_item *item, const uint8_t *start, size_t size)
   if (type->name || !skp_control_known (item->level, item->type))
     encode_again (type, parts, item);
 }
-
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)

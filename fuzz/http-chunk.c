@@ -2,18 +2,10 @@
 /* Chunks that come whole and the same in two parts: the same data, the same
    end.  */
 
-#include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sockport/http-chunk.h>
+#include "fuzz.h"
 
-static void
-require (int condition)
-{
-  if (!condition)
-    abort ();
-}
+#include <errno.h>
+#include <sockport/http-chunk.h>
 
 struct outcome
 {
@@ -44,8 +36,6 @@ decode (struct outcome *outcome, const uint8_t *bytes, size_t size)
     }
   outcome->used += at;
 }
-
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)

@@ -2,18 +2,10 @@
 /* A head that comes whole and the same in two parts: one result, spans that lie
    within the bytes, and no two ways to read the framing.  */
 
-#include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sockport/http-head.h>
+#include "fuzz.h"
 
-static void
-require (int condition)
-{
-  if (!condition)
-    abort ();
-}
+#include <errno.h>
+#include <sockport/http-head.h>
 
 static void
 check_span (const uint8_t *data, struct skp_http_span span, size_t end)
@@ -64,9 +56,7 @@ start (struct skp_http_head *head, int kind)
 }
 
 /* The first byte says which: a request, trailers, a response; the second where
- * to part it.  */
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
-
+   to part it.  */
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {

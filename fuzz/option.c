@@ -14,16 +14,31 @@
 
 #define MARGIN 64
 
+/* A socket of a kind is used so many times: making and closing one, above all
+   one that has timestamps or memberships, costs more than all the rest.  */
+#define USES 256
+
 static int
-open_socket (unsigned choice)
+some_socket (unsigned choice)
 {
   static const int kinds[][2]
       = { { AF_INET, SOCK_STREAM },  { AF_INET, SOCK_DGRAM },
           { AF_INET6, SOCK_STREAM }, { AF_INET6, SOCK_DGRAM },
           { AF_UNIX, SOCK_STREAM },  { AF_UNIX, SOCK_DGRAM },
           { AF_NETLINK, SOCK_RAW } };
-  const int *kind = kinds[choice % (sizeof kinds / sizeof *kinds)];
-  return skp_socket_open (kind[0], kind[1], 0);
+  static struct
+  {
+    int fd, left;
+  } kept[sizeof kinds / sizeof *kinds];
+  choice %= sizeof kinds / sizeof *kinds;
+  if (kept[choice].left-- == 0)
+    {
+      if (kept[choice].fd > 0)
+        close (kept[choice].fd);
+      kept[choice].fd = skp_socket_open (kinds[choice][0], kinds[choice][1], 0);
+      kept[choice].left = USES;
+    }
+  return kept[choice].fd;
 }
 
 /* What reading opens a descriptor would leak here.  */
@@ -74,7 +89,7 @@ static void
 set_and_get (struct input *input)
 {
   uint8_t value[256];
-  int fd = open_socket ((unsigned)take_number (input, 1));
+  int fd = some_socket ((unsigned)take_number (input, 1));
   const struct skp_option *option = skp_option_at (take_number (input, 2));
   size_t length = take_bytes (input, value, take_number (input, 1));
   if (option && fd >= 0)
@@ -88,8 +103,6 @@ set_and_get (struct input *input)
       if (!opens (option))
         read_back (fd, option, input);
     }
-  if (fd >= 0)
-    close (fd);
 }
 
 int

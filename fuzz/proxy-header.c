@@ -2,18 +2,10 @@
 /* The header of the PROXY protocol in any bytes: what is one needs all of its
    bytes and no more, and names addresses that can be told.  */
 
-#include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sockport/proxy-header.h>
+#include "fuzz.h"
 
-static void
-require (int condition)
-{
-  if (!condition)
-    abort ();
-}
+#include <errno.h>
+#include <sockport/proxy-header.h>
 
 static ssize_t
 read_copy (struct skp_proxy_header *header, const uint8_t *data, size_t size)
@@ -25,8 +17,6 @@ read_copy (struct skp_proxy_header *header, const uint8_t *data, size_t size)
   free (copy);
   return result;
 }
-
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)

@@ -2,10 +2,9 @@
 /* Frames of any bytes: what a reader says of them must not depend on how they
    are cut, and whatever it lets through must obey the protocol.  */
 
+#include "fuzz.h"
+
 #include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sockport/websocket.h>
 
 #define LIMIT 4096
@@ -16,13 +15,6 @@ struct outcome
   size_t messages, controls, length;
   uint64_t sum;
 };
-
-static void
-require (int condition)
-{
-  if (!condition)
-    abort ();
-}
 
 /* Each kind of event adds to the sum by itself, so that pieces may differ.  */
 static void
@@ -79,19 +71,18 @@ read_cut (const uint8_t *data, size_t size, int masked, size_t step)
   struct skp_websocket reader;
   struct outcome out = { 0, 0, 0, 0, 0 };
   skp_websocket_begin (&reader, masked, LIMIT);
+  /* A part ends where its room does, so that a read past the end is seen.  */
+  unsigned char *room = malloc (step);
   for (size_t at = 0; at < size && !out.error; at += step)
     {
       size_t part = size - at < step ? size - at : step;
-      /* Of the exact size, so that a read past the end is seen.  */
-      unsigned char *copy = malloc (part);
+      unsigned char *copy = room + step - part;
       memcpy (copy, data + at, part);
       out.error = read_part (&reader, copy, part, &out);
-      free (copy);
     }
+  free (room);
   return out;
 }
-
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 /* The first byte chooses the side and the cuts.  */
 int

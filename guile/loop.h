@@ -53,6 +53,19 @@ scm_skp__turn_over (void)
   return 1;
 }
 
+/* So many bytes that were moved count as an attempt more.  The others wait for
+   those too; and what one task sends to another is still in the processor's
+   cache when that receives it.  */
+#define SCM_SKP__TURN_BYTES 8192
+
+static inline void
+scm_skp__turn_moved (size_t bytes)
+{
+  size_t attempts = bytes / SCM_SKP__TURN_BYTES, left = scm_skp__turn.left;
+  if (left)
+    scm_skp__turn.left = attempts < left ? (unsigned)(left - attempts) : 1;
+}
+
 /* For those who wait: was it the turn that was over?  */
 static inline int
 scm_skp__turn_was_over (void)

@@ -226,6 +226,7 @@ send_try (SCM sock, SCM buffers, SCM address, SCM control, SCM flags, SCM skip)
   ssize_t n = send_now (&x.call, x.skip);
   if (n < 0)
     return scm_skp__later (&x.call, n);
+  scm_skp__turn_moved ((size_t)n);
   scm_remember_upto_here_2 (buffers, control);
   return SCM_I_MAKINUM (scm_skp__unfinished (&x.call, x.skip + (size_t)n) ? -n
                                                                           : n);
@@ -318,6 +319,7 @@ receive_try (SCM sock, SCM buffers, SCM flags, SCM control_size, SCM skip)
   ssize_t n = receive_now (&x.call, x.skip);
   if (n < 0)
     return scm_skp__later (&x.call, n);
+  scm_skp__turn_moved ((size_t)n);
   size_t moved = x.skip + (size_t)n;
   return receive_build (&x, x.skip, moved,
                         n > 0 && scm_skp__unfinished (&x.call, moved) ? -n : n);

@@ -30,6 +30,12 @@ database_of (int kind)
   return &databases[kind - SKP_QUERY_HOST_ENTRY];
 }
 
+const char *
+scm_skp__entry_who (int kind)
+{
+  return database_of (kind)->who;
+}
+
 static SCM
 text_from (const char *text)
 {

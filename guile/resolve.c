@@ -236,16 +236,25 @@ held_by (SCM lookup)
   return held;
 }
 
+/* The procedure that LOOKUP is a call of.  */
+static const char *
+who_looks (SCM lookup)
+{
+  int kind = (int)SCM_SMOB_DATA_3 (lookup);
+  return kind == SKP_QUERY_ADDRESSES ? "getaddrinfo"
+         : kind == SKP_QUERY_NAMES   ? "getnameinfo"
+                                     : scm_skp__entry_who (kind);
+}
+
 /* A port that is readable when LOOKUP can be taken.  */
 static SCM
 lookup_port (SCM lookup)
 {
   int fd = skp_lookup_descriptor (held_by (lookup)->lookup);
+  if (fd >= 0)
+    fd = skp_bulk_share (fd);
   if (fd < 0)
-    scm_skp__error (fd, "getaddrinfo");
-  fd = skp_bulk_share (fd);
-  if (fd < 0)
-    scm_skp__error (fd, "getaddrinfo");
+    scm_skp__error (fd, who_looks (lookup));
   return scm_skp__port (fd);
 }
 

@@ -21,6 +21,9 @@ SCM scm_skp__resolve_finish (SCM begun, const char *who);
    collector; NULL for the latter two.  */
 const char *scm_skp__resolve_text (SCM name, int pos, const char *who);
 
+/* The procedure that looks up entries of KIND.  */
+const char *scm_skp__entry_who (int kind);
+
 /* What ANSWER to a query for an entry of KIND means to Scheme.  */
 SCM scm_skp__entry_from (const struct skp_answer *answer, int kind, SCM what);
 

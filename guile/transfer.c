@@ -10,7 +10,6 @@
 #include "wait.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sockport/guile.h>
 #include <sockport/socket.h>
 #include <sockport/transfer.h>
@@ -53,6 +52,7 @@ tried (const struct scm_skp__call *call, ssize_t n)
 {
   if (n < 0)
     return scm_skp__later (call, n);
+  scm_skp__turn_moved ((size_t)n);
   return SCM_I_MAKINUM (scm_skp__unfinished (call, (size_t)n) ? -n : n);
 }
 

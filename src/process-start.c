@@ -67,26 +67,34 @@ close_others_on_exec (unsigned first)
     fcntl ((int)fd, F_SETFD, FD_CLOEXEC);
 }
 
+static int
+elsewhere (int fd, int from)
+{
+  return TEMP_FAILURE_RETRY (fcntl (fd, F_DUPFD_CLOEXEC, from));
+}
+
 /* First out of the way, all of them, then to where they shall be.  */
 static int
 place_descriptors (const struct skp_process_plan *plan, int *moved, int *report)
 {
   int count = (int)plan->descriptor_count;
-  *report = fcntl (*report, F_DUPFD_CLOEXEC, count);
-  if (*report < 0)
+  int above = elsewhere (*report, count);
+  /* What is wrong can still be told where it was.  */
+  if (above < 0)
     return -1;
+  *report = above;
   for (int i = 0; i < count; i++)
     {
       moved[i] = plan->descriptors[i];
       if (moved[i] >= 0)
-        moved[i] = fcntl (moved[i], F_DUPFD_CLOEXEC, count);
+        moved[i] = elsewhere (moved[i], count);
       if (moved[i] < 0 && plan->descriptors[i] >= 0)
         return -1;
     }
   for (int i = 0; i < count; i++)
     if (moved[i] < 0)
       close (i);
-    else if (dup2 (moved[i], i) < 0)
+    else if (TEMP_FAILURE_RETRY (dup2 (moved[i], i)) < 0)
       return -1;
   close_others_on_exec ((unsigned)count);
   return 0;
@@ -145,7 +153,7 @@ skp_process_start (const struct skp_process_plan *plan)
   int *moved = calloc (plan->descriptor_count + 1, sizeof *moved);
   if (!moved)
     return -ENOMEM;
-  if (pipe2 (report, O_CLOEXEC) < 0)
+  if (TEMP_FAILURE_RETRY (pipe2 (report, O_CLOEXEC)) < 0)
     {
       int err = -errno;
       free (moved);

@@ -22,6 +22,10 @@
 
 #define EVENTS_AT_ONCE 256
 
+/* Looking for events in vain before one sleeps is a system call too many; after
+   that has happened, so many waits sleep at once.  */
+#define SLEEPS_AT_ONCE 16
+
 __thread SCM scm_skp__running;
 __thread struct scm_skp__hints scm_skp__hints;
 __thread const char *scm_skp__wanted;
@@ -248,8 +252,19 @@ sleep_in (struct loop_poller *p, struct wait_call *call, SCM timeout_ns,
   scm_skp__asyncs_off (thread);
 }
 
-/* Take what is ready, after at most TIMEOUT_NS; then let the asyncs run.  Guile
-   mode is left only to wait longer than nothing.  */
+/* Is it likely that there is something, so that Guile mode need not be left? */
+static int
+looks_first (struct loop_poller *p, SCM timeout_ns)
+{
+  if (scm_is_eq (timeout_ns, SCM_INUM0) || atomic_load (&p->news))
+    return 1;
+  if (p->sleeps == 0)
+    return 1;
+  p->sleeps--;
+  return 0;
+}
+
+/* Take what is ready, after at most TIMEOUT_NS; then let the asyncs run.  */
 static SCM
 poller_wait (SCM loop, SCM timeout_ns)
 {
@@ -260,10 +275,16 @@ poller_wait (SCM loop, SCM timeout_ns)
   struct wait_call call
       = { .core = p->core, .events = events, .count = EVENTS_AT_ONCE };
   scm_skp__hints = p->hints;
-  do_wait (&call);
+  int looked = looks_first (p, timeout_ns);
+  if (looked)
+    do_wait (&call);
   if (call.result == 0 && !scm_is_eq (timeout_ns, SCM_INUM0)
       && !atomic_load (&p->news))
-    sleep_in (p, &call, timeout_ns, thread);
+    {
+      if (looked)
+        p->sleeps = SLEEPS_AT_ONCE;
+      sleep_in (p, &call, timeout_ns, thread);
+    }
   take_events (p, loop, &call);
   if (atomic_exchange (&p->news, 0))
     {

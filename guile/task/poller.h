@@ -51,7 +51,8 @@ struct loop_poller
   SCM inbox;       /* what other threads want there, the latest first */
   atomic_int news; /* is there something in the inbox, given or forgotten?  */
   struct scm_skp__notice *awaited, *given; /* notice.h */
-  int pipe[2]; /* libguile writes to it when an async is queued */
+  int pipe[2];     /* libguile writes to it when an async is queued */
+  unsigned sleeps; /* so many waits do not look for events before they sleep */
   /* What the thread had when the loop began to run.  */
   unsigned int asyncs_blocked;
   SCM outer; /* the loop that ran there, its parent's after a fork */

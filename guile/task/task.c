@@ -82,12 +82,6 @@ ready_begin (SCM poller)
   return SCM_I_MAKINUM ((scm_t_signed_bits)q->count);
 }
 
-static SCM
-ready_count (SCM poller)
-{
-  return scm_from_size_t (scm_skp__poller (poller)->queue.count);
-}
-
 /* What waits in a slot: #f nothing; #t nothing, and an edge was seen; an entry
    for the queue, a task most often; or a list of them, the latest first.  */
 
@@ -381,7 +375,6 @@ scm_skp__init_task (void)
     { "%known-fields", 0, 0, 0, known_fields },
     { "%ready-pop!", 1, 0, 0, ready_pop },
     { "%ready-begin!", 1, 0, 0, ready_begin },
-    { "%ready-count", 1, 0, 0, ready_count },
     { "%task-wait", 3, 0, 0, task_wait },
     { "%task-begin-wait", 1, 0, 0, task_begin_wait },
     { "%task-goes-on", 0, 0, 0, task_goes_on },

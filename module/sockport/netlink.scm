@@ -33,6 +33,7 @@
 (define NLM_F_REQUEST #x1)
 (define NLM_F_ACK #x4)
 (define NLM_F_DUMP_INTR #x10)
+(define NLM_F_DUMP #x300)
 (define NLM_F_ACK_TLVS #x200)
 (define NLMSG_NOOP 1)
 (define NLMSG_ERROR 2)
@@ -236,9 +237,25 @@ error itself."
         new
         (next-sequence))))
 
-(define (answers sock number)
-  "The messages that answer request NUMBER, and whether what they tell changed
-meanwhile."
+(define (listing? flags)
+  (= NLM_F_DUMP (logand flags NLM_F_DUMP)))
+
+;;; The kernel makes the rest of a listing as it is received, and begins none before.
+(define (busy? message)
+  (let ((payload (netlink-message-payload message)))
+    (and (= NLMSG_ERROR (netlink-message-type message))
+         (>= (bytevector-length payload) 4)
+         (= (- EBUSY) (bytevector-s32-native-ref payload 0)))))
+
+(define (drop-listing sock messages)
+  "Receive to its end what was left of another listing, MESSAGES first."
+  (unless (any (lambda (message) (= NLMSG_DONE (netlink-message-type message)))
+               messages)
+    (drop-listing sock (netlink-receive sock))))
+
+(define (answers sock number flags)
+  "The messages that answer request NUMBER, and whether to ask again: if what they
+tell changed meanwhile, or a request before it was left by a deadline or an error."
   (let loop ((rest '()) (found '()) (changed? #f))
     (match rest
       (() (loop (netlink-receive sock) found changed?))
@@ -250,6 +267,9 @@ meanwhile."
          (cond ((or (not (= number (netlink-message-sequence message)))
                     (= type NLMSG_NOOP))
                 (loop rest found changed?))
+               ((and (listing? flags) (busy? message))
+                (drop-listing sock rest)
+                (values '() #t))
                ((or (= type NLMSG_ERROR) (= type NLMSG_DONE))
                 (check-result message)
                 (values (reverse found) changed?))
@@ -267,8 +287,8 @@ while it was made is asked for again."
     (sendmsg sock (message-bytes type (logior flags NLM_F_REQUEST NLM_F_ACK)
                                  number payload)
              (make-socket-address AF_NETLINK 0 0))
-    (call-with-values (lambda () (answers sock number))
-      (lambda (found changed?)
-        (if changed?
+    (call-with-values (lambda () (answers sock number flags))
+      (lambda (found again?)
+        (if again?
             (netlink-request sock type flags payload)
             found)))))

@@ -8,7 +8,6 @@
 (use-modules (harness)
              (harness fault)
              ((harness socket) #:select (tcp-listener))
-             (ice-9 binary-ports)
              (ice-9 match)
              (ice-9 popen)
              (ice-9 receive)
@@ -19,10 +18,6 @@
 
 ;; The thread's own pipe for waiting, made at its first wait, must not count.
 (with-deadline 0 (lambda () (sleep 1)) (const #f))
-
-;;; A situation is a name; a thunk that returns a list of what it is about; a
-;;; procedure of that, which makes the calls; and one that makes a datum of its
-;;; result and gives back what it obtained.
 
 (define (listener-and-caller)
   (let ((listener (tcp-listener)) (caller (socket AF_INET SOCK_STREAM 0)))
@@ -85,9 +80,6 @@
 
 (define (received buffer)
   (lambda (n) (and (number? n) (utf8->string buffer))))
-
-(define-syntax-rule (situations (name before (argument ...) call settle) ...)
-  (list (list name before (lambda (argument ...) call) settle) ...))
 
 (define buffer (make-bytevector 3))
 
@@ -186,114 +178,8 @@
    ("with-deadline" (const '()) ()
     (with-deadline 1/1000 (lambda () (sleep 1)) (const 'late)) identity)))
 
-(define (call-with-situation before proc)
-  (let ((things (before)))
-    (dynamic-wind
-      (const #t)
-      (lambda () (proc things))
-      (lambda ()
-        (for-each (match-lambda
-                    (('fdes number)     ; its owner, if any, has closed it
-                     (false-if-exception (close-fdes number)))
-                    (thing
-                     (when (and (port? thing) (not (port-closed? thing)))
-                       (close-port thing))))
-                  things)))))
-
-(define (settled settle outcome)
-  "OUTCOME as a datum: a list of one, or an error."
-  (match outcome
-    ((value) (list (settle value)))
-    (error error)))
-
-(define (usual-of before call settle)
-  "The usual outcome and the system calls."
-  (call-with-situation before
-    (lambda (things)
-      (receive (outcome calls) (calls-of (lambda () (apply call things)))
-        (values (settled settle outcome) calls)))))
-
-(define (places calls)
-  "Up to twelve indices in CALLS: the first eight, and others at random."
-  (let ((count (length calls)))
-    (if (<= count 12)
-        (iota count)
-        (append (iota 8)
-                (map (lambda (i) (+ 8 (random (- count 8)))) (iota 4))))))
-
-(define (wrong-outcomes row errors wrapped times wanted?)
-  "Each outcome that WANTED? does not allow, with what had failed."
-  (match row
-    ((name before call settle)
-     (receive (usual calls) (usual-of before (wrapped call) settle)
-       (append-map
-        (lambda (index)
-          (filter-map
-           (lambda (errno)
-             (call-with-situation before
-               (lambda (things)
-                 (let* ((thunk (lambda () (apply (wrapped call) things)))
-                        (outcome (settled settle
-                                          (with-fault index errno thunk times))))
-                   (and (not (wanted? (list-ref calls index) errno outcome
-                                      usual (lambda () (settled settle (list (thunk))))))
-                        (list (list-ref calls index) index (strerror errno)
-                              outcome 'usually usual))))))
-           errors))
-        (places calls))))))
-
-(define (plainly call) call)
-(define (in-task call)
-  (lambda things (run-tasks (lambda () (apply call things)))))
-
-(define (same call errno outcome usual again)
-  (equal? outcome usual))
-
-;; Nothing had been done by what was told to have failed.
-(define (told-or-same call errno outcome usual again)
-  (define (wanting? e) (eqv? e errno))
-  (match outcome
-    ;; Modes are changed in place, which needs nothing.
-    (_ (=> next) (if (member call '("fcntl" "fcntl64")) #t (next)))
-    ((or ('system-error (? wanting?) _)
-         ((0 (? wanting?)))             ; how batch-send! tells it
-         ('getaddrinfo-error . _))
-     (equal? (again) usual))
-    (_ (equal? outcome usual))))
-
-(define waiting
-  '("recvfrom" "sendto" "recvmsg" "sendmsg" "recvmmsg" "sendmmsg" "accept4"
-    "sendfile" "sendfile64" "splice"))
-
-(define (same-if-waiting call errno outcome usual again)
-  (or (not (member call waiting))
-      (equal? outcome usual)))
-
-(define wanting (list EMFILE ENFILE ENOBUFS ENOMEM))
-
 (test-begin "fault")
 
-(for-each
- (match-lambda
-   ((name . rest)
-    (let ((row (cons name rest)) (before ((@@ (harness) descriptors))))
-      (test-case name
-        (test-equal "interrupted" '()
-          (wrong-outcomes row (list EINTR) plainly 1 same))
-        (test-equal "interrupted twice, in a task" '()
-          (wrong-outcomes row (list EINTR)
-                          (if (member name '("run-tasks" "join")) plainly in-task)
-                          2 same))
-        (test-equal "something is wanting" '()
-          (wrong-outcomes row wanting plainly 1 told-or-same))
-        (test-equal "a call has to wait" '()
-          (wrong-outcomes row (list EAGAIN) plainly 1 same-if-waiting))
-        (test-equal "a call of a task has to wait" '()
-          (wrong-outcomes row (list EAGAIN)
-                          (if (member name '("run-tasks" "join")) plainly in-task)
-                          1 same-if-waiting))
-        ;; A look-up that was given up goes on in its thread, with its descriptors.
-        (wait-until (lambda () (null? ((@@ (harness) leaks) before))))))))
- quick)
+(test-faults quick)
 
 (test-end "fault")

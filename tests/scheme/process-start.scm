@@ -1,7 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Programs that are started: their ports, their listeners, what is refused.
 
-(use-modules (harness) (harness socket) (ice-9 match) (ice-9 rdelim)
+(use-modules (harness) (harness process) (harness socket) (ice-9 match) (ice-9 rdelim)
              (ice-9 textual-ports) (sockport))
 
 (define (exit-code pid) (status:exit-val (wait-process pid)))
@@ -126,6 +126,25 @@ while :; do :; done")))))
   (test-error* "no child of ours" (list 'system-error ECHILD "wait-process")
     (end-process 1))
   (test-error* "no time" '(out-of-range 2 "end-process") (end-process 1 -1)))
+
+;;; As many as this process needs, but none more for the child.
+(test-case "a child that is short of descriptors is not started, and says so"
+  (define (start more)
+    (with-descriptors more
+      (lambda ()
+        (catch 'system-error
+          (lambda () (start-process "true"))
+          (lambda args (list (system-error-errno args)))))))
+  (let ((outcomes (map (match-lambda
+                         ((errno) errno)
+                         (pid (list 'ends (exit-code pid))))
+                       (map start (iota 12)))))
+    (test-equal "it is started, or one descriptor too few is told" '()
+      (filter (lambda (outcome)
+                (not (member outcome (list EMFILE '(ends 0)))))
+              outcomes))
+    (test-assert "both are met"
+      (and (member EMFILE outcomes) (member '(ends 0) outcomes)))))
 
 (test-case "what cannot be started"
   (test-error* "no such program" (list 'system-error ENOENT "start-process")

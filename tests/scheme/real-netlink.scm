@@ -254,6 +254,19 @@
             (test-assert "all are told"
               (>= (length (netlink-request sock RTM_GETLINK NLM_F_DUMP
                                            no-interface))
+                  101))
+            ;; Only the first of several datagrams is received.
+            (let ((header (make-bytevector 16 0)))
+              (bytevector-u32-native-set!
+               header 0 (+ 16 (bytevector-length no-interface)))
+              (bytevector-u16-native-set! header 4 RTM_GETLINK)
+              (bytevector-u16-native-set! header 6 (logior 1 NLM_F_DUMP))
+              (sendmsg sock (list header no-interface)
+                       (make-socket-address AF_NETLINK 0 0))
+              (netlink-receive sock))
+            (test-assert "so they are after another request was left in the middle"
+              (>= (length (netlink-request sock RTM_GETLINK NLM_F_DUMP
+                                           no-interface))
                   101))))))))
 
 (test-case "what happens is told as it happens"

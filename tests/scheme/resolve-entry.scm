@@ -2,7 +2,7 @@
 ;;; gethost, getnet, getproto and getserv against Guile's own, where no name server
 ;;; is asked, and while one does not answer.
 
-(use-modules (harness) ((harness dns) #:hide (look-up)) (harness socket) (ice-9 match)
+(use-modules (harness) ((harness dns) #:hide (look-up)) (harness process) (harness socket) (ice-9 match)
              (ice-9 threads) (srfi srfi-1) (sockport))
 
 (in-own-network)
@@ -118,5 +118,28 @@
     (test-equal "thread" 'deadline-exceeded (expired))
     (test-equal "task" 'deadline-exceeded (run-tasks expired))
     (reply! server (next-query server) address)))
+
+(test-case "who is short of descriptors is told so, whatever wants them"
+  (for-each
+   (match-lambda
+     ((name procedure . arguments)
+      (define short (list 'system-error EMFILE name))
+      (define (try more)
+        (with-descriptors more
+          (lambda ()
+            (catch #t
+              (lambda () (apply procedure arguments) 'found)
+              (lambda (key . args) (describe-error key args))))))
+      (let ((outcomes (map try (iota 4))))
+        (test-assert (list name "says it") (member short outcomes))
+        (test-equal (list name "says nothing else") '()
+          (filter (match-lambda
+                    (('system-error (? (lambda (errno) (eqv? errno EMFILE))) who)
+                     (not (equal? who name)))
+                    (_ #f))
+                  outcomes)))))
+   `(("getserv" ,getserv "nosuch" "tcp")
+     ("getproto" ,getproto "nosuch")
+     ("gethost" ,gethost "nosuch.invalid"))))
 
 (test-end "resolve-entry")

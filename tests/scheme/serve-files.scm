@@ -29,6 +29,8 @@
      (test-equal "a link inside" '(200 "a page") (get "/link"))
      (test-equal "what is hidden, and what is meant to be found" '(404 200)
        (list (code files "/.git/config") (code files "/.well-known/x")))
+     (test-equal "a directory that no directory can be called" 404
+       (code (file-handler (string-append root "\x00;x")) "/page.html"))
      (test-equal "hidden files, if they are wanted" 200
        (code (file-handler root #:hidden? #t) "/.git/config"))
      (for-each

@@ -8,7 +8,8 @@
              (ice-9 rdelim)
              (ice-9 threads)
              (rnrs bytevectors)
-             (sockport))
+             (sockport)
+             (srfi srfi-1))
 
 (test-begin "transfer-wait")
 
@@ -151,5 +152,31 @@
     (let-ports ((ends (pipe)))
       (test-error* "a pipe" `(system-error ,ENOTTY "sockatmark")
         (sockatmark (car ends))))))
+
+;;; Looking at what is there (MSG_PEEK) never has to wait.
+(test-case "a task that moves many bytes lets the others run"
+  (let ((pair (socketpair AF_UNIX SOCK_STREAM 0))
+        (bytes (make-bytevector 65536 7)))
+    (define turns 0)
+    (define (turns-met count)
+      "Look COUNT times at all that there is; in which turn of the other task each was."
+      (map (lambda (_)
+             (recv! (cdr pair) bytes MSG_PEEK)
+             turns)
+           (iota count)))
+    (send (car pair) bytes)
+    (let ((met (run-tasks
+                (lambda ()
+                  (let ((looks (spawn-task (lambda () (turns-met 20)))))
+                    (while (eq? 'ready (task-state looks))
+                      (set! turns (+ turns 1))
+                      (task-yield))
+                    (join looks))))))
+      (test-assert "after 256 KiB at the latest"
+        (every (lambda (turn)
+                 (<= (count (lambda (other) (= turn other)) met) 4))
+               met)))
+    (close-port (car pair))
+    (close-port (cdr pair))))
 
 (test-end "transfer-wait")

@@ -5,7 +5,6 @@
 
 (define-module (sockport serve run)
   #:use-module (ice-9 atomic)
-  #:use-module (ice-9 match)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (sockport task exception)
@@ -18,8 +17,9 @@
   #:use-module (sockport deadline)
   #:use-module (sockport listener)
   #:use-module (sockport log)
+  #:use-module ((sockport task group) #:select (start-task!))
+  #:use-module ((sockport task inherit) #:select (inheriting))
   #:use-module (sockport task loop)
-  #:use-module ((sockport task record) #:select (loop-poller))
   #:use-module ((sockport serve failure) #:select (say))
   #:use-module (sockport serve judge)
   #:use-module (sockport serve handshake)
@@ -118,17 +118,6 @@
 
 (define address-length 3)
 
-(define (try-accept listener)
-  "Return a pair of a socket and an address, #f if nobody waits, or the number of
-an error."
-  (error-number listener
-    (lambda ()
-      (answering address-length pair
-        (%accept-now pair listener SOCK_NONBLOCK)))))
-
-(define (await-connection listener)
-  (error-number listener (lambda () (wait-readable listener 'accept))))
-
 (define first-pause 1/100)
 (define longest-pause 1)
 
@@ -153,46 +142,54 @@ an error."
     (set-site-short! site #f)
     (say (server-log (site-server site)) "accepting again")))
 
-;;; One listener must not keep the connections it has from running; and one that has
-;;; nobody beside it does not wait for the call that finds no other.
-(define burst 32)
-
-(define (alone?)
-  "Is what was spawned last all that is ready?"
-  (eqv? 1 (%ready-count (loop-poller (current-loop)))))
-
 (define (begin-conversation site sock peer)
   (let* ((server (site-server site))
          (place (and (server-prepare server) (list sock))))
-    (spawn-task (conversation server sock peer place)
-                #:group (site-group site) #:name peer
-                #:on-end (conversation-ended site sock peer place))))
+    ;; What spawn-task does, without its keywords.
+    (start-task! (current-loop) (site-group site)
+                 (inheriting (current-task) (conversation server sock peer place))
+                 peer (conversation-ended site sock peer place))))
 
+;;; An accept4 that finds nobody has made a socket in vain, and costs as much as ten
+;;; polls.  So it is called at once only if the poller has said that somebody waits.
+;;; And errors are caught around many connections, because that costs as well.
 (define (accept-connections site listener)
   (define server (site-server site))
-  (let next ((pause first-pause) (left burst))
-    (unless (or (stopping server) (port-closed? listener))
-      (match (if (reserve! server) (try-accept listener) 'full)
-        ('full
-         (await-room site)
-         (next pause left))
-        (#f
-         (release! server)
-         (await-connection listener)
-         (next pause burst))
-        ((sock . peer)
-         (say-enough! site)
-         (set-site-count! site (+ (site-count site) 1))
-         (begin-conversation site sock peer)
-         (when (or (zero? left) (alone?))
-           (task-yield))
-         (next first-pause (if (zero? left) burst (- left 1))))
-        (errno
-         (release! server)
-         (when (memv errno of-the-system)
-           (say-short! site errno))
-         (rest! site pause)
-         (next (min longest-pause (* 2 pause)) burst))))))
+  (define pause first-pause)
+  (define reserved? #f)
+  (define (accept-all)
+    "Begin a conversation for each connection; #f when SITE is to end."
+    (let next ((accept %accept))
+      (cond ((or (stopping server) (port-closed? listener)) #f)
+            ((not (reserve! server))
+             (await-room site)
+             (next %accept))
+            (else
+             (set! reserved? #t)
+             (let ((accepted (answering address-length pair
+                               (accept pair listener SOCK_NONBLOCK))))
+               (set! reserved? #f)
+               (cond (accepted
+                      (say-enough! site)
+                      (set! pause first-pause)
+                      (set-site-count! site (+ (site-count site) 1))
+                      (begin-conversation site (car accepted) (cdr accepted))
+                      (next %accept))
+                     (else
+                      (release! server)
+                      (wait-readable listener 'accept)
+                      (next %accept-now))))))))
+  (let again ()
+    (let ((errno (error-number listener accept-all)))
+      (when errno
+        (when reserved?
+          (set! reserved? #f)
+          (release! server))
+        (when (memv errno of-the-system)
+          (say-short! site errno))
+        (rest! site pause)
+        (set! pause (min longest-pause (* 2 pause)))
+        (again)))))
 
 ;;; From the beginning to the end.
 

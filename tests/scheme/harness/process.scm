@@ -21,7 +21,8 @@
             peer-status
             require-program
             run-program
-            with-temporary-directory))
+            with-temporary-directory
+            with-descriptors))
 
 (define-record-type <peer>
   (make-peer pid input output status)
@@ -144,3 +145,16 @@
       (const #t)
       (lambda () (proc name))
       (lambda () (delete-tree name)))))
+
+(define (with-descriptors more thunk)
+  "Call THUNK where no more than MORE descriptors can be opened."
+  ;; The limit is on their numbers; the gaps below are filled first.
+  (define-values (soft hard) (getrlimit 'nofile))
+  (define lowest
+    (let ((number (dup->fdes 0)))
+      (close-fdes number)
+      number))
+  (dynamic-wind
+    (lambda () (setrlimit 'nofile (+ lowest more) hard))
+    thunk
+    (lambda () (setrlimit 'nofile soft hard))))

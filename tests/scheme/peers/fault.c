@@ -35,6 +35,7 @@ static __thread struct
 {
   int armed, fail, times, error;
   size_t most;
+  pid_t process; /* a child of fork has these too, and is left alone */
   int count;
   const char *names[CALLS];
 } run;
@@ -52,6 +53,7 @@ skp_fault_arm (int fail, int times, int error, size_t most)
   run.times = times;
   run.error = error;
   run.most = most;
+  run.process = getpid ();
   run.count = 0;
   run.armed = 1;
 }
@@ -73,7 +75,7 @@ skp_fault_name (int index)
 static int
 fails (const char *name)
 {
-  if (!run.armed || run.count == CALLS)
+  if (!run.armed || run.count == CALLS || getpid () != run.process)
     return 0;
   int index = run.count++;
   run.names[index] = name;
