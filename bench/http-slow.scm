@@ -6,6 +6,7 @@
 
 (use-modules (bench harness)
              (bench server)
+             (ice-9 ftw)
              (ice-9 match)
              (ice-9 popen)
              (ice-9 rdelim))
@@ -14,8 +15,8 @@
 (define (peer name) (string-append source "/bench/peers/" name))
 
 (define slow-clients 1000)
-(define seconds 2)
-(define rounds 7)
+(define seconds 1)
+(define rounds 15)
 
 (define (p99 port)
   "Return how many microseconds 99% of the requests take, or #f."
@@ -27,8 +28,19 @@ http://127.0.0.1:~a/ -- get | tail -n 1" seconds (peer "http-load.lua") port))))
     ((count duration p50 p99 p999 0) p99)
     (_ #f)))
 
-(define (call-with-slow-clients port thunk)
-  "Call THUNK while the slow clients are connected, and return its value."
+(define (descriptors pid)
+  (length (scandir (format #f "/proc/~a/fd" pid))))
+
+(define (wait-until-gone pid)
+  "Wait, not for ever, until the server PID has closed the slow ones' connections."
+  (let wait ((left 500))
+    (when (and (positive? left) (>= (descriptors pid) (quotient slow-clients 2)))
+      (usleep 10000)
+      (wait (- left 1)))))
+
+(define (call-with-slow-clients port server thunk)
+  "Call THUNK while the slow clients are connected to the process SERVER, and return
+its value."
   (call-with-values
       (lambda ()
         (pipeline (list (on-processor
@@ -36,13 +48,14 @@ http://127.0.0.1:~a/ -- get | tail -n 1" seconds (peer "http-load.lua") port))))
                                  (peer "http-slow.scm") (number->string port)
                                  (number->string slow-clients))))))
     (lambda (from to pids)
-      ;; It says so when all are connected.
+      ;; It says so when all have begun.
       (read-line from)
       (let ((value (thunk)))
         (kill (car pids) SIGKILL)
         (waitpid (car pids))
         (close-port from)
         (close-port to)
+        (wait-until-gone server)
         value))))
 
 (define (server port)
@@ -52,7 +65,7 @@ http://127.0.0.1:~a/ -- get | tail -n 1" seconds (peer "http-load.lua") port))))
 (if (in-path? "wrk")
     (call-with-servers `(("Sockport" . ,server))
       (match-lambda
-        (((_ port _))
+        (((_ port pid))
          (bench "http-slow" #:title "99% of the requests take" #:unit "us"
                 #:rounds rounds
                 #:promises '(("without" . 2.0))
@@ -60,6 +73,6 @@ http://127.0.0.1:~a/ -- get | tail -n 1" seconds (peer "http-load.lua") port))))
                 `(("50 clients, beside 1,000 slow ones"
                    ("with them" . ,(lambda ()
                                      (call-with-slow-clients
-                                      port (lambda () (p99 port)))))
+                                      port pid (lambda () (p99 port)))))
                    ("without" . ,(lambda () (p99 port)))))))))
     (display "http-slow: needs wrk\n"))

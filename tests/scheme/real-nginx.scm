@@ -24,6 +24,13 @@
 
 (define stream-module "/usr/lib/nginx/modules/ngx_stream_module.so")
 
+(define (free-port)
+  (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
+    (bind sock AF_INET INADDR_LOOPBACK 0)
+    (sockaddr:port (getsockname sock))))
+
+(define stream-port (free-port))
+
 (define (configuration directory upstream)
   (format #f "daemon off; master_process off; pid ~a/pid; error_log ~a/errors;
 ~a
@@ -57,9 +64,9 @@ http {
           directory directory directory directory directory
           upstream directory
           (if (file-exists? stream-module)
-              (format #f "stream { server { listen unix:~a/stream; proxy_pass ~a; \
-proxy_protocol on; } }"
-                      directory upstream)
+              (format #f "stream { server { listen unix:~a/stream; \
+listen 127.0.0.1:~a; proxy_pass ~a; proxy_protocol on; } }"
+                      directory stream-port upstream)
               "")))
 
 (define (call-with-nginx upstream proc)
@@ -184,6 +191,12 @@ proxy_protocol on; } }"
           ;; Its client has come over a UNIX socket, which version 1 calls unknown.
           (test-assert "nginx says that it does not know"
             (string-prefix? "127.0.0.1:" (get "/peer")))
+          (match (string-split (curl (format #f "http://127.0.0.1:~a/peer"
+                                             stream-port)
+                                     "-w" " 127.0.0.1:%{local_port}")
+                               #\space)
+            ((peer client)
+             (test-equal "else it names its client" client peer)))
           (test-equal "without the header there is nothing" #f
             (with-error-to-port (%make-void-port "w")
               (lambda () (curl (url-of server "/peer")))))

@@ -35,7 +35,7 @@
                     ;; A server that closes need not take the rest.
                     (false-if-exception
                      (send-in-steps sock (apply append-bytes frames) step)))))
-           (came (with-deadline 15 (lambda () (read-frames sock)))))
+           (came (with-deadline (* 3/4 (case-seconds)) (lambda () (read-frames sock)))))
       (join sent)
       came)))
 

@@ -112,7 +112,7 @@
     (false-if-exception
      (send sock (apply append-bytes
                        (append frames (list (frame 8 (close-payload 1000)))))))
-    (with-deadline 15 (lambda () (read-frames sock)))))
+    (with-deadline (* 3/4 (case-seconds)) (lambda () (read-frames sock)))))
 
 (define (expected text? sequence)
   (if text?

@@ -2,6 +2,7 @@
 ;;; A server of HTTP in tasks, and clients that send it what they like.
 
 (define-module (harness web)
+  #:use-module (harness)
   #:use-module (harness socket)
   #:use-module (ice-9 regex)
   #:use-module (ice-9 textual-ports)
@@ -35,6 +36,9 @@
        (join task))))
   (reverse lines))
 
+;; Before the case itself is given up, so that it says what it waited for.
+(define (longest) (* 3/4 (case-seconds)))
+
 (define (crlf . lines)
   (string-concatenate (map (lambda (line) (string-append line "\r\n")) lines)))
 
@@ -45,7 +49,7 @@
     (shutdown sock SHUT_WR)
     ;; An unbuffered port is read byte by byte.
     (setvbuf sock 'block)
-    (with-deadline 15 (lambda () (get-string-all sock)))))
+    (with-deadline (longest) (lambda () (get-string-all sock)))))
 
 (define (codes text)
   (map (lambda (found) (string->number (match:substring found 1)))
@@ -55,7 +59,7 @@
 
 (define (await ready?)
   "Let the other tasks run until (READY?) is true."
-  (with-deadline 15
+  (with-deadline (longest)
     (lambda ()
       (let again ()
         (unless (ready?)
