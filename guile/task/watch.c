@@ -169,32 +169,35 @@ forget (struct loop_poller *p, int fd)
   skp_poller_wake (p->core);
 }
 
+/* Have every loop forget FD, if it is OWNER's there or may be; 0 is anybody. */
+static void
+forget_everywhere (size_t fd, scm_t_bits owner)
+{
+  scm_skp__shared_take ();
+  for (struct loop_poller *p = scm_skp__pollers; p; p = p->next)
+    {
+      scm_t_bits its = p->core && p->owners && fd < p->owners->size
+                           ? p->owners->owner[fd]
+                           : 0;
+      if (its && (!owner || its == owner || its == OWNER_UNKNOWN))
+        forget (p, (int)fd);
+    }
+  scm_skp__shared_leave ();
+}
+
 void
 scm_skp__forget (SCM port)
 {
-  if (!SCM_OPFPORTP (port))
-    return;
-  size_t fd = (size_t)SCM_FPORT_FDES (port);
-  scm_t_bits owner = (scm_t_bits)SCM_STREAM (port);
-  scm_skp__shared_take ();
-  for (struct loop_poller *p = scm_skp__pollers; p; p = p->next)
-    if (p->core && p->owners && fd < p->owners->size
-        && (p->owners->owner[fd] == owner
-            || p->owners->owner[fd] == OWNER_UNKNOWN))
-      forget (p, (int)fd);
-  scm_skp__shared_leave ();
+  if (SCM_OPFPORTP (port))
+    forget_everywhere ((size_t)SCM_FPORT_FDES (port),
+                       (scm_t_bits)SCM_STREAM (port));
 }
 
 /* FD stands for another file now.  */
 static SCM
 forget_descriptor (SCM fd)
 {
-  size_t n = (size_t)scm_skp__integer (fd, 0, INT32_MAX, 1, "dup2");
-  scm_skp__shared_take ();
-  for (struct loop_poller *p = scm_skp__pollers; p; p = p->next)
-    if (p->core && p->owners && n < p->owners->size && p->owners->owner[n])
-      forget (p, (int)n);
-  scm_skp__shared_leave ();
+  forget_everywhere ((size_t)scm_skp__integer (fd, 0, INT32_MAX, 1, "dup2"), 0);
   return SCM_UNSPECIFIED;
 }
 
