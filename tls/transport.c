@@ -68,6 +68,9 @@ pull (gnutls_transport_ptr_t transport, void *buffer, size_t size)
   struct skp_tls *tls = transport;
   if (waiting (tls) > 0)
     return take (tls, buffer, size);
+  /* The peer does not answer what it has not been sent.  */
+  if (tls->flight_at < tls->flight_end)
+    return fail (tls, -EAGAIN);
   if (size >= AHEAD || (!tls->ahead && !(tls->ahead = malloc (AHEAD))))
     {
       ssize_t n = receive_below (tls, buffer, size);
