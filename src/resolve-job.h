@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #include "query.h"
 
@@ -28,13 +29,17 @@ struct place
   uint64_t network, mount;
 };
 
-/* The first fields, which all jobs are searched by, fit into a cache line.  */
+TAILQ_HEAD (jobs, job);
+
+/* LINK is of the queue, or of those that are not queued; LIKE of a bucket of
+   the resolver, until the job is DONE.  */
 struct job
 {
   struct skp_resolver *resolver;
-  struct job *next; /* of the queue, or of those that are not queued */
-  struct skp_lookup *lookups; /* in the order in which they came */
-  struct skp_answer *answer;  /* never NULL; counts once the job is DONE */
+  TAILQ_ENTRY (job) link;
+  LIST_ENTRY (job) like;
+  TAILQ_HEAD (, skp_lookup) lookups; /* in the order in which they came */
+  struct skp_answer *answer; /* never NULL; counts once the job is DONE */
   enum state state;
   uint32_t hash; /* of the query */
   struct place place;
@@ -47,7 +52,7 @@ struct job
 struct skp_lookup
 {
   struct job *job;
-  struct skp_lookup *next;
+  TAILQ_ENTRY (skp_lookup) link;
   struct skp_answer *answer;
   int fd;
   void (*tell) (void *data);
@@ -70,17 +75,21 @@ struct worker
   int alone, brisk;
 };
 
+#define BUCKETS 1024
+
 /* QUEUE has the jobs that wait, first come first; ACTIVE those whose turn it is
-   and those that run.  IDLE has the threads without a job, the last to become
-   so first.  LEAVER is the thread that ended last, to be joined.  REFERENCES:
-   the opener, each job, each thread.  ENDED is signalled when a job has run. */
+   and those that run; BUCKETS all that are not done, by their hash.  IDLE has
+   the threads without a job, the last to become so first.  LEAVER is the thread
+   that ended last, to be joined.  REFERENCES: the opener, each job, each
+   thread.  ENDED is signalled when a job has run. */
 struct skp_resolver
 {
   pthread_mutex_t lock;
   pthread_cond_t ended;
   const char *helper;
   int limit, active_count, references, forked_amid, closed;
-  struct job *queue, *active;
+  struct jobs queue, active;
+  LIST_HEAD (, job) buckets[BUCKETS];
   int thread_count, running_count, has_leaver;
   struct worker *idle;
   pthread_t leaver;
@@ -101,12 +110,10 @@ void skp__job_finish (struct job *job, struct skp_answer *answer);
 void skp__job_tell (const struct skp_lookup *lookup);
 void skp__job_was_told (const struct skp_lookup *lookup);
 
-void skp__job_unlink (struct job **list, struct job *job);
-
 /* JOB, whose turn it was or that has run, gives its place to the next.  */
 void skp__job_leave_place (struct job *job);
 
-/* Free JOB, which nobody wants any more.  */
+/* Free JOB, which nobody wants any more and is in no list.  */
 void skp__job_free (struct job *job);
 
 /* Unlock R, and free it if nobody refers to it any more.  */

@@ -88,7 +88,8 @@ static int
 is_told (const struct skp_lookup *lookup)
 {
   const struct job *job = lookup->job;
-  return job->state == DONE || (job->state == TURN && job->lookups == lookup);
+  return job->state == DONE
+         || (job->state == TURN && TAILQ_FIRST (&job->lookups) == lookup);
 }
 
 int
@@ -138,15 +139,6 @@ skp_lookup_take (struct skp_lookup *lookup)
   return answer;
 }
 
-static void
-remove_lookup (struct job *job, struct skp_lookup *lookup)
-{
-  struct skp_lookup **at = &job->lookups;
-  while (*at != lookup)
-    at = &(*at)->next;
-  *at = lookup->next;
-}
-
 /* Nobody waits for JOB.  */
 static void
 abandon (struct job *job)
@@ -154,9 +146,11 @@ abandon (struct job *job)
   if (job->state == RUNNING)
     return;
   if (job->state == QUEUED)
-    skp__job_unlink (&job->resolver->queue, job);
+    TAILQ_REMOVE (&job->resolver->queue, job, link);
   else if (job->state == TURN)
     skp__job_leave_place (job);
+  if (job->state != DONE)
+    LIST_REMOVE (job, like);
   skp__job_free (job);
 }
 
@@ -168,12 +162,12 @@ skp_lookup_drop (struct skp_lookup *lookup)
     {
       struct skp_resolver *r = job->resolver;
       pthread_mutex_lock (&r->lock);
-      remove_lookup (job, lookup);
-      if (!job->lookups)
+      TAILQ_REMOVE (&job->lookups, lookup, link);
+      if (TAILQ_EMPTY (&job->lookups))
         abandon (job);
       /* The turn was told to this one.  */
       else if (job->state == TURN)
-        skp__job_tell (job->lookups);
+        skp__job_tell (TAILQ_FIRST (&job->lookups));
       skp__resolver_unlock (r);
     }
   if (lookup->fd >= 0)

@@ -166,7 +166,7 @@ run (struct skp_resolver *r, struct worker *worker)
   pthread_mutex_lock (&r->lock);
   int idle = become_idle (r, worker);
   skp__job_finish (job, answer);
-  if (!job->lookups)
+  if (TAILQ_EMPTY (&job->lookups))
     skp__job_free (job);
   worker->alone = r->thread_count == 1;
   pthread_mutex_unlock (&r->lock);

@@ -37,6 +37,8 @@ skp_resolver_open (struct skp_resolver **resolver, int limit,
   struct skp_resolver *r = calloc (1, sizeof *r);
   if (!r)
     return -ENOMEM;
+  TAILQ_INIT (&r->queue);
+  TAILQ_INIT (&r->active);
   r->limit = limit;
   r->helper = helper;
   r->references = 1;
@@ -67,23 +69,6 @@ skp_resolver_close (struct skp_resolver *resolver)
   skp__resolver_unlock (resolver);
 }
 
-void
-skp__job_unlink (struct job **list, struct job *job)
-{
-  while (*list != job)
-    list = &(*list)->next;
-  *list = job->next;
-}
-
-static void
-append_job (struct job **list, struct job *job)
-{
-  while (*list)
-    list = &(*list)->next;
-  job->next = NULL;
-  *list = job;
-}
-
 /* The descriptor is in blocking mode, because those who wait for a descriptor
    that is not are refused by some.  */
 void
@@ -108,16 +93,16 @@ skp__job_was_told (const struct skp_lookup *lookup)
 static void
 next_turn (struct skp_resolver *r)
 {
-  struct job *job = r->queue;
+  struct job *job = TAILQ_FIRST (&r->queue);
   if (!job || r->active_count >= r->limit)
     return;
-  r->queue = job->next;
-  append_job (&r->active, job);
+  TAILQ_REMOVE (&r->queue, job, link);
+  TAILQ_INSERT_TAIL (&r->active, job, link);
   r->active_count++;
   if (skp__thread_reuse (job))
     return;
   job->state = TURN;
-  skp__job_tell (job->lookups);
+  skp__job_tell (TAILQ_FIRST (&job->lookups));
 }
 
 /* JOB, whose turn it was or that has run, gives its place to the next.  */
@@ -125,7 +110,7 @@ void
 skp__job_leave_place (struct job *job)
 {
   struct skp_resolver *r = job->resolver;
-  skp__job_unlink (&r->active, job);
+  TAILQ_REMOVE (&r->active, job, link);
   r->active_count--;
   pthread_cond_broadcast (&r->ended);
   next_turn (r);
@@ -148,9 +133,11 @@ skp__job_finish (struct job *job, struct skp_answer *answer)
       job->answer = answer;
     }
   job->state = DONE;
+  LIST_REMOVE (job, like);
   skp__job_leave_place (job);
-  for (struct skp_lookup *l = job->lookups; l; l = l->next)
-    skp__job_tell (l);
+  struct skp_lookup *lookup;
+  TAILQ_FOREACH (lookup, &job->lookups, link)
+    skp__job_tell (lookup);
 }
 
 void
@@ -167,24 +154,38 @@ skp__job_begin (struct job *job)
 }
 
 static struct job *
-find_job (struct job *list, const struct job *like)
+find_job (const struct skp_resolver *r, const struct job *like)
 {
-  for (; list; list = list->next)
-    if (list->hash == like->hash && skp__place_same (list->place, like->place)
-        && list->state != DONE
-        && memcmp (&list->query, &like->query, sizeof like->query) == 0)
-      return list;
+  struct job *job;
+  LIST_FOREACH (job, &r->buckets[like->hash % BUCKETS], like)
+    if (job->hash == like->hash && skp__place_same (job->place, like->place)
+        && memcmp (&job->query, &like->query, sizeof like->query) == 0)
+      return job;
   return NULL;
 }
 
 static void
 add_lookup (struct job *job, struct skp_lookup *lookup)
 {
-  struct skp_lookup **end = &job->lookups;
-  while (*end)
-    end = &(*end)->next;
-  *end = lookup;
+  TAILQ_INSERT_TAIL (&job->lookups, lookup, link);
   lookup->job = job;
+}
+
+/* JOB is the last to come.  */
+static void
+add_job (struct skp_resolver *r, struct job *job)
+{
+  job->resolver = r;
+  r->references++;
+  LIST_INSERT_HEAD (&r->buckets[job->hash % BUCKETS], job, like);
+  if (r->active_count >= r->limit || !TAILQ_EMPTY (&r->queue))
+    TAILQ_INSERT_TAIL (&r->queue, job, link);
+  else
+    {
+      TAILQ_INSERT_TAIL (&r->active, job, link);
+      r->active_count++;
+      skp__job_begin (job);
+    }
 }
 
 /* Give LOOKUP to JOB, which is new, or to one like it.  */
@@ -193,29 +194,17 @@ skp__job_enter (struct skp_resolver *r, struct job *job,
                 struct skp_lookup *lookup)
 {
   pthread_mutex_lock (&r->lock);
-  struct job *same = find_job (r->active, job);
-  if (!same)
-    same = find_job (r->queue, job);
+  struct job *same = find_job (r, job);
+  TAILQ_INIT (&job->lookups);
   add_lookup (same ? same : job, lookup);
+  if (!same)
+    add_job (r, job);
+  pthread_mutex_unlock (&r->lock);
   if (same)
     {
       free (job->answer);
       free (job);
     }
-  else
-    {
-      job->resolver = r;
-      r->references++;
-      append_job (&r->queue, job);
-      if (r->active_count < r->limit && r->queue == job)
-        {
-          r->queue = NULL;
-          append_job (&r->active, job);
-          r->active_count++;
-          skp__job_begin (job);
-        }
-    }
-  pthread_mutex_unlock (&r->lock);
 }
 
 void
@@ -233,14 +222,14 @@ skp_resolver_before_fork (struct skp_resolver *r, int milliseconds)
 static void
 forget_jobs (struct skp_resolver *r)
 {
-  while (r->active || r->queue)
+  TAILQ_CONCAT (&r->active, &r->queue, link);
+  for (struct job *job; (job = TAILQ_FIRST (&r->active));)
     {
-      struct job **list = r->active ? &r->active : &r->queue;
-      struct job *job = *list;
-      *list = job->next;
+      TAILQ_REMOVE (&r->active, job, link);
+      LIST_REMOVE (job, like);
       job->answer->code = EAI_AGAIN;
       job->state = DONE;
-      if (!job->lookups)
+      if (TAILQ_EMPTY (&job->lookups))
         skp__job_free (job);
     }
   r->active_count = 0;

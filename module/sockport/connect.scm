@@ -4,7 +4,6 @@
 
 (define-module (sockport connect)
   #:use-module (ice-9 match)
-  #:use-module (ice-9 regex)
   #:use-module (srfi srfi-1)
   #:use-module (sockport address)
   #:use-module (sockport constant)
@@ -24,8 +23,6 @@
 
 ;;; What WHERE names: a list of addresses, or a host and a service.
 
-(define host-rx (make-regexp "^(\\[([^]]*)\\]|(.*)):([^:]+)$"))
-
 (define (check-port text)
   (let ((number (string->number text 10)))
     (when (and number (not (and (exact-integer? number) (<= 0 number 65535))))
@@ -44,16 +41,15 @@
          (refuse-range "connect-to" 1 "a name of at most 108 bytes" where))
         ((string-contains where "://")
          (refuse-type "connect-to" 1 "text such as host:port, not a URI" where))
-        ((regexp-exec host-rx where)
-         => (lambda (found)
-              (let ((host (or (match:substring found 2)
-                              (match:substring found 3))))
-                (when (string-null? host)
-                  (refuse-type "connect-to" 1
-                               "text such as host:port; this has no host" where))
-                (cons host (check-port (match:substring found 4))))))
-        (else (refuse-type "connect-to" 1 "text such as host:port, or #:port"
-                           where))))
+        (else
+         (match (text->place where)
+           ((or #f (_ . ""))
+            (refuse-type "connect-to" 1
+                         "text such as host:port or [::1]:port, or #:port" where))
+           (("" . _)
+            (refuse-type "connect-to" 1 "text such as host:port; this has no host"
+                         where))
+           ((host . service) (cons host (check-port service)))))))
 
 (define (parse-address where port)
   (match (parse where port)

@@ -5,7 +5,6 @@
 
 (define-module (sockport listener)
   #:use-module (ice-9 match)
-  #:use-module (ice-9 regex)
   #:use-module (srfi srfi-1)
   #:use-module (sockport address)
   #:use-module (sockport constant)
@@ -22,7 +21,6 @@
 
 ;;; What a text names.
 
-(define host-rx (make-regexp "^(.*):([^:]*)$"))
 (define any-v6 (make-socket-address AF_INET6 0 0))
 (define any-v4 (make-socket-address AF_INET INADDR_ANY 0))
 (define port-max #xffff)
@@ -93,10 +91,9 @@
          (refuse-range "listen-on" 1 "a name of at most 108 bytes" text))
         ((string-index text #\nul)
          (refuse-range "listen-on" 1 "no NUL" text))
-        ((regexp-exec host-rx text)
-         => (lambda (found)
-              (host-targets (match:substring found 1)
-                            (check-service (match:substring found 2) 1))))
+        ((text->place text)
+         => (match-lambda
+              ((host . service) (host-targets host (check-service service 1)))))
         ((string-every digit? text)
          (refuse-type "listen-on" 1
                       (format #f "text such as host:port; port ~a of every \

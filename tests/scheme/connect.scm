@@ -102,6 +102,12 @@
 
 (test-case "what it cannot be"
   (test-error* "no port" '(wrong-type-arg 1 "connect-to") (connect-to "host"))
+  (for-each
+   (lambda (where)
+     (test-error* where '(wrong-type-arg 1 "connect-to") (connect-to where)))
+   '("" "host:" ":80" "[]:80" "[::1]" "[::1:80" "::1:80" "2001:db8::1" "a:b:c"
+     "[::1]80" "[::1]:" "x[::1]:80" "vsock:1:port" "http://host:80"
+     "127.0.0.1:80\x00;" "127.0.0.1\x00;:80" "[::1]:80\x00;" "\x00;:80"))
   (test-error* "no text" '(wrong-type-arg 1 "connect-to") (connect-to 80))
   (test-error* "a port" '(out-of-range 1 "connect-to") (connect-to "h:70000"))
   (test-error* "a port by keyword" '(out-of-range 1 "connect-to")

@@ -22,6 +22,10 @@
          "\x00;:0" (string-append "unix:/" (make-string 108 #\x))
          (string-append "unix:/tmp/" (make-string 200 #\x) ":80")))
   (for-each
+   (lambda (where)
+     (test-error* where '(wrong-type-arg 1 "listen-on") (listen-on where)))
+   '("::1:0" "2001:db8::1" "[::1:0" "[::1]0" "a:b:0"))
+  (for-each
    (match-lambda
      ((expected . port)
       (test-error* (list "beside a host" port) `(,expected #:port "listen-on")
@@ -44,6 +48,17 @@
   (test-assert "zeros before it"
     (call-with-ports (listen-on "127.0.0.1:00000")
       (lambda (listeners) (positive? (port-of (car listeners)))))))
+
+(test-case "a service's name after brackets"
+  (call-with-namespaces 1
+    (lambda (name)
+      (in-namespace name
+        (lambda ()
+          (call-with-ports (listen-on "[::1]:http-alt")
+            (lambda (listeners)
+              (test-equal "the same as without them" '("[::1]:8080")
+                (map (lambda (one) (socket-address->string (getsockname one)))
+                     listeners)))))))))
 
 (test-case "where IPv6 is off, a name is listened at by its other addresses"
   (call-with-namespaces 1
