@@ -170,6 +170,12 @@ layers ()
     xargs grep -nE '\(@@ |module-set!|variable-set!'
 }
 
+# What cmocka 2 warns of, which is an error here.
+new_assertions ()
+{
+  files 'tests/*.c' | xargs grep -nE 'assert_(not_)?in_(range|set) |will_return_always '
+}
+
 echo '# lints'
 rule 'the sources are known' known
 rule_of clang-format 14 'C sources are laid out by clang-format' layout
@@ -187,6 +193,7 @@ rule 'only scm_skp_ names leave the binding' exported "$binding" scm_skp_
 rule 'only skp_tls_ names leave the library of TLS' exported "$tls" skp_tls_
 rule 'only scm_skp_ names leave its binding' exported "$tls_binding" scm_skp_
 rule 'only what is for TLS loads GnuTLS' gnutls_alone
+rule 'the tests in C build with cmocka 2' new_assertions
 rule 'nothing waits but what is there for it' one_place_waits
 rule 'each layer uses those below it' layers
 echo "1..$number"

@@ -120,13 +120,15 @@ a_flight_is_one_call (void **state)
       int calls = forced.calls;
       assert_int_equal (skp_tls_handshake (link.client, &events),
                         i == 0 ? -EAGAIN : 0);
-      assert_in_range (forced.calls - calls, 1, 2);
+      calls = forced.calls - calls;
+      assert_true (1 <= calls && calls <= 2);
       calls = forced.calls;
       assert_int_equal (skp_tls_handshake (link.server, &events),
                         i == 0 ? -EAGAIN : 0);
       /* It receives, sends, and would receive more; tickets may be in the first
          flight.  */
-      assert_in_range (forced.calls - calls, 1, 3);
+      calls = forced.calls - calls;
+      assert_true (1 <= calls && calls <= 3);
     }
   link_close (&link);
   skp_tls_context_unref (client);
