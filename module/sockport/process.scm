@@ -6,6 +6,7 @@
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
   #:use-module (sockport io argument)
+  #:use-module (sockport io called)
   #:use-module (sockport deadline)
   #:use-module (sockport task operation)
   #:use-module (sockport primitive)
@@ -117,7 +118,9 @@ not after SECONDS; return its status, as wait-process does."
   "Start PROGRAM with the REST of what @code{start-process} takes, and wait until it
 has ended; return its status.  If that is left before, by a deadline for one, the
 process is ended as @code{end-process} does."
-  (let ((pid (apply start-process program rest)) (status #f))
+  (let ((pid (raising-as "run-process" '("start-process")
+               (apply start-process program rest)))
+        (status #f))
     (call-with-cleanup
      (lambda ()
        (set! status (wait-process pid))
