@@ -55,7 +55,7 @@
            (const 'late)))
        (test-error* "for good" (list 'system-error ESRCH)
          (kill (string->number (read-line ours)) 0)))))
-  (test-error* "what cannot be started" (list 'system-error ENOENT "start-process")
+  (test-error* "what cannot be started" (list 'system-error ENOENT "run-process")
     (run-process "/nonexistent/program")))
 
 (test-case "nothing else is left open there"
