@@ -59,6 +59,9 @@ http { access_log off; keepalive_requests 1000000000;
   (list "nginx" "-c" configuration))
 
 (define (guile name)
+  ;; As ./dev run does with a user's program.
+  (system* "guile" "--no-auto-compile"
+           (string-append source "/build-aux/compile-program.scm") (peer name))
   (cons "Sockport" (program "guile" "--no-auto-compile" "-s" (peer name))))
 
 (define others
