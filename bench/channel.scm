@@ -1,9 +1,10 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; What goes through channels, in tasks of one thread and of two: Sockport's own
 ;;; interface, and Fibers' on its tasks; beside Fibers itself, where FIBERS_PREFIX
-;;; says that it is, and Go.
+;;; says that it is, Go, Erlang and Python's asyncio, which has one thread.
 
 (use-modules (bench harness)
+             (bench server)
              (bench statistics)
              (ice-9 format)
              (ice-9 match))
@@ -11,19 +12,11 @@
 (define source (getenv "SOCKPORT_SOURCE"))
 (define build (getenv "SOCKPORT_BUILD"))
 
-(define (guile library row threads)
-  (list "guile" "--no-auto-compile" "-s"
-        (string-append source "/bench/peers/channel.scm")
-        library row (number->string threads)))
+(define (peer name) (string-append source "/bench/peers/" name))
 
-(define (with-layer command)
-  "Return COMMAND with Fibers' interface on Sockport's tasks."
-  (define (first name directory)
-    (string-append name "=" directory ":" (getenv name)))
-  (cons* "env"
-         (first "GUILE_LOAD_PATH" (string-append source "/fibers"))
-         (first "GUILE_LOAD_COMPILED_PATH" (string-append build "/fibers"))
-         command))
+(define (guile library row threads)
+  (list "guile" "--no-auto-compile" "-s" (peer "channel.scm")
+        library row (number->string threads)))
 
 (define rounds 15)
 
@@ -39,6 +32,14 @@
             '())
       ,@(if (file-exists? go)
             `(("Go" . ,(running (list go row (number->string threads)))))
+            '())
+      ,@(if (in-path? "escript")
+            `(("Erlang" . ,(running
+                            (list "env" (format #f "ERL_FLAGS=+S ~a:~a" threads threads)
+                                  "escript" (peer "channel-erlang.escript") row))))
+            '())
+      ,@(if (= threads 1)
+            `(("asyncio" . ,(running (list "python3" (peer "channel-asyncio.py") row))))
             '()))))
 
 (define rows

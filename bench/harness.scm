@@ -31,7 +31,8 @@
             elapsed-ns
             output-directory
             pin!
-            with-fibers))
+            with-fibers
+            with-layer))
 
 (define output-directory
   (string-append (or (getenv "SOCKPORT_BUILD") "build") "/bench"))
@@ -61,6 +62,15 @@ it is installed."
                (variable "GUILE_EXTENSIONS_PATH" "lib/guile/3.0/extensions")
                command)
         command)))
+
+(define (with-layer command)
+  "Return COMMAND with Fibers' interface on Sockport's tasks first on Guile's paths."
+  (define (first name root)
+    (format #f "~a=~a/fibers:~a" name root (or (getenv name) "")))
+  (cons* "env"
+         (first "GUILE_LOAD_PATH" (getenv "SOCKPORT_SOURCE"))
+         (first "GUILE_LOAD_COMPILED_PATH" (getenv "SOCKPORT_BUILD"))
+         command))
 
 (define (elapsed-ns thunk)
   "Call THUNK and return how many nanoseconds that took."

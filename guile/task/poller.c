@@ -375,18 +375,19 @@ poller_ours (SCM poller)
   return scm_from_bool (p->core && skp_poller_forget (p->core, -1) != -ECHILD);
 }
 
-/* Let the heap have BYTES at least.  A collection marks everything that lives,
-   Guile's own modules included, so its cost is spread over what is allocated
-   until the next: with the few megabytes that a small program has, collecting
-   costs more than taking the continuations that fill them.  */
+void
+scm_skp__reserve_heap (size_t bytes)
+{
+  size_t size = GC_get_heap_size ();
+  if (size < bytes)
+    GC_expand_hp (bytes - size);
+}
+
 static SCM
 reserve_heap (SCM bytes)
 {
-  size_t wanted
-      = (size_t)scm_skp__integer (bytes, 0, INT32_MAX, 1, "run-tasks");
-  size_t size = GC_get_heap_size ();
-  if (size < wanted)
-    GC_expand_hp (wanted - size);
+  scm_skp__reserve_heap (
+      (size_t)scm_skp__integer (bytes, 0, INT32_MAX, 1, "run-tasks"));
   return SCM_UNSPECIFIED;
 }
 

@@ -20,6 +20,47 @@
 
 static int fitting;
 
+/* The queue of what is ready.  */
+
+/* A thousand bytes and more live for each task, and are marked by each
+   collection: with half so many, these are to be seldom.  */
+#define MANY 8192
+#define HEAP_OF_MANY ((size_t)64 << 20)
+
+static void
+grow (struct scm_skp__queue *q)
+{
+  size_t size = q->size ? 2 * q->size : 64;
+  if (size == MANY)
+    scm_skp__reserve_heap (HEAP_OF_MANY);
+  SCM *entry = scm_gc_malloc (size * sizeof *entry, "tasks");
+  for (size_t i = 0; i < q->count; i++)
+    entry[i] = q->entry[(q->head + i) & (q->size - 1)];
+  q->entry = entry;
+  q->size = size;
+  q->head = 0;
+}
+
+void
+scm_skp__push (struct scm_skp__queue *q, SCM entry)
+{
+  if (q->count == q->size)
+    grow (q);
+  q->entry[(q->head + q->count++) & (q->size - 1)] = entry;
+}
+
+SCM
+scm_skp__pop (struct scm_skp__queue *q)
+{
+  SCM entry = q->entry[q->head];
+  q->entry[q->head] = SCM_BOOL_F;
+  q->head = (q->head + 1) & (q->size - 1);
+  q->count--;
+  q->left--;
+  q->unasked++;
+  return entry;
+}
+
 #define FRAME_HEADER 3
 
 /* 0 if C code is between; negative in an async.  */

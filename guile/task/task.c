@@ -19,38 +19,6 @@ scm_skp__is_task (SCM object)
          && scm_is_eq (SCM_STRUCT_VTABLE (object), task_type);
 }
 
-static void
-grow (struct scm_skp__queue *q)
-{
-  size_t size = q->size ? 2 * q->size : 64;
-  SCM *entry = scm_gc_malloc (size * sizeof *entry, "tasks");
-  for (size_t i = 0; i < q->count; i++)
-    entry[i] = q->entry[(q->head + i) & (q->size - 1)];
-  q->entry = entry;
-  q->size = size;
-  q->head = 0;
-}
-
-void
-scm_skp__push (struct scm_skp__queue *q, SCM entry)
-{
-  if (q->count == q->size)
-    grow (q);
-  q->entry[(q->head + q->count++) & (q->size - 1)] = entry;
-}
-
-SCM
-scm_skp__pop (struct scm_skp__queue *q)
-{
-  SCM entry = q->entry[q->head];
-  q->entry[q->head] = SCM_BOOL_F;
-  q->head = (q->head + 1) & (q->size - 1);
-  q->count--;
-  q->left--;
-  q->unasked++;
-  return entry;
-}
-
 /* The next of those that are dealt with before events are looked for, or #f. */
 static SCM
 ready_pop (SCM poller)

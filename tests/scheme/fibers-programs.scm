@@ -1,17 +1,18 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Programs that are written for Fibers, as they are, on Sockport's tasks: the Shepherd
-;;; with services of two kinds, Goblins and knots.
+;;; with services of three kinds, Goblins and knots.
 
 (use-modules (harness) (harness process) (harness socket)
              (ice-9 match) (ice-9 rdelim) (ice-9 receive) (ice-9 textual-ports)
-             (sockport))
+             (sockport)
+             (srfi srfi-1))
 
 ;; A thread's descriptors for waiting are made when it waits first.
 (with-deadline 0 (lambda () (sleep 1)) (const #f))
 
 (test-begin "fibers-programs")
 
-(case-seconds 240)
+(case-seconds 330)
 
 (define (require-module name package)
   (unless (search-path %load-path name)
@@ -46,6 +47,20 @@
 
 (define (configuration file)
   (define greeter "echo good morning from $$")
+  ;; It has the listener as its third descriptor, in a mode that depends on the
+  ;; Shepherd's release, and says something in the log.
+  (define server
+    (format #f "~s"
+            '(let ((listener (fdopen 3 "r+0")))
+               (let serve ()
+                 (select (list listener) '() '())
+                 (let ((connection (accept listener)))
+                   (when connection
+                     (format #t "greets\n")
+                     (force-output)
+                     (format (car connection) "good morning from ~a\n" (getpid))
+                     (close-port (car connection)))
+                   (serve))))))
   `((use-modules (shepherd service))
     (define (at name)
       (list (endpoint (make-socket-address AF_UNIX name))))
@@ -59,7 +74,12 @@
            (service '(inetd)
              #:start (make-inetd-constructor '("sh" "-c" ,greeter)
                                              (at ,(file "inetd")))
-             #:stop (make-inetd-destructor))))))
+             #:stop (make-inetd-destructor))
+           (service '(systemd)
+             #:start (make-systemd-constructor
+                      '("guile" "--no-auto-compile" "-c" ,server)
+                      (at ,(file "systemd")))
+             #:stop (make-systemd-destructor))))))
 
 ;; Compiled anew: what was compiled with Fibers has parts of Fibers in it.  And its own
 ;; script puts the directory of Debian's modules before ours.
@@ -70,8 +90,11 @@
                  ((string-suffix? "/site-ccache" (car path)) (next (cdr path)))
                  (else (cons (car path) (next (cdr path))))))))
 
+;; The logger knows macros of the services if they are there when it is compiled: it comes
+;; first, as each module does in the Shepherd's makefile.
 (define run-shepherd
-  (format #f "~s ~s" without-site
+  (format #f "~s ~s ~s" without-site
+          '(resolve-interface '(shepherd logger))
           '(apply (@ (shepherd) main) (cdr (command-line)))))
 
 (define (call-with-shepherd proc)
@@ -96,7 +119,7 @@ arguments, and file returns the name of a file of the Shepherd's."
             (string-append "--config=" (file "configuration")))
       (lambda (peer)
         (test-assert "the Shepherd runs"
-          (wait-until (lambda () (file-exists? (file "pid"))) 120))
+          (wait-until (lambda () (file-exists? (file "pid"))) 240))
         (test-assert "on Sockport's tasks" (on-sockport? (peer-pid peer)))
         (proc herd file)
         (test-equal "the Shepherd ends" 0 (herd "stop" "root"))
@@ -107,7 +130,20 @@ arguments, and file returns the name of a file of the Shepherd's."
 (define (ends? pid)
   (wait-until (lambda () (not (runs? pid)))))
 
-(test-case "the Shepherd starts, restarts and stops a process and a server"
+(define (serves herd file name)
+  "The service NAME starts, anew too, and stops; return who greeted the first, and who
+after it was started anew."
+  (test-equal (list name "starts") 0 (herd "start" name))
+  (let ((first (ask (file name))))
+    (test-equal (list name "anew") 0 (herd "restart" name))
+    (let ((second (ask (file name))))
+      (test-assert (list name "another greets") (not (= first second)))
+      (test-equal (list name "stops") 0 (herd "stop" name))
+      (test-error* (list name "nobody listens") (list 'system-error ECONNREFUSED)
+        (ask (file name)))
+      (list first second))))
+
+(test-case "the Shepherd starts, restarts and stops a process and two kinds of servers"
   (require-program "herd")
   (require-module "shepherd.scm" "shepherd")
   (call-with-shepherd
@@ -121,14 +157,14 @@ arguments, and file returns the name of a file of the Shepherd's."
          (test-assert "another runs" (runs? second))
          (test-equal "it stops" 0 (herd "stop" "plain"))
          (test-assert "that has ended too" (ends? second))))
-     (test-equal "a process each connection: it starts" 0 (herd "start" "inetd"))
-     (let ((first (ask (file "inetd"))))
-       (test-assert "another greets the next" (not (= first (ask (file "inetd")))))
-       (test-equal "anew" 0 (herd "restart" "inetd"))
-       (test-assert "it greets" (ask (file "inetd")))
-       (test-equal "it stops" 0 (herd "stop" "inetd"))
-       (test-error* "nobody listens" (list 'system-error ECONNREFUSED)
-         (ask (file "inetd")))))))
+     (serves herd file "inetd")
+     (match (serves herd file "systemd")
+       (both (test-assert "one process each time" (every ends? both))))
+     (test-assert "what it says is in the log"
+       (wait-until
+        (lambda ()
+          (string-contains (call-with-input-file (file "log") get-string-all)
+                           "greets")))))))
 
 ;;; Programs that print what they found, and whose fibers these are.
 
