@@ -49,9 +49,91 @@ scm_skp__push (struct scm_skp__queue *q, SCM entry)
   q->entry[(q->head + q->count++) & (q->size - 1)] = entry;
 }
 
+/* What the procedure that begins a task has closed over.  */
+__attribute__ ((always_inline)) static inline void
+fetch_closed (SCM proc)
+{
+  if (!SCM_PROGRAM_P (proc))
+    return;
+  for (size_t i = 0; i < SCM_PROGRAM_NUM_FREE_VARIABLES (proc); i++)
+    {
+      SCM closed = SCM_PROGRAM_FREE_VARIABLE_REF (proc, i);
+      if (SCM_NIMP (closed))
+        __builtin_prefetch (SCM2PTR (closed));
+    }
+}
+
+/* With thousands of tasks, what one of them needs is seldom in the processor's
+   cache when it begins or goes on, and the way is a chain of pointers.  So each
+   step of the way is fetched ahead, while those before it in the queue run:
+   DISTANCE tasks ahead, the first step; and so on.  */
+/* Inlined, or the compiler finds that it has no effect.  */
+__attribute__ ((always_inline)) static inline void
+fetch_ahead (const struct scm_skp__queue *q)
+{
+  enum
+  {
+    STEPS = 5
+  };
+  for (size_t ahead = 1; ahead <= STEPS && ahead < q->count; ahead++)
+    {
+      SCM task = q->entry[(q->head + ahead) & (q->size - 1)];
+      if (ahead == STEPS)
+        {
+          const char *fields = (const char *)SCM2PTR (task);
+          __builtin_prefetch (fields);
+          __builtin_prefetch (fields + 64);
+          continue;
+        }
+      if (!scm_skp__is_task (task))
+        continue;
+      SCM continuation = scm_skp__field (task, TASK_CONTINUATION),
+          port = scm_skp__field (task, TASK_PORT);
+      if (ahead == STEPS - 1)
+        {
+          __builtin_prefetch (SCM2PTR (continuation));
+          if (SCM_NIMP (port))
+            __builtin_prefetch (SCM2PTR (port));
+          continue;
+        }
+      if (!SCM_PROGRAM_IS_PARTIAL_CONTINUATION (continuation))
+        {
+          if (ahead == STEPS - 2)
+            fetch_closed (continuation);
+          continue;
+        }
+      SCM vm_cont = SCM_PROGRAM_FREE_VARIABLE_REF (continuation, 0);
+      if (ahead == STEPS - 2)
+        {
+          __builtin_prefetch (SCM2PTR (vm_cont));
+          if (SCM_NIMP (port))
+            __builtin_prefetch ((void *)SCM_STREAM (port));
+          continue;
+        }
+      const struct scm_vm_cont *data = SCM_VM_CONT_DATA (vm_cont);
+      if (ahead == STEPS - 3)
+        {
+          __builtin_prefetch (data);
+          continue;
+        }
+      __builtin_prefetch (data->dynstack);
+      SCM wanted = scm_skp__field (task, TASK_WANTED);
+      if (SCM_I_INUMP (wanted))
+        {
+          const char *bytes = (const char *)(intptr_t)SCM_I_INUM (wanted);
+          __builtin_prefetch (bytes - 1);
+          __builtin_prefetch (bytes + 63);
+        }
+      for (ptrdiff_t i = 0; i < data->stack_size; i += 8)
+        __builtin_prefetch (data->stack_bottom + i);
+    }
+}
+
 SCM
 scm_skp__pop (struct scm_skp__queue *q)
 {
+  if (fitting)
+    fetch_ahead (q);
   SCM entry = q->entry[q->head];
   q->entry[q->head] = SCM_BOOL_F;
   q->head = (q->head + 1) & (q->size - 1);
@@ -122,66 +204,6 @@ can_resume (const scm_thread *thread, const struct scm_vm_cont *from,
          && scm_skp__can_exchange (SCM_DYNSTACK_FIRST (from->dynstack));
 }
 
-/* With thousands of tasks, what one of them needs is seldom in the processor's
-   cache when it goes on, and the way there is a chain of pointers.  So each
-   step of the way is fetched ahead, while those before it in the queue run:
-   DISTANCE tasks ahead, the first step; and so on.  */
-/* Inlined, or the compiler finds that it has no effect.  */
-__attribute__ ((always_inline)) static inline void
-fetch_ahead (const struct scm_skp__queue *q)
-{
-  enum
-  {
-    STEPS = 5
-  };
-  for (size_t ahead = 1; ahead <= STEPS && ahead < q->count; ahead++)
-    {
-      SCM task = q->entry[(q->head + ahead) & (q->size - 1)];
-      if (ahead == STEPS)
-        {
-          __builtin_prefetch (SCM2PTR (task));
-          continue;
-        }
-      if (!scm_skp__is_task (task))
-        continue;
-      SCM continuation = scm_skp__field (task, TASK_CONTINUATION),
-          port = scm_skp__field (task, TASK_PORT);
-      if (ahead == STEPS - 1)
-        {
-          __builtin_prefetch (SCM2PTR (continuation));
-          if (SCM_NIMP (port))
-            __builtin_prefetch (SCM2PTR (port));
-          continue;
-        }
-      if (!SCM_PROGRAM_IS_PARTIAL_CONTINUATION (continuation))
-        continue;
-      SCM vm_cont = SCM_PROGRAM_FREE_VARIABLE_REF (continuation, 0);
-      if (ahead == STEPS - 2)
-        {
-          __builtin_prefetch (SCM2PTR (vm_cont));
-          if (SCM_NIMP (port))
-            __builtin_prefetch ((void *)SCM_STREAM (port));
-          continue;
-        }
-      const struct scm_vm_cont *data = SCM_VM_CONT_DATA (vm_cont);
-      if (ahead == STEPS - 3)
-        {
-          __builtin_prefetch (data);
-          continue;
-        }
-      __builtin_prefetch (data->dynstack);
-      SCM wanted = scm_skp__field (task, TASK_WANTED);
-      if (SCM_I_INUMP (wanted))
-        {
-          const char *bytes = (const char *)(intptr_t)SCM_I_INUM (wanted);
-          __builtin_prefetch (bytes - 1);
-          __builtin_prefetch (bytes + 63);
-        }
-      for (ptrdiff_t i = 0; i < data->stack_size; i += 8)
-        __builtin_prefetch (data->stack_bottom + i);
-    }
-}
-
 static int
 resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
              scm_t_bits *items)
@@ -199,7 +221,6 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
       = scm_skp__continuation (scm_skp__field (next, TASK_CONTINUATION));
   if (!can_resume (thread, from, base, items))
     return 0;
-  fetch_ahead (q);
   scm_skp__pop (q);
   scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN };
   if (scm_skp__chaos ())
