@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <gc/gc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -376,22 +375,6 @@ poller_ours (SCM poller)
 }
 
 void
-scm_skp__reserve_heap (size_t bytes)
-{
-  size_t size = GC_get_heap_size ();
-  if (size < bytes)
-    GC_expand_hp (bytes - size);
-}
-
-static SCM
-reserve_heap (SCM bytes)
-{
-  scm_skp__reserve_heap (
-      (size_t)scm_skp__integer (bytes, 0, INT32_MAX, 1, "run-tasks"));
-  return SCM_UNSPECIFIED;
-}
-
-void
 scm_skp__init_poller (void)
 {
   static const struct scm_skp__primitive primitives[] = {
@@ -404,7 +387,6 @@ scm_skp__init_poller (void)
     { "%poller-wait", 2, 0, 0, poller_wait },
     { "%poller-doubt", 1, 0, 0, poller_doubt },
     { "%poller-ours?", 1, 0, 0, poller_ours },
-    { "%reserve-heap", 1, 0, 0, reserve_heap },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
   scm_skp__init_watch ();

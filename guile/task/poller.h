@@ -150,12 +150,6 @@ void scm_skp__push (struct scm_skp__queue *q, SCM entry);
    there. Any thread may call this, at any time; #f if the loop has ended.  */
 SCM scm_skp__make_ready (SCM poller, SCM entry);
 
-/* Let the heap have BYTES at least.  A collection marks everything that lives,
-   Guile's own modules included, so its cost is spread over what is allocated
-   until the next: with the few megabytes that a small program has, collecting
-   costs more than taking the continuations that fill them.  */
-void scm_skp__reserve_heap (size_t bytes);
-
 /* What waits in SLOT of LOOP goes on; if nothing does, leave LEFT there.  */
 void scm_skp__wake_slot (SCM loop, size_t slot, SCM left);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* Leaving a task, and going on with the next.
+/* What is ready; leaving a task, and going on with the next.
 
    The continuation of a task that waits is filled without an abort
    (continuation.h).  Where another task is ready, its continuation is copied to
@@ -14,13 +14,32 @@
 #include "dynamic-stack.h"
 #include "poller.h"
 #include "../primitive.h"
+#include "../value.h"
 
+#include <gc/gc.h>
 #include <stdatomic.h>
 #include <string.h>
 
 static int fitting;
 
-/* The queue of what is ready.  */
+/* Let the heap have BYTES at least.  A collection marks everything that lives,
+   Guile's own modules included, so its cost is spread over what is allocated
+   until the next: with the few megabytes that a small program has, collecting
+   costs more than taking the continuations that fill them.  */
+static void
+have_heap (size_t bytes)
+{
+  size_t size = GC_get_heap_size ();
+  if (size < bytes)
+    GC_expand_hp (bytes - size);
+}
+
+static SCM
+reserve_heap (SCM bytes)
+{
+  have_heap ((size_t)scm_skp__integer (bytes, 0, INT32_MAX, 1, "run-tasks"));
+  return SCM_UNSPECIFIED;
+}
 
 /* A thousand bytes and more live for each task, and are marked by each
    collection: with half so many, these are to be seldom.  */
@@ -32,7 +51,7 @@ grow (struct scm_skp__queue *q)
 {
   size_t size = q->size ? 2 * q->size : 64;
   if (size == MANY)
-    scm_skp__reserve_heap (HEAP_OF_MANY);
+    have_heap (HEAP_OF_MANY);
   SCM *entry = scm_gc_malloc (size * sizeof *entry, "tasks");
   for (size_t i = 0; i < q->count; i++)
     entry[i] = q->entry[(q->head + i) & (q->size - 1)];
@@ -288,6 +307,7 @@ scm_skp__init_switch (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%task-over", 1, 0, 0, task_over },
+    { "%reserve-heap", 1, 0, 0, reserve_heap },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
   scm_skp__init_continuation ();
