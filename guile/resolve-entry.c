@@ -31,9 +31,11 @@ database_of (int kind)
 }
 
 const char *
-scm_skp__entry_who (int kind)
+scm_skp__resolve_who (int kind)
 {
-  return database_of (kind)->who;
+  return kind == SKP_QUERY_ADDRESSES ? "getaddrinfo"
+         : kind == SKP_QUERY_NAMES   ? "getnameinfo"
+                                     : database_of (kind)->who;
 }
 
 static SCM

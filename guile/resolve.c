@@ -236,16 +236,6 @@ held_by (SCM lookup)
   return held;
 }
 
-/* The procedure that LOOKUP is a call of.  */
-static const char *
-who_looks (SCM lookup)
-{
-  int kind = (int)SCM_SMOB_DATA_3 (lookup);
-  return kind == SKP_QUERY_ADDRESSES ? "getaddrinfo"
-         : kind == SKP_QUERY_NAMES   ? "getnameinfo"
-                                     : scm_skp__entry_who (kind);
-}
-
 /* A port that is readable when LOOKUP can be taken.  */
 static SCM
 lookup_port (SCM lookup)
@@ -254,7 +244,7 @@ lookup_port (SCM lookup)
   if (fd >= 0)
     fd = skp_bulk_share (fd);
   if (fd < 0)
-    scm_skp__error (fd, who_looks (lookup));
+    scm_skp__error (fd, scm_skp__resolve_who ((int)SCM_SMOB_DATA_3 (lookup)));
   return scm_skp__port (fd);
 }
 

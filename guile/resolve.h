@@ -22,7 +22,7 @@ SCM scm_skp__resolve_finish (SCM begun, const char *who);
 const char *scm_skp__resolve_text (SCM name, int pos, const char *who);
 
 /* The procedure that looks up entries of KIND.  */
-const char *scm_skp__entry_who (int kind);
+const char *scm_skp__resolve_who (int kind);
 
 /* What ANSWER to a query for an entry of KIND means to Scheme.  */
 SCM scm_skp__entry_from (const struct skp_answer *answer, int kind, SCM what);
