@@ -53,9 +53,8 @@ scm_skp__turn_over (void)
   return 1;
 }
 
-/* So many bytes that were moved count as an attempt more.  The others wait for
-   those too; and what one task sends to another is still in the processor's
-   cache when that receives it.  */
+/* So many bytes that were sent or received count as an attempt more: the others
+   wait for those too.  */
 #define SCM_SKP__TURN_BYTES 8192
 
 static inline void

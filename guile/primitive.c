@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "error.h"
-#include "loop.h"
 
 /* How a part of a procedure differs in its name from that.  */
 static const char *const parts[] = { "-whole", "-now", "-result", "-begin" };
@@ -49,6 +48,5 @@ scm_skp__count (ssize_t n, const char *who)
     return SCM_BOOL_F;
   if (n < 0)
     scm_skp__error (n, who);
-  scm_skp__turn_moved ((size_t)n);
   return SCM_I_MAKINUM (n);
 }
