@@ -89,7 +89,7 @@ long_scheme_procedures ()
 {
   files '*.scm' | xargs awk '
       FNR == 1 { start = 0 }
-      /^[^ \t]/ { start = /^\(define\*? \(/ ? FNR : 0 }
+      /^[^ \t]/ { start = /^\(define(\*|-keyed)? \(/ ? FNR : 0 }
       start && NF && FNR - start + 1 == 61 {
         print FILENAME ":" start ": more than 60 lines"
       }'

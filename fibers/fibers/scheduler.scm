@@ -152,7 +152,7 @@
   "Have SCHEDULER call THUNK in a task of its own.  From any thread, at any time."
   (let* ((box (scheduler-place scheduler)) (place (atomic-box-ref box)))
     (define (start)
-      (spawn-task thunk #:loop place #:on-end on-end))
+      (spawn-with thunk #:loop place #:on-end on-end))
     (cond ((not (loop? place))
            (unless (eq? place (atomic-box-compare-and-swap!
                                box place (cons (cons thunk on-end) place)))
@@ -189,7 +189,7 @@
                (set-scheduler-thread! scheduler (current-thread))
                (for-each (match-lambda
                            ((thunk . on-end)
-                            (spawn-task thunk #:loop loop #:on-end on-end)))
+                            (spawn-with thunk #:loop loop #:on-end on-end)))
                          (reverse pending)))
               (else (begin!)))))
     (define (end!)

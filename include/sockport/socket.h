@@ -17,7 +17,11 @@ SKP_API int skp_socket_open (int family, int type, int protocol);
 /* Two connected sockets in FDS.  socketpair(2).  */
 SKP_API int skp_socket_pair (int family, int type, int protocol, int fds[2]);
 
+/* Give FD the name ADDRESS: -EADDRINUSE, -EACCES and so on.  bind(2).  */
 SKP_API int skp_socket_bind (int fd, const struct skp_address *address);
+
+/* Accept connections from now on; BACKLOG of them wait in the queue at most,
+   which the kernel may cut (somaxconn).  listen(2).  */
 SKP_API int skp_socket_listen (int fd, int backlog);
 
 /* The next connection of the queue, -EAGAIN if it is empty, whether or not FD
@@ -26,8 +30,7 @@ SKP_API int skp_socket_listen (int fd, int backlog);
 SKP_API int skp_socket_accept (int fd, int flags, struct skp_address *peer);
 
 /* The same for a listener that is in non-blocking mode, with fewer system
- * calls.
- */
+   calls.  */
 SKP_API int skp_socket_accept_now (int fd, int flags, struct skp_address *peer);
 
 /* Start to connect: 0 when connected at once.  -EINPROGRESS: when FD becomes
@@ -43,14 +46,17 @@ SKP_API int skp_socket_error (int fd);
    being made, else -errno, -ENOTCONN if somebody else has read the error.  */
 SKP_API int skp_socket_connected (int fd);
 
+/* End one direction of a connection or both: HOW is SHUT_RD, SHUT_WR or
+   SHUT_RDWR.  -ENOTCONN.  shutdown(2).  */
 SKP_API int skp_socket_shutdown (int fd, int how);
 
-/* The address of FD itself, and of the socket it is connected to.  */
+/* The address of FD itself, and of the socket it is connected to: -ENOTCONN if
+   there is none.  getsockname(2), getpeername(2).  */
 SKP_API int skp_socket_name (int fd, struct skp_address *address);
 SKP_API int skp_socket_peer (int fd, struct skp_address *address);
 
-/* Take over FD, which came from elsewhere: set close-on-exec, and report its
-   family, type and protocol.  -ENOTSOCK.  */
+/* Take over FD, which came from elsewhere: set close-on-exec, and store its
+   FAMILY, TYPE and PROTOCOL.  -ENOTSOCK, -EBADF.  */
 SKP_API int skp_socket_adopt (int fd, int *family, int *type, int *protocol);
 
 /* 1 if O_NONBLOCK is set on FD, else 0; and set or clear it.  */

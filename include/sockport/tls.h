@@ -7,7 +7,7 @@
    changed once it is in use.  A session is one connection; it uses the socket's
    descriptor and does not close it.  Threads may share both.
 
-   No call waits.  The steps of a session answer -EAGAIN when they would have
+   No call waits.  The steps of a session return -EAGAIN when they would have
    to, and store in *EVENTS what the socket has to be polled for: POLLIN or
    POLLOUT.  Another failure is -errno when the socket or the memory has failed,
    and one of enum skp_tls_error when TLS has; it is the same from then on.  */
@@ -21,7 +21,7 @@
 
 SKP_BEGIN_DECLS
 
-/* Functions answer these as negative numbers, -SKP_TLS_EXPIRED for example; no
+/* Functions return these as negative numbers, -SKP_TLS_EXPIRED for example; no
    errno is as large.  The first are why a certificate is refused, of which
    there may be several reasons; skp_tls_error_text has their meanings.  */
 enum skp_tls_error
@@ -65,7 +65,7 @@ enum skp_tls_error
 SKP_API const char *skp_tls_error_name (int error);
 SKP_API const char *skp_tls_error_text (int error);
 
-/* Contexts.  The functions that fill one answer -EBUSY once it has been used.
+/* Contexts.  The functions that fill one return -EBUSY once it has been used.
    What they are given is copied; certificates, keys and lists are PEM, as many
    as there are.  */
 struct skp_tls_context;
@@ -159,7 +159,7 @@ SKP_API int skp_tls_feed (struct skp_tls *tls, const void *bytes, size_t size);
    -ENOTCONN before.  */
 SKP_API int skp_tls_handshake (struct skp_tls *tls, int *events);
 
-/* Up to SIZE bytes; 0 when the peer has said that no more will come.  */
+/* Up to SIZE bytes; 0 when the peer has declared that no more will come.  */
 SKP_API ssize_t skp_tls_read (struct skp_tls *tls, void *buffer, size_t size,
                               int *events);
 
@@ -172,10 +172,10 @@ SKP_API ssize_t skp_tls_write (struct skp_tls *tls, const void *buffer,
 /* 0 when all that was written has gone.  */
 SKP_API int skp_tls_flush (struct skp_tls *tls, int *events);
 
-/* Say that no more will be written: 0 when that has gone.  */
+/* Inform the peer that no more will be written: 0 when that has gone.  */
 SKP_API int skp_tls_end (struct skp_tls *tls, int *events);
 
-/* How many bytes skp_tls_read can give at once, 1 if it would tell of an end or
+/* How many bytes skp_tls_read can give at once, 1 if it would report an end or
    an error, or -EAGAIN.  */
 SKP_API ssize_t skp_tls_pending (struct skp_tls *tls, int *events);
 
@@ -227,7 +227,7 @@ enum skp_tls_name_kind
   SKP_TLS_NAME_URI
 };
 
-/* These write up to SIZE bytes to BUFFER and answer how many, 0 for what is not
+/* These write up to SIZE bytes to BUFFER and return how many, 0 for what is not
    there; -ENOSPC if that is not enough.  There is no NUL behind them.  */
 SKP_API ssize_t
 skp_tls_description_text (const struct skp_tls_description *description,

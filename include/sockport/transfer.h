@@ -14,12 +14,15 @@
 
 SKP_BEGIN_DECLS
 
+/* How many of up to SIZE bytes came, 0 at the end of a stream; and how many of
+   the SIZE bytes went.  FLAGS are MSG_ constants.  recv(2), send(2).  */
 SKP_API ssize_t skp_transfer_recv (int fd, void *buffer, size_t size,
                                    int flags);
 SKP_API ssize_t skp_transfer_send (int fd, const void *buffer, size_t size,
                                    int flags);
 
-/* FROM has length 0 when the kernel names no sender, as on a stream.  */
+/* The same with an address.  FROM has length 0 when the kernel names no sender,
+   as on a stream.  recvfrom(2), sendto(2).  */
 SKP_API ssize_t skp_transfer_recvfrom (int fd, void *buffer, size_t size,
                                        int flags, struct skp_address *from);
 SKP_API ssize_t skp_transfer_sendto (int fd, const void *buffer, size_t size,

@@ -9,6 +9,7 @@
   #:use-module (sockport address)
   #:use-module (sockport constant)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport serve network)
   #:use-module (web request)
   #:use-module (web uri)
@@ -134,18 +135,15 @@ string, and which was answered with CODE and BYTES of body."
           (force-output (log-port log)))
         (const #f)))))
 
-(define* (access-logger to #:key (format 'combined) client)
+(define-keyed (access-logger to #:key (format 'combined) client)
   "Return an #:on-response for `serve-http' that writes a line for each request to TO,
 a port or the name of a file.  FORMAT is common or combined.  (CLIENT request) returns
 the address to write; without it, it is that of the peer."
-  (unless (memq format '(common combined))
-    (scm-error 'wrong-type-arg "access-logger"
-               "Bad #:format (expecting common or combined): ~S"
-               (list format) (list format)))
-  (unless (or (string? to) (and (port? to) (output-port? to)))
-    (scm-error 'wrong-type-arg "access-logger"
-               "Wrong type argument in position ~A (expecting ~A): ~S"
-               (list 1 "output port or file name" to) (list to)))
+  (check-that (memq format '(common combined)) format #:format
+              "common or combined" "access-logger")
+  (check-that (or (string? to) (and (port? to) (output-port? to))) to 1
+              "output port or file name" "access-logger")
+  (when client (check-procedure client #:client "access-logger"))
   (let ((log (make-log (and (string? to) to) (and (port? to) to) #f #f #f
                        (make-mutex)))
         (combined? (eq? format 'combined)))

@@ -5,6 +5,7 @@
 (define-module (sockport address)
   #:use-module (srfi srfi-1)
   #:use-module (sockport constant)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:export (sockaddr:cid
             sockaddr:groups
@@ -27,14 +28,9 @@
        (< 0 (vector-length object))
        (exact-integer? (vector-ref object 0))))
 
-(define (refuse who object)
-  (scm-error 'wrong-type-arg (symbol->string who)
-             "Wrong type argument in position 1: ~S"
-             (list object) (list object)))
-
 (define (sockaddr:fam address)
   "The family number of ADDRESS."
-  (unless (sockaddr? address) (refuse 'sockaddr:fam address))
+  (check-that (sockaddr? address) address 1 "address object" "sockaddr:fam")
   (vector-ref address 0))
 
 (define-syntax-rule (define-part (name doc (family index) ...))
@@ -44,7 +40,8 @@
                       (assv-ref (list (cons family index) ...)
                                 (vector-ref address 0)))))
       (unless (and found (< found (vector-length address)))
-        (refuse 'name address))
+        (refuse-type (symbol->string 'name) 1
+                     "address object of a family with such a part" address))
       (vector-ref address found))))
 
 (define-syntax-rule (define-parts part ...)
@@ -80,4 +77,5 @@ bytevector."
            (= 2 (vector-length address))
            (not (= AF_UNIX (vector-ref address 0)))
            (vector-ref address 1))
-      (refuse 'sockaddr:bytes address)))
+      (refuse-type "sockaddr:bytes" 1 "address object of a family that is not known"
+                   address)))

@@ -4,6 +4,7 @@
 (define-module (sockport batch)
   #:use-module (sockport constant)
   #:use-module (sockport primitive)
+  #:use-module (sockport io keyword)
   #:use-module (sockport io wait)
   #:export (make-batch
             batch-receive!
@@ -25,7 +26,7 @@
                batch-add-segments!
                batch-resize!))
 
-(define* (make-batch slots size #:key (offload? #t))
+(define-keyed (make-batch slots size #:key (offload? #t))
   "A batch of SLOTS datagrams of up to SIZE bytes.  With OFFLOAD? the kernel may
 join and split datagrams of UDP sockets, which is several times faster."
   (%make-batch slots size offload?))

@@ -10,6 +10,7 @@
   #:use-module (sockport resolve)
   #:use-module (sockport socket)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport io called)
   #:use-module (sockport io internet)
   #:use-module (sockport io secure)
@@ -23,11 +24,17 @@
 
 ;;; What WHERE names: a list of addresses, or a host and a service.
 
-(define (check-port text)
+(define (check-port text position)
   (let ((number (string->number text 10)))
     (when (and number (not (and (exact-integer? number) (<= 0 number 65535))))
-      (refuse-range "connect-to" 1 "port 0 to 65535" text))
+      (refuse-range "connect-to" position "port 0 to 65535" text))
     text))
+
+(define (service-text port)
+  "Return the text of PORT, what #:port was given."
+  (check-that (or (string? port) (exact-integer? port)) port #:port
+              "number of a port or name of a service" "connect-to")
+  (check-port (if (string? port) port (number->string port)) #:port))
 
 (define (parse where port)
   (cond ((sockaddr? where) (list where))
@@ -35,7 +42,7 @@
                                    where))
         ((not (string? where))
          (refuse-type "connect-to" 1 "address, text or list of them" where))
-        (port (cons where (check-port (format #f "~a" port))))
+        (port (cons where (service-text port)))
         ((string->socket-address where) => list)
         ((string-prefix? "unix:" where)
          (refuse-range "connect-to" 1 "a name of at most 108 bytes" where))
@@ -49,7 +56,7 @@
            (("" . _)
             (refuse-type "connect-to" 1 "text such as host:port; this has no host"
                          where))
-           ((host . service) (cons host (check-port service)))))))
+           ((host . service) (cons host (check-port service 1)))))))
 
 (define (parse-address where port)
   (match (parse where port)
@@ -142,7 +149,7 @@
     (((? string? host) . _) host)
     (((? internet? address) . _)
      (inet-ntop (sockaddr:fam address) (sockaddr:addr address)))
-    (_ (refuse-type "connect-to" "#:tls-host" "name of a host" host))))
+    (_ (refuse-type "connect-to" #:tls-host "name of a host" host))))
 
 (define (secured sock secure)
   (match secure
@@ -190,11 +197,10 @@ proxy" target))))
   "What is told of attempts, and is not asked for."
   #t)
 
-(define* (connect-to where #:key port (family AF_UNSPEC) local local-port
-                     (delay 1/4) (no-delay? #t) keep-alive user-timeout device
-                     mark set-up (on-attempt nobody) proxy proxy-tls
-                     tls (tls-host #f)
-                     #:rest options)
+(define-keyed (connect-to where #:key port (family AF_UNSPEC) local local-port
+                         (delay 1/4) (no-delay? #t) keep-alive user-timeout
+                         device mark set-up (on-attempt nobody) proxy proxy-tls
+                         tls (tls-host #f) #:rest options)
   "Return a socket that is connected to WHERE: a text such as \"host:http\",
 \"[::1]:80\" or \"unix:/run/name\", an address object, a list of them, or with
 PORT, a number or the name of a service, a host's name.  The addresses of a host
@@ -206,10 +212,12 @@ WHERE.  With TLS, a context of @code{(sockport tls)}, a port of TLS
 is returned, whose peer is the host that WHERE names, or TLS-HOST; an attempt has won
 once its handshake is done."
   (define (connect-with-options)
-    (check-keywords family local-port delay keep-alive user-timeout)
-    (check-procedure on-attempt #:on-attempt "connect-to")
-    (when tls (check-security tls "#:tls" "connect-to"))
-    (when proxy-tls (check-security proxy-tls "#:proxy-tls" "connect-to"))
+    (check-settings family local-port delay keep-alive user-timeout device mark
+                    set-up on-attempt)
+    (when tls (check-security tls #:tls "connect-to"))
+    (when proxy-tls (check-security proxy-tls #:proxy-tls "connect-to"))
+    (check-that (or (not tls-host) (string? tls-host)) tls-host #:tls-host
+                "name of a host" "connect-to")
     (let* ((target (parse where port))
            (secure (and tls (cons tls (host-to-prove target tls-host))))
            (local (read-local local local-port))
@@ -229,7 +237,7 @@ once its handshake is done."
               (finish-plainly (address-of where) begun)
               (connect-with-options))))))
 
-(define* (where->addresses where #:key port (family AF_UNSPEC))
+(define-keyed (where->addresses where #:key port (family AF_UNSPEC))
   "Return the address objects that connect-to would try for WHERE, PORT and FAMILY, a
 list in the system's order."
   (check-integer family 0 65535 #:family "where->addresses")

@@ -7,6 +7,8 @@
   #:use-module (srfi srfi-1)
   #:use-module (sockport address)
   #:use-module (sockport constant)
+  #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport serve network)
   #:use-module (web request)
   #:export (forwarded-reader))
@@ -118,19 +120,18 @@ last hop on, each is believed if it was said by one that is trusted."
                    (if (in-networks? address networks) more said))))
       (() (values address said)))))
 
-(define* (forwarded-reader trusted #:key (header 'x-forwarded-for))
+(define-keyed (forwarded-reader trusted #:key (header 'x-forwarded-for))
   "Return a procedure that returns, for a request, three values: the address of the
 client, the scheme and the host that it asked for, or #f where nobody who is TRUSTED, a
 list of networks, says anything.  HEADER is the one that the proxies set: forwarded or
 x-forwarded-for.  Another is not looked at, since whoever asks can send it."
-  (define networks (parse-networks "forwarded-reader" trusted))
+  (define networks (parse-networks trusted 1 "forwarded-reader"))
   (define hops
     (match header
       ('forwarded forwarded-hops)
       ('x-forwarded-for x-forwarded-hops)
-      (_ (scm-error 'wrong-type-arg "forwarded-reader"
-                    "Bad #:header (expecting forwarded or x-forwarded-for): ~S"
-                    (list header) (list header)))))
+      (_ (refuse-type "forwarded-reader" #:header "forwarded or x-forwarded-for"
+                      header))))
   (lambda (request)
     (let ((peer (assq-ref (request-meta request) 'peer)))
       (call-with-values

@@ -5,6 +5,7 @@
 (define-module (sockport http)
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
+  #:use-module (sockport io argument)
   #:use-module (sockport io secure)
   #:use-module (sockport log)
   #:use-module (sockport serve http-admission)
@@ -32,10 +33,7 @@
   "Return an alist of what SERVER, one of `serve-http', has counted since it began,
 and of how many connections are open."
   (let ((settings (with-mutex servers-lock (hashq-ref servers server))))
-    (unless settings
-      (scm-error 'wrong-type-arg "server-statistics"
-                 "Wrong type argument in position ~A (expecting ~A): ~S"
-                 (list 1 "server of serve-http" server) (list server)))
+    (check-that settings server 1 "server of serve-http" "server-statistics")
     (http-statistics settings)))
 
 (define own

@@ -10,6 +10,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport control)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport io called)
   #:use-module (sockport io internet)
   #:use-module (sockport primitive)
@@ -216,13 +217,18 @@ none is open."
   (check-integer backlog 0 #x7fffffff #:backlog "listen-on")
   (when mode
     (check-integer mode 0 #o7777 #:mode "listen-on"))
-  (for-each (lambda (id keyword)
-              (unless (or (not id) (string? id))
-                (check-integer id 0 #xffffffff keyword "listen-on")))
-            (list owner group) '(#:owner #:group)))
+  (for-each (lambda (id keyword known what)
+              (match id
+                (#f #t)
+                ((? string?)
+                 (unless (false-if-exception (known id))
+                   (refuse-range "listen-on" keyword what id)))
+                (_ (check-integer id 0 #xffffffff keyword "listen-on"))))
+            (list owner group) '(#:owner #:group) (list getpwnam getgrnam)
+            '("the name of a user here" "the name of a group here")))
 
-(define* (listen-on where #:key port (backlog SOMAXCONN) (no-delay? #t) v6-only?
-                    reuse-port? mode owner group)
+(define-keyed (listen-on where #:key port (backlog SOMAXCONN) (no-delay? #t)
+                         v6-only? reuse-port? mode owner group)
   "Return a list of sockets that listen at WHERE: an address object, a text such as
 \"127.0.0.1:80\", \"[::]:80\", \"*:80\", \"localhost:http\" or \"unix:/run/name\", a
 port's number for every address of the machine, or, with PORT, a host's name."

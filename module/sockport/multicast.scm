@@ -9,6 +9,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport interface)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport option)
   #:use-module (sockport structure)
   #:export (multicast-join!
@@ -99,24 +100,24 @@ address object."
                      (make-group-source-req number group source)
                      (make-group-req number group)))))
 
-(define* (multicast-join! sock group #:key interface source)
+(define-keyed (multicast-join! sock group #:key interface source)
   "Join GROUP on SOCK, for datagrams of every sender or of SOURCE alone.
 INTERFACE is a name, an index, or #f for the one that the routes say."
   (request! sock "multicast-join!"
             (if source MCAST_JOIN_SOURCE_GROUP MCAST_JOIN_GROUP)
             group source #:source interface))
 
-(define* (multicast-leave! sock group #:key interface source)
+(define-keyed (multicast-leave! sock group #:key interface source)
   "Leave GROUP on SOCK, as it was joined."
   (request! sock "multicast-leave!"
             (if source MCAST_LEAVE_SOURCE_GROUP MCAST_LEAVE_GROUP)
             group source #:source interface))
 
-(define* (multicast-block! sock group source #:key interface)
+(define-keyed (multicast-block! sock group source #:key interface)
   "Receive no more from SOURCE in GROUP, which was joined for every sender."
   (request! sock "multicast-block!" MCAST_BLOCK_SOURCE group source 3 interface))
 
-(define* (multicast-unblock! sock group source #:key interface)
+(define-keyed (multicast-unblock! sock group source #:key interface)
   "Receive again from SOURCE in GROUP."
   (request! sock "multicast-unblock!" MCAST_UNBLOCK_SOURCE
             group source 3 interface))

@@ -9,6 +9,7 @@
   #:use-module (sockport address)
   #:use-module (sockport constant)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport io close)
   #:use-module (sockport message)
   #:use-module (sockport primitive)
@@ -72,7 +73,8 @@
     (_ (refuse-type who #:store "alist from names to ports" store))))
 
 (define (check-seconds seconds keyword)
-  (unless (and (real? seconds) (<= 0 seconds 1000000000))
+  (check-that (real? seconds) seconds keyword "number of seconds" who)
+  (unless (<= 0 seconds 1000000000)
     (refuse-range who keyword "0 to 10^9 seconds" seconds)))
 
 (define (microseconds seconds)
@@ -134,8 +136,8 @@ gets with this."
       (unsetenv predecessor)
       (tell address '("READY=1") '()))))
 
-(define* (notify-manager #:key ready? stopping? reloading? status main-pid errno
-                         watchdog? extend-seconds (store '()) (remove '())
+(define-keyed (notify-manager #:key ready? stopping? reloading? status main-pid
+                         errno watchdog? extend-seconds (store '()) (remove '())
                          barrier?)
   "Tell the service manager what the keywords say, all that is not #f; return
 whether there is a manager.  With BARRIER?, return once it has dealt with it."

@@ -111,10 +111,7 @@ none has it."
 
 (define (find-row who sock name bit)
   (check-port sock 1 who)
-  (unless (symbol? name)
-    (scm-error 'wrong-type-arg who
-               "Wrong type argument in position 2 (expecting symbol): ~s"
-               (list name) (list name)))
+  (check-that (symbol? name) name 2 "symbol" who)
   (let* ((family (family-of sock))
          (type (type-of sock))
          (row (named-row name family)))

@@ -7,6 +7,7 @@
   #:use-module (srfi srfi-1)
   #:use-module (sockport io argument)
   #:use-module (sockport io called)
+  #:use-module (sockport io keyword)
   #:use-module (sockport deadline)
   #:use-module (sockport task operation)
   #:use-module (sockport primitive)
@@ -52,10 +53,9 @@
       environment
       (append variables (remove set? environment))))
 
-(define* (start-process program #:optional (arguments '())
-                        #:key (input 0) (output 1) (error 2)
-                        (environment (%environment)) (variables '())
-                        (listeners '()))
+(define-keyed (start-process program #:optional (arguments '()) #:key (input 0)
+                         (output 1) (error 2) (environment (%environment))
+                         (variables '()) (listeners '()))
   "Start PROGRAM, a file's name that is looked for in PATH if it has no slash, with
 ARGUMENTS, a list of strings; return the number of the process, for
 `wait-process'.  INPUT, OUTPUT and ERROR are ports or descriptors; VARIABLES, a list of
@@ -66,8 +66,8 @@ alist from names to sockets, is what `listen-fds' returns there."
                   (check-port end keyword "start-process")
                   (check-integer end 0 #x7fffffff keyword "start-process")))
             (list input output error) '(#:input #:output #:error))
-  (unless (list? variables)
-    (refuse-type "start-process" #:variables "list of strings" variables))
+  (check-strings environment #:environment "start-process")
+  (check-strings variables #:variables "start-process")
   (unless (list? listeners)
     (refuse-type "start-process" #:listeners "alist" listeners))
   (if (null? listeners)

@@ -8,6 +8,7 @@
   #:use-module (sockport address)
   #:use-module (sockport constant)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport primitive)
   #:use-module (sockport serve bytes)
   #:use-module (sockport serve handshake)
@@ -136,11 +137,11 @@ the proxy speaks for itself, or does not know."
   (check-port sock 1 "receive-proxy-header")
   (read-header (exact-reader sock)))
 
-(define* (proxy-prologue #:key from)
-  "Return a #:prologue for `serve' and `serve-http': each connection begins with a header of the
-PROXY protocol, and its peer is whom that names.  Connections from elsewhere than the
-networks FROM, if it is a list, are closed."
-  (let ((networks (and from (parse-networks "proxy-prologue" from))))
+(define-keyed (proxy-prologue #:key from)
+  "Return a #:prologue for `serve' and `serve-http': each connection begins with a
+header of the PROXY protocol, and its peer is whom that names.  Connections from
+elsewhere than the networks FROM, if it is a list, are closed."
+  (let ((networks (and from (parse-networks from #:from "proxy-prologue"))))
     (lambda (read! sock peer)
       (when (and networks (not (in-networks? peer networks)))
         (scm-error 'misc-error "proxy-prologue"

@@ -10,6 +10,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport deadline)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport primitive)
   #:use-module (sockport socket)
   #:use-module (sockport task)
@@ -104,7 +105,7 @@ number so far each time that there are more."
     ((in . out) (check-open in position "relay") (check-open out position "relay") end)
     (port (check-open port position "relay") (cons port port))))
 
-(define* (relay one other #:key patience (progress (const #t)))
+(define-keyed (relay one other #:key patience (progress (const #t)))
   "Pass on what each of ONE and OTHER says to the other, and its end, until both have
 ended; return how many bytes went from ONE to OTHER, and how many came back.  Each is
 a port, or a pair of one to read and one to write.  When one of them takes no more,

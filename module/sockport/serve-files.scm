@@ -6,6 +6,8 @@
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (sockport constant)
+  #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport primitive)
   #:use-module (sockport serve condition)
   #:use-module (sockport serve file-entity)
@@ -235,33 +237,35 @@
 
 (define known-encodings '(("br" . ".br") ("zstd" . ".zst") ("gzip" . ".gz")))
 
-(define (refuse position wanted value)
-  (scm-error 'wrong-type-arg "file-handler"
-             (if position
-                 (format #f "Wrong type argument in position ~a (expecting ~a): ~~S"
-                         position wanted)
-                 (format #f "Bad argument (expecting ~a): ~~S" wanted))
-             (list value) (list value)))
+(define (check value right? keyword wanted)
+  (check-that right? value keyword wanted "file-handler"))
 
-(define* (file-handler directory #:key (prefix "") (links 'beneath)
-                       (index '("index.html")) (types '()) hidden?
-                       (encodings '()) max-age (headers '())
-                       (not-found not-found))
+(define (check-settings prefix links index types encodings max-age headers
+                        not-found)
+  (check prefix (string? prefix) #:prefix "string")
+  (check links (assq links link-numbers) #:links "none, beneath or all")
+  (check-strings index #:index "file-handler")
+  (check types (list? types) #:types "alist")
+  (check encodings (list? encodings) #:encodings "list of br, zstd and gzip")
+  (for-each (lambda (coding)
+              (check coding (assoc coding known-encodings) #:encodings
+                     "br, zstd or gzip"))
+            encodings)
+  (when max-age (check-natural max-age #:max-age "file-handler"))
+  (check headers (list? headers) #:headers "alist")
+  (check-procedure not-found #:not-found "file-handler"))
+
+(define-keyed (file-handler directory #:key (prefix "") (links 'beneath)
+                         (index '("index.html")) (types '()) hidden?
+                         (encodings '()) max-age (headers '())
+                         (not-found not-found))
   "Return a handler for `serve-http' that serves the files of DIRECTORY."
-  (unless (string? directory) (refuse 1 "string" directory))
-  (unless (assq links link-numbers)
-    (refuse #f "none, beneath or all for #:links" links))
-  (unless (procedure? not-found)
-    (refuse #f "procedure for #:not-found" not-found))
-  (unless (or (not max-age) (and (exact-integer? max-age) (>= max-age 0)))
-    (refuse #f "seconds for #:max-age" max-age))
+  (check directory (string? directory) 1 "string")
+  (check-settings prefix links index types encodings max-age headers not-found)
   (let ((site (make-site
                directory (string-trim-right prefix #\/)
                (assq-ref link-numbers links) index types hidden?
-               (map (lambda (coding)
-                      (or (assoc coding known-encodings)
-                          (refuse #f "br, zstd or gzip in #:encodings" coding)))
-                    encodings)
+               (map (lambda (coding) (assoc coding known-encodings)) encodings)
                `((x-content-type-options . "nosniff")
                  ,@(if max-age
                        `((cache-control (max-age . ,max-age)))

@@ -14,6 +14,7 @@
   #:use-module (sockport structure)
   #:use-module (sockport task)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:export (system-sockets))
 
 (define SOCK_DIAG_BY_FAMILY 20)
@@ -131,7 +132,7 @@
 
 ;;; The whole.
 
-(define* (system-sockets kind #:key family)
+(define-keyed (system-sockets kind #:key family)
   "Return what the kernel knows of the sockets of KIND, the symbol tcp, udp or unix: a
 list of alists.  FAMILY is AF_INET or AF_INET6, for those of that family alone."
   (unless (memq kind '(tcp udp unix))

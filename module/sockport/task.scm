@@ -18,6 +18,7 @@
   #:use-module (sockport task scope)
   #:use-module (sockport task timer)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:use-module (sockport task waiter)
@@ -141,7 +142,8 @@ and the exception the loop ended with, or #f."
       (raise-failure (with-others (car failures) (cdr failures))))
     (apply values (caar results))))
 
-(define* (run-tasks thunk #:key (workers 1) watchdog (on-stuck print-stuck))
+(define-keyed (run-tasks thunk #:key (workers 1) watchdog
+                         (on-stuck print-stuck))
   "Call THUNK in a task, run it and the tasks that it spawns until all have ended,
 and return THUNK's values.  An exception that leaves a task cancels the others
 and is raised here.  With WORKERS, that many threads each run THUNK and its tasks;

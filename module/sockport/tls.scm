@@ -4,6 +4,7 @@
 
 (define-module (sockport tls)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport io secure)
   #:use-module (sockport primitive)
   #:use-module (sockport tls context)
@@ -39,8 +40,8 @@
       (unless (port-closed? sock) (%close-port sock))
       (apply throw args))))
 
-(define* (tls-connect sock host #:optional (context (current-tls-context))
-                      #:key lenient-eof?)
+(define-keyed (tls-connect sock host #:optional (context (current-tls-context))
+                         #:key lenient-eof?)
   "Begin TLS on SOCK, which is connected, as a client of HOST, and return a port for
 what goes through it, once the server has proved to be HOST.  SOCK, which may be a port
 of TLS itself, belongs to that port.  With LENIENT-EOF? an end without notice is an end of file."

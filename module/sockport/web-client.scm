@@ -18,6 +18,8 @@
   #:use-module (sockport client upload)
   #:use-module (sockport client uri)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
+  #:use-module (sockport io called)
   #:use-module (web http)
   #:use-module (web request)
   #:use-module (web response)
@@ -144,24 +146,35 @@ once more, to where a response redirects"))
                  (follow request (and body-too? body) (- left 1)
                          one-request))))))))
 
+(define (check-parts method version headers request pool port)
+  (check-that (symbol? method) method #:method "symbol" "http-request")
+  (check-that (pair? version) version #:version "pair of integers" "http-request")
+  (check-that (list? headers) headers #:headers "alist" "http-request")
+  (check-that (or (not request) (request? request)) request #:request "request"
+              "http-request")
+  (check-that (or (not pool) (http-pool? pool)) pool #:pool "http-pool"
+              "http-request")
+  (when port
+    (check-that (port? port) port #:port "port" "http-request")))
+
 (define (check-limits head-limit body-limit redirects port)
-  (check-integer head-limit 1 #x7fffffff "#:head-limit" "http-request")
+  (check-integer head-limit 1 #x7fffffff #:head-limit "http-request")
   (when body-limit
-    (check-integer body-limit 0 (ash 1 62) "#:body-limit"
-                   "http-request"))
+    (check-integer body-limit 0 (ash 1 62) #:body-limit "http-request"))
   (when redirects
-    (check-integer redirects 0 1000 "#:redirects" "http-request")
+    (check-integer redirects 0 1000 #:redirects "http-request")
     (when port
       (refuse "#:redirects needs connections of its own, not #:port"))))
 
-(define* (http-request uri #:key body (verify-certificate? #t) port
-                       (method 'GET) (version '(1 . 1)) keep-alive?
-                       (headers '()) (decode-body? #t) streaming? request
-                       (pool (and (not port) (current-http-pool)))
-                       redirects (head-limit 65536) body-limit context
-                       (proxy 'environment) proxy-context gzip?)
+(define-keyed (http-request uri #:key body (verify-certificate? #t) port
+                         (method 'GET) (version '(1 . 1)) keep-alive?
+                         (headers '()) (decode-body? #t) streaming? request
+                         (pool (and (not port) (current-http-pool))) redirects
+                         (head-limit 65536) body-limit context
+                         (proxy 'environment) proxy-context gzip?)
   "Ask for URI, and return the response and its body: a string if it is text and
 DECODE-BODY?, a bytevector, #f if there is none, or with STREAMING? a port."
+  (check-parts method version headers request pool port)
   (check-limits head-limit body-limit redirects port)
   (let ((request (or request
                      (build-request (ensure-uri uri "http-request")
@@ -180,19 +193,21 @@ DECODE-BODY?, a bytevector, #f if there is none, or with STREAMING? a port."
                   (call-with-values
                       (lambda ()
                         (uri-route (request-uri request) proxy context
-                                   verify-certificate? proxy-context))
+                                   verify-certificate? proxy-context
+                                   "http-request"))
                     (lambda (route key)
                       (over-own request body settings keep-alive? pool
                                 route key))))))))
 
-(define* (open-socket-for-uri uri #:key (verify-certificate? #t) context
-                              (proxy 'environment) proxy-context)
+(define-keyed (open-socket-for-uri uri #:key (verify-certificate? #t) context
+                         (proxy 'environment) proxy-context)
   "Return a port that is connected to the host of URI, or to its proxy."
   (let ((uri (ensure-uri uri "open-socket-for-uri")))
     (check-place uri)
     (call-with-values
         (lambda ()
-          (uri-route uri proxy context verify-certificate? proxy-context))
+          (uri-route uri proxy context verify-certificate? proxy-context
+                     "open-socket-for-uri"))
       (lambda (route key)
         (let ((port (connection-port (open-connection route key))))
           (setvbuf port 'block 65536)
@@ -202,11 +217,8 @@ DECODE-BODY?, a bytevector, #f if there is none, or with STREAMING? a port."
 
 (define-syntax-rule (define-verb name method)
   (define (name uri . options)
-    (apply http-request
-           (if (memq #:request options)
-               uri
-               (ensure-uri uri (symbol->string 'name)))
-           #:method 'method options)))
+    (raising-as (symbol->string 'name) '("http-request")
+      (apply http-request uri #:method 'method options))))
 
 (define-verb http-get GET)
 (define-verb http-head HEAD)

@@ -12,6 +12,7 @@
   #:use-module (sockport client response)
   #:use-module (sockport client upload)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport primitive)
   #:use-module (sockport serve websocket-receive)
   #:use-module (sockport serve websocket-send)
@@ -62,20 +63,16 @@
 
 (define most-bytes #x1fffffff)
 
-(define (check-options who protocols message-limit ping-seconds)
-  (define (refuse key wanted value)
-    (scm-error key who "Bad argument (expecting ~A): ~S"
-               (list wanted value) (list value)))
-  (unless (and (list? protocols) (every string? protocols))
-    (refuse 'wrong-type-arg "a list of strings for #:protocols" protocols))
-  (unless (exact-integer? message-limit)
-    (refuse 'wrong-type-arg "an integer for #:message-limit" message-limit))
-  (unless (<= 0 message-limit most-bytes)
-    (refuse 'out-of-range "0 to 536870911 for #:message-limit" message-limit))
-  (unless (or (not ping-seconds) (real? ping-seconds))
-    (refuse 'wrong-type-arg "a number or #f for #:ping-seconds" ping-seconds))
-  (unless (or (not ping-seconds) (< 0 ping-seconds 1e9))
-    (refuse 'out-of-range "more than 0 for #:ping-seconds" ping-seconds)))
+(define (check-options who protocols headers message-limit ping-seconds)
+  (check-strings protocols #:protocols who)
+  (check-that (list? headers) headers #:headers "alist" who)
+  (check-integer message-limit 0 most-bytes #:message-limit who)
+  (when ping-seconds
+    (check-that (real? ping-seconds) ping-seconds #:ping-seconds
+                "number of seconds, or #f" who)
+    (unless (< 0 ping-seconds 1e9)
+      (refuse-range who #:ping-seconds "more than 0 and less than 10^9 seconds"
+                    ping-seconds))))
 
 ;;; The server's side: RFC 6455, 4.2.
 
@@ -161,15 +158,17 @@
       (proc ws)
       (websocket-close ws))))
 
-(define* (accept-websocket request proc #:key (protocols '()) (origins 'same)
-                           (headers '()) (message-limit 1048576)
-                           (ping-seconds 30))
+(define-keyed (accept-websocket request proc #:key (protocols '())
+                         (origins 'same) (headers '()) (message-limit 1048576)
+                         (ping-seconds 30))
   "Return the two values with which a handler makes a WebSocket of the connection
 that REQUEST came on: (PROC websocket) is called then, and the WebSocket is closed
 when it returns.  If REQUEST is not right, the values are a response that says so."
   (check-request request "accept-websocket")
   (check-procedure proc 2 "accept-websocket")
-  (check-options "accept-websocket" protocols message-limit ping-seconds)
+  (check-that (or (memq origins '(#t same)) (list? origins)) origins #:origins
+              "same, #t or list of strings" "accept-websocket")
+  (check-options "accept-websocket" protocols headers message-limit ping-seconds)
   (match (fault request origins)
     ((code text . more) (apply refusal code text more))
     (#f
@@ -234,10 +233,11 @@ when it returns.  If REQUEST is not right, the values are a response that says s
       (make-connection socket)
       (call-with-values
           (lambda ()
-            (uri-route uri proxy context verify-certificate? proxy-context))
+            (uri-route uri proxy context verify-certificate? proxy-context
+                       "open-websocket"))
         open-connection)))
 
-(define* (open-websocket url #:key (protocols '()) (headers '())
+(define-keyed (open-websocket url #:key (protocols '()) (headers '())
                          (message-limit 1048576) (ping-seconds 30) socket
                          context (verify-certificate? #t) (proxy 'environment)
                          proxy-context)
@@ -246,7 +246,9 @@ wss://host/path; over SOCKET, if it is given, a connected socket."
   (let ((uri (and (string? url) (false-if-exception (string->uri url)))))
     (unless (and uri (memq (uri-scheme uri) '(ws wss)) (uri-host uri))
       (refuse-url url))
-    (check-options "open-websocket" protocols message-limit ping-seconds)
+    (check-options "open-websocket" protocols headers message-limit ping-seconds)
+    (check-that (or (not socket) (port? socket)) socket #:socket
+                "connected socket" "open-websocket")
     (let* ((key (%websocket-key))
            (message (prepare (opening-request uri key protocols headers) #f
                              #:keep? #t))

@@ -107,7 +107,7 @@
   (test-error* "where to" '(wrong-type-arg 1 "access-logger") (access-logger 1))
   (test-error* "a port to read from" '(wrong-type-arg 1 "access-logger")
     (access-logger (open-input-string "")))
-  (test-error* "another format" '(wrong-type-arg #f "access-logger")
+  (test-error* "another format" '(wrong-type-arg #:format "access-logger")
     (access-logger (current-output-port) #:format 'other))
   (test-error* "no such directory" (list 'system-error ENOENT)
     (access-logger "/nowhere/log")))

@@ -3,7 +3,7 @@
 ;;; of something inside of it.
 
 (use-modules (harness)
-             (ice-9 ftw)
+             (harness exported)
              (ice-9 match)
              (srfi srfi-1)
              (sockport)
@@ -12,42 +12,10 @@
 
 (test-begin "arguments-named")
 
-(define source (getenv "SOCKPORT_SOURCE"))
-
-;; Those that are there for the others.
-(define internal '("log" "primitive"))
-
-(define modules
-  (filter-map
-   (lambda (file)
-     (let ((stem (and (string-suffix? ".scm" file) (basename file ".scm"))))
-       (and stem (not (member stem internal))
-            (list 'sockport (string->symbol stem)))))
-   (scandir (string-append source "/module/sockport"))))
-
-(define (procedures-of module)
-  (module-map (lambda (name variable) (cons name (variable-ref variable)))
-              (resolve-interface module)))
-
-(define exported
-  (delete-duplicates
-   (filter (match-lambda
-             ((name . value) (and (procedure? value) (not (macro? value)))))
-           (append-map procedures-of modules))
-   (lambda (a b) (eq? (car a) (car b)))))
+(define exported (exported-procedures))
 
 ;;; Nothing takes this.
 (define (nothing-useful) (delay 1))
-
-;;; Those that are another with some arguments given, as Guile's own are.
-(define others-name
-  '((gethostbyname . gethost) (gethostbyaddr . gethost)
-    (getservbyname . getserv) (getservbyport . getserv)
-    (getprotobyname . getproto) (getprotobynumber . getproto)
-    (getnetbyname . getnet) (getnetbyaddr . getnet)))
-
-(define (name-of name)
-  (symbol->string (or (assq-ref others-name name) name)))
 
 ;;; Records of the core's structures hold what they are given; and what is asked what
 ;;; it knows of an object knows nothing of this one.
@@ -81,7 +49,7 @@
         who . _)
        (=> other)
        (if (equal? (if (symbol? who) (symbol->string who) who)
-                   (name-of name))
+                   (symbol->string name))
            'fine
            (other)))
       ;; Too few for a constructor that takes each field, or none.
@@ -169,22 +137,5 @@
                (refused-at name procedure args)))))
        (iota (length (good)) 1)))))
  table)
-
-(define-syntax-rule (keyword-refused keyword expr)
-  (test-equal (format #f "~a" keyword) (list 'wrong-type-arg keyword)
-    (catch 'wrong-type-arg
-      (lambda () expr 'nothing)
-      (lambda (key who message args data) (list key (car args))))))
-
-(test-case "keywords"
-  (let ((bad (nothing-useful)))
-    (keyword-refused #:workers (run-tasks thunk #:workers bad))
-    (keyword-refused #:watchdog (run-tasks thunk #:watchdog bad))
-    (keyword-refused #:on-stuck (run-tasks thunk #:on-stuck bad))
-    (run-tasks
-     (lambda ()
-       (keyword-refused #:group (spawn-task thunk #:group bad))
-       (keyword-refused #:loop (spawn-task thunk #:loop bad))
-       (keyword-refused #:on-end (spawn-task thunk #:on-end bad))))))
 
 (test-end "arguments-named")

@@ -178,9 +178,9 @@
    '("socks5" "http")))
 
 (test-case "arguments"
-  (test-error* "a scheme" '(wrong-type-arg "#:proxy" "connect-to")
+  (test-error* "a scheme" '(wrong-type-arg #:proxy "connect-to")
     (connect-to "a:80" #:proxy "ftp://a"))
-  (test-error* "no text" '(wrong-type-arg "#:proxy" "connect-to")
+  (test-error* "no text" '(wrong-type-arg #:proxy "connect-to")
     (connect-to "a:80" #:proxy 'a))
   (test-error* "a UNIX name" '(wrong-type-arg 1 "connect-to")
     (connect-to "unix:/a" #:proxy "socks5://127.0.0.1:1")))

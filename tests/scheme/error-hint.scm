@@ -3,22 +3,10 @@
 ;;; groups and interfaces that there are not; and who names himself.
 
 (use-modules (harness)
+             (harness error)
              (harness process)
              (harness socket)
              (sockport))
-
-(define (words thunk)
-  "Return what Guile prints of the error that THUNK raises, without its tail."
-  (catch #t
-    (lambda () (thunk) "no error")
-    (lambda (key . args)
-      (string-trim-right
-       (call-with-output-string
-         (lambda (port) (print-exception port #f key args)))))))
-
-(define-syntax-rule (test-words expected expr)
-  (test-equal expected (string-append "In procedure " expected)
-    (words (lambda () expr))))
 
 (test-begin "error-hint")
 

@@ -254,7 +254,7 @@ a task; return the two values."
                                        #:proxy (proxy-text proxy))))))
          #:before "first"
          #:place (const (port-of target)))))
-    (test-error* "what is no context" '(wrong-type-arg "#:proxy-tls" "connect-to")
+    (test-error* "what is no context" '(wrong-type-arg #:proxy-tls "connect-to")
       (connect-to "a:80" #:proxy "https://a" #:proxy-tls #t)))
 
   (test-case "refusals have their code"

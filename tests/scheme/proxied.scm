@@ -26,7 +26,7 @@
 
 (test-case "networks"
   (define (in? text . networks)
-    (->bool (in-networks? (address text) (parse-networks "test" networks))))
+    (->bool (in-networks? (address text) (parse-networks networks 1 "test"))))
   (test-equal "IPv4" '(#t #t #f)
     (list (in? "10.1.2.3:4" "10.0.0.0/8") (in? "10.1.2.3:4" "::1" "10.1.2.3")
           (in? "11.0.0.0:1" "10.0.0.0/8" "unix")))
@@ -39,10 +39,10 @@
   (test-equal "UNIX" '(#t #f) (list (in? "unix:" "unix") (in? "unix:" "0.0.0.0/0")))
   (for-each (lambda (network)
               (test-error* (list network) '(misc-error #f "test")
-                (parse-networks "test" (list network))))
+                (parse-networks (list network) 1 "test")))
             '("" "10.0.0.0/33" "10.0.0.0/x" "10.0.0.1/8" "::1/129" "10.0.0.0/8/9"
               "example.org" "10.0.0.0/" #f))
-  (test-error* "no list" '(wrong-type-arg #f "test") (parse-networks "test" "::1")))
+  (test-error* "no list" '(wrong-type-arg 1 "test") (parse-networks "::1" 1 "test")))
 
 (define signature (u8-list->bytevector '(13 10 13 10 0 13 10 81 85 73 84 10)))
 
@@ -190,7 +190,7 @@
   (test-equal "nonsense" '("127.0.0.1:9" #f #f) (from "=;,\"\\")))
 
 (test-case "arguments"
-  (test-error* "another header" '(wrong-type-arg #f "forwarded-reader")
+  (test-error* "another header" '(wrong-type-arg #:header "forwarded-reader")
     (forwarded-reader '() #:header 'via))
   (test-error* "no network" '(misc-error #f "forwarded-reader")
     (forwarded-reader '("example.org"))))

@@ -80,6 +80,22 @@
                          (apply format #f message arguments)))
                      "nosuchservice")))
 
+(test-case "the procedure that was called is named"
+  (for-each
+   (match-lambda
+     ((name key detail . arguments)
+      (test-error* name (list key detail (symbol->string name))
+        (apply (ours name) arguments))))
+   `((gethostbyname host-not-found #f "")
+     (gethostbyaddr out-of-range 1 ,(expt 2 32))
+     (getnetbyname system-error ,ENOENT "nosuchnet")
+     (getnetbyaddr wrong-type-arg 1 #f)
+     (getprotobyname system-error ,ENOENT "nosuchproto")
+     (getprotobynumber out-of-range 1 -1)
+     (getservbyname system-error ,ENOENT "nosuchservice" "tcp")
+     (getservbyname wrong-type-arg 2 "http" 6)
+     (getservbyport out-of-range 1 65536 "tcp"))))
+
 (test-case "the files are read one entry at a time, as ever"
   (setprotoent)
   (let ((first (getproto)))

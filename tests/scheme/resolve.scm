@@ -2,8 +2,9 @@
 ;;; getaddrinfo and getnameinfo against Guile's own, where no name server is
 ;;; asked.
 
-(use-modules (harness) (harness process) (ice-9 exceptions) (ice-9 match)
-             (ice-9 regex) (ice-9 textual-ports) (srfi srfi-1) (sockport))
+(use-modules (harness) (harness error) (harness process) (ice-9 exceptions)
+             (ice-9 match) (ice-9 regex) (ice-9 textual-ports) (srfi srfi-1)
+             (sockport))
 
 (define core-getaddrinfo (@ (guile) getaddrinfo))
 
@@ -80,13 +81,9 @@
 
 ;; As print-exception has it for handlers that keep the exception; where it was raised
 ;; in a task follows.
-(define (printed exception)
-  (define text
-    (call-with-output-string
-      (lambda (port)
-        (print-exception port #f (exception-kind exception)
-                         (exception-args exception)))))
-  (string-take text (1+ (string-index text #\newline))))
+(define (first-line exception)
+  (let ((text (printed exception)))
+    (string-take text (1+ (string-index text #\newline)))))
 
 (define (failure-of thunk)
   (with-exception-handler identity thunk
@@ -108,7 +105,7 @@
               (exception-irritants failure)))
       (test-equal (list name where "where it is printed")
         (format #f "In procedure ~a: ~a: ~a\n" who what (reason code))
-        (printed failure))))
+        (first-line failure))))
    `(("in a thread" . ,(failure-of thunk))
      ("in a task" . ,(failure-of (lambda () (run-tasks thunk))))
      ("in a joined task"
@@ -130,7 +127,7 @@
     (lambda () (connect-to "127.0.0.1" #:port "nosuchservice")))
   (test-equal "another's error is printed as ever"
     (format #f "In procedure getaddrinfo: ~a\n" (gai-strerror EAI_FAIL))
-    (printed (failure-of (lambda () (throw 'getaddrinfo-error EAI_FAIL))))))
+    (first-line (failure-of (lambda () (throw 'getaddrinfo-error EAI_FAIL))))))
 
 (define (name-of . args)
   (call-with-values (lambda () (apply getnameinfo args)) list))

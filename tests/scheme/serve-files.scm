@@ -5,6 +5,7 @@
 (use-modules (harness)
              (harness process)
              (harness files)
+             (ice-9 match)
              (srfi srfi-1)
              (sockport)
              (sockport serve-files)
@@ -101,13 +102,14 @@
      (unless (zero? (getuid))
        (test-equal "what may not be read" 403
          (code (file-handler root) "/page.html")))
-     (for-each (lambda (thunk)
-                 (test-error* "bad arguments" '(wrong-type-arg) (thunk)))
-               (list (lambda () (file-handler 1))
-                     (lambda () (file-handler root #:links 'some))
-                     (lambda () (file-handler root #:max-age -1))
-                     (lambda () (file-handler root #:encodings '("compress")))
-                     (lambda () (file-handler root #:not-found #f)))))))
+     (test-error* "a directory" '(wrong-type-arg 1 "file-handler") (file-handler 1))
+     (for-each (match-lambda
+                 ((key keyword value)
+                  (test-error* (list "bad" keyword) (list key keyword "file-handler")
+                    (file-handler root keyword value))))
+               '((wrong-type-arg #:links some) (out-of-range #:max-age -1)
+                 (wrong-type-arg #:encodings ("compress"))
+                 (wrong-type-arg #:not-found #f))))))
 
 (test-case "types"
   (call-with-tree

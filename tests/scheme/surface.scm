@@ -3,6 +3,7 @@
 ;;; modules' exports, and the symbols of both libraries.
 
 (use-modules (harness)
+             (harness exported)
              (harness process)
              (ice-9 ftw)
              (ice-9 match)
@@ -13,11 +14,8 @@
 (define source (getenv "SOCKPORT_SOURCE"))
 (define build (getenv "SOCKPORT_BUILD"))
 
-;; Modules that are there for the others, besides those in folders.
 (define tls?
   (file-exists? (string-append build "/module/sockport/tls-primitive.scm")))
-(define internal
-  (append '("log" "primitive") (if tls? '() '("tls"))))
 
 (define (files-under directory suffixes)
   (let ((found '()))
@@ -86,13 +84,7 @@
 
 ;;; Scheme.
 
-(define stems
-  (filter-map
-   (lambda (file)
-     (let ((stem (basename file ".scm")))
-       (and (not (member stem internal)) stem)))
-   (scandir (string-append source "/module/sockport")
-            (lambda (file) (string-suffix? ".scm" file)))))
+(define stems (public-stems))
 
 ;; Their tests go through all names in a loop, from the same table.
 (define tested-by-loop '((sockport structure)))
@@ -244,32 +236,6 @@
       (lset-difference eq? (remove same-number? shared) replaced))
     (test-equal "no drop-in is missing" '()
       (lset-difference eq? replaced shared))))
-
-;; What programs that import (sockport) call by a name of Guile's own: the same, or
-;; more of it.  `spawn' is one since 3.0.9.
-(define replaced
-  '(accept bind close close-port connect dynamic-wind getaddrinfo gethost
-    gethostbyaddr gethostbyname getnet getnetbyaddr getnetbyname getpeername
-    getproto getprotobyname getprotobynumber getserv getservbyname getservbyport
-    getsockname getsockopt inet-ntop inet-pton listen make-socket-address recv!
-    recvfrom! send sendfile sendto setsockopt shutdown sleep sockaddr:addr
-    sockaddr:fam sockaddr:flowinfo sockaddr:path sockaddr:port sockaddr:scopeid
-    socket socketpair))
-
-(define later-core-names '(spawn))
-
-(test-case "no name of Guile's own gets another meaning"
-  (let ((guile (resolve-module '(guile)))
-        (sockport (resolve-interface '(sockport))))
-    (test-equal "names" '()
-      (filter (lambda (name)
-                (let ((core (module-variable guile name))
-                      (ours (module-variable sockport name)))
-                  (and (not (constant? (symbol->string name)))
-                       (not (memq name replaced))
-                       (or (memq name later-core-names)
-                           (and core (not (eq? core ours)))))))
-              (module-map (lambda (name variable) name) sockport)))))
 
 (test-case "libraries"
   (require-program "nm")

@@ -125,7 +125,7 @@
          (test-error* "closed" '(wrong-type-arg 1 "send") (send tls "a"))))))
 
   (test-case "what is no argument"
-    (test-error* "no context" '(wrong-type-arg "#:tls" "connect-to")
+    (test-error* "no context" '(wrong-type-arg #:tls "connect-to")
                  (connect-to "localhost:1" #:tls 1))
-    (test-error* "no name" '(wrong-type-arg "#:tls-host" "connect-to")
+    (test-error* "no name" '(wrong-type-arg #:tls-host "connect-to")
                  (connect-to "unix:/nonexistent" #:tls (tls-context)))))

@@ -207,10 +207,10 @@
   (for-each
    (match-lambda
      ((key . options)
-      (test-error* options (list key #f "accept-websocket")
+      (test-error* options (list key (car options) "accept-websocket")
         (apply accept-websocket (build-request (string->uri "http://a/"))
                echo-messages options))
-      (test-error* (cons 'open options) (list key #f "open-websocket")
+      (test-error* (cons 'open options) (list key (car options) "open-websocket")
         (apply open-websocket "ws://127.0.0.1:1/" options))))
    '((wrong-type-arg #:protocols "chat")
      (wrong-type-arg #:protocols (chat))

@@ -41,7 +41,7 @@
 
 (define (network text)
   (catch 'misc-error
-    (lambda () (parse-networks "no_proxy" (list text)))
+    (lambda () (parse-networks (list text) 1 "no_proxy"))
     (const '())))
 
 (define (named? host name)

@@ -13,6 +13,7 @@
   #:use-module (sockport client redirect)
   #:use-module (sockport client secure)
   #:use-module (sockport connect)
+  #:use-module (sockport io secure)
   #:use-module (web uri)
   #:re-export (current-http-proxy
                current-https-proxy
@@ -66,13 +67,15 @@
              proxy))
       told))
 
-(define (uri-route uri proxy context verify? proxy-context)
+(define (uri-route uri proxy context verify? proxy-context who)
   "Return two values: how the host of URI is reached, and a key that is `equal?' for
-those that are reached in the same way."
+those that are reached in the same way.  WHO refuses what PROXY and CONTEXT are not."
+  (when context (check-security context #:context who))
+  (when proxy-context (check-security proxy-context #:proxy-context who))
   (let* ((scheme (uri-scheme uri)) (host (uri-host uri))
          (port (or (uri-port uri) (default-port scheme)))
          (text (proxy-for scheme host port proxy))
-         (proxy (and text (read-proxy "http-request" text)))
+         (proxy (and text (read-proxy who text)))
          (context (and (secure? scheme)
                        (or context (make-context verify?))))
          (proxy-context (and proxy (proxy-secure? proxy)

@@ -11,6 +11,7 @@
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport client connection)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport primitive)
   #:export (make-http-pool
             http-pool?
@@ -34,12 +35,14 @@
   (lambda (pool port)
     (format port "#<http-pool ~a idle>" (http-pool-idle pool))))
 
-(define* (make-http-pool #:key (limit 100) (idle-seconds 60))
+(define-keyed (make-http-pool #:key (limit 100) (idle-seconds 60))
   "Return a pool for requests: up to LIMIT connections that are idle stay open, none
 for longer than IDLE-SECONDS."
-  (check-integer limit 0 #xffffff "#:limit" "make-http-pool")
-  (unless (and (real? idle-seconds) (< 0 idle-seconds 1e9))
-    (refuse-range "make-http-pool" "#:idle-seconds" "more than 0" idle-seconds))
+  (check-integer limit 0 #xffffff #:limit "make-http-pool")
+  (check-that (real? idle-seconds) idle-seconds #:idle-seconds "number of seconds"
+              "make-http-pool")
+  (unless (< 0 idle-seconds 1e9)
+    (refuse-range "make-http-pool" #:idle-seconds "more than 0" idle-seconds))
   (%make-http-pool (make-mutex) (make-hash-table) 0 limit
                    (inexact->exact (ceiling (* idle-seconds 1000000000))) #f))
 

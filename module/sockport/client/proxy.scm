@@ -53,7 +53,7 @@
                     (else (parse-uri (string-append "http://" value)))))
          (kind (and uri (uri-host uri) (assq-ref kinds (uri-scheme uri)))))
     (unless kind
-      (refuse-type who "#:proxy"
+      (refuse-type who #:proxy
                    "text such as http://host:port, https://host:port or \
 socks5://host:port" value))
     (let ((login (split-login (uri-userinfo uri))))

@@ -1,6 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Refusing a bad argument by its position, as the primitives do in C
-;;; (guile/error.h): what was expected, or between which bounds.
+;;; Refusing a bad argument by its position or its keyword, as the primitives do in C
+;;; (guile/error.h): what was expected, or between which bounds.  What is no keyword of
+;;; the procedure's is for io/keyword.
 
 (define-module (sockport io argument)
   #:use-module (ice-9 match)
@@ -12,6 +13,7 @@
             check-port
             check-bytevector
             check-procedure
+            check-strings
             check-that
             record-reader
             in-place-of))
@@ -55,6 +57,14 @@
 
 (define-inlinable (check-procedure value pos who)
   (check-that (procedure? value) value pos "procedure" who))
+
+(define (check-strings value pos who)
+  "Refuse VALUE unless it is a list of strings that the system takes."
+  (unless (and (list? value)
+               (and-map (lambda (text)
+                          (and (string? text) (not (string-index text #\nul))))
+                        value))
+    (refuse-type who pos "list of strings without NUL" value)))
 
 (define (record-reader accessor predicate expected who)
   "Return ACCESSOR for what is right by PREDICATE; WHO, a symbol, refuses the rest."

@@ -12,7 +12,8 @@
             %renamed))
 
 (define kinds
-  '(system-error getaddrinfo-error misc-error wrong-type-arg out-of-range))
+  '(system-error getaddrinfo-error misc-error wrong-type-arg out-of-range
+    keyword-argument-error host-not-found try-again no-recovery no-data))
 
 (define (%failure-of thunk)
   "Return the values of THUNK in a list, or the exception that it raises, if it is
@@ -20,13 +21,16 @@ of the KINDS above.  What else is raised passes by."
   (let ((tag (make-prompt-tag "called")))
     (call-with-prompt tag
       (lambda ()
-        (list (with-exception-handler
+        (call-with-values
+            (lambda ()
+              (with-exception-handler
                   (lambda (exception)
                     (if (and (exception? exception)
                              (memq (exception-kind exception) kinds))
                         (abort-to-prompt tag exception)
                         (raise-exception exception #:continuable? #t)))
-                thunk)))
+                thunk))
+          list))
       (lambda (k exception) exception))))
 
 (define (%renamed exception who inner)
@@ -41,10 +45,11 @@ of the KINDS above.  What else is raised passes by."
     (_ exception)))
 
 (define-syntax-rule (raising-as who inner expr)
-  "Return the value of EXPR.  An error that a procedure named in INNER raises there
+  "Return the values of EXPR.  An error that a procedure named in INNER raises there
 is one of WHO."
   (match (%failure-of (lambda () expr))
     ((value) value)
+    ((? list? results) (apply values results))
     (exception
      (raise-exception (%renamed exception who inner))
      ;; No tail call: the frame is to be there when the error is shown.

@@ -6,6 +6,7 @@
   #:use-module (srfi srfi-1)
   #:use-module (sockport address)
   #:use-module (sockport constant)
+  #:use-module (sockport io argument)
   #:export (plain-address
             parse-networks
             in-networks?))
@@ -68,11 +69,9 @@ none"
                            #f))
               (list family number ignored))))))))
 
-(define (parse-networks who texts)
+(define (parse-networks texts position who)
   "Return what TEXTS, like \"10.0.0.0/8\", \"::1\" and \"unix\", stand for."
-  (unless (list? texts)
-    (scm-error 'wrong-type-arg who "Not a list of networks: ~S"
-               (list texts) (list texts)))
+  (check-that (list? texts) texts position "list of networks" who)
   (map (lambda (text) (parse-network who text)) texts))
 
 (define (in-networks? address networks)

@@ -9,6 +9,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport io argument)
   #:use-module (sockport io secure)
+  #:use-module (sockport io keyword)
   #:export (check-server-arguments
             serve-options
             http-options))
@@ -109,30 +110,17 @@
     ,@(remove (lambda (option) (eq? #:idle-seconds (car option)))
               serve-options)))
 
-(define (refuse-keyword who what keyword)
-  (scm-error 'keyword-argument-error who
-             (string-append "In procedure " who ": " what) '() (list keyword)))
-
-(define (keywords-of table)
-  (string-join (sort (map object->string (map car table)) string<?) " "))
-
-(define (check-options options table who)
+(define (check-values options table who)
   (match options
     (() #t)
-    ((key)
-     (refuse-keyword who "No value after the last keyword" key))
     ((key value . rest)
-     (match (assq key table)
-       (#f (refuse-keyword who
-                           (string-append "Unrecognized keyword (expecting "
-                                          (keywords-of table) ")")
-                           key))
-       ((_ . check)
-        (when check (check value key who))
-        (check-options rest table who))))))
+     (let ((check (assq-ref table key)))
+       (when check (check value key who))
+       (check-values rest table who)))))
 
 (define (check-server-arguments who handler arguments options table)
   "Refuse a HANDLER that does not take what ARGUMENTS, texts, name, and what OPTIONS
 have that TABLE does not."
   ((apply called-with arguments) handler 2 who)
-  (check-options options table who))
+  (check-keywords options 0 (map car table) who)
+  (check-values options table who))

@@ -10,22 +10,29 @@
   #:use-module (sockport socket)
   #:use-module (sockport io argument)
   #:use-module (sockport io internet)
-  #:export (check-keywords
+  #:export (check-settings
             opener
             preparer
             read-local
             socket-for))
 
-(define (check-number value low high name)
-  (unless (and (real? value) (<= low value high))
-    (refuse-range "connect-to" name (format #f "~a to ~a" low high) value)))
+(define (check-number value low high keyword)
+  (check-that (real? value) value keyword "number of seconds" "connect-to")
+  (unless (<= low value high)
+    (refuse-range "connect-to" keyword (format #f "~a to ~a" low high) value)))
 
-(define (check-keywords family port delay keep-alive user-timeout)
-  (check-integer family 0 65535 "#:family" "connect-to")
-  (when port (check-integer port 0 65535 "#:local-port" "connect-to"))
-  (when delay (check-number delay 1/100 60 "#:delay"))
-  (when keep-alive (check-integer keep-alive 1 32767 "#:keep-alive" "connect-to"))
-  (when user-timeout (check-number user-timeout 0 2147483 "#:user-timeout")))
+(define (check-settings family port delay keep-alive user-timeout device mark
+                        set-up on-attempt)
+  (check-integer family 0 65535 #:family "connect-to")
+  (when port (check-integer port 0 65535 #:local-port "connect-to"))
+  (when delay (check-number delay 1/100 60 #:delay))
+  (when keep-alive (check-integer keep-alive 1 32767 #:keep-alive "connect-to"))
+  (when user-timeout (check-number user-timeout 0 2147483 #:user-timeout))
+  (check-that (or (not device) (string? device)) device #:device
+              "name of an interface" "connect-to")
+  (when mark (check-integer mark 0 #xffffffff #:mark "connect-to"))
+  (when set-up (check-procedure set-up #:set-up "connect-to"))
+  (check-procedure on-attempt #:on-attempt "connect-to"))
 
 (define (read-local local port)
   "The address object that #:local and #:local-port stand for, or #f."
@@ -37,9 +44,9 @@
              (if (string-index local #\:)
                  (format #f "[~a]:~a" local (or port 0))
                  (format #f "~a:~a" local (or port 0))))
-       (#f (refuse-type "connect-to" "#:local" "numeric address" local))
+       (#f (refuse-type "connect-to" #:local "numeric address" local))
        (address address)))
-    (_ (refuse-type "connect-to" "#:local" "address" local))))
+    (_ (refuse-type "connect-to" #:local "address" local))))
 
 (define (local-for address local port)
   "What a socket for ADDRESS is to be bound to, or #f."

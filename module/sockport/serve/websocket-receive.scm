@@ -8,6 +8,7 @@
   #:use-module (rnrs bytevectors)
   #:use-module (sockport constant)
   #:use-module (sockport deadline)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport serve bytes)
   #:use-module (sockport serve websocket-send)
@@ -164,22 +165,16 @@ object when WS has been closed."
    (lambda () (set-receiving! ws #f))))
 
 (define (check-code code)
+  (check-that (exact-integer? code) code 2 "exact integer" "websocket-close")
   (unless (%websocket-close-code? code)
-    (scm-error (if (exact-integer? code) 'out-of-range 'wrong-type-arg)
-               "websocket-close"
-               "Argument 2 is no code that may be sent (1000 to 1003, 1007 to ~
-1014, 3000 to 4999): ~S"
-               (list code) (list code))))
+    (refuse-range "websocket-close" 2
+                  "codes that may be sent, 1000 to 1003, 1007 to 1014, 3000 to 4999"
+                  code)))
 
 (define (check-reason reason)
-  (unless (string? reason)
-    (scm-error 'wrong-type-arg "websocket-close"
-               "Wrong type argument in position 3 (expecting string): ~S"
-               (list reason) (list reason)))
+  (check-that (string? reason) reason 3 "string" "websocket-close")
   (when (> (bytevector-length (string->utf8 reason)) 123)
-    (scm-error 'out-of-range "websocket-close"
-               "Argument 3 out of range (at most 123 bytes): ~S"
-               (list reason) (list reason))))
+    (refuse-range "websocket-close" 3 "at most 123 bytes" reason)))
 
 (define (await-close ws)
   (with-deadline close-seconds

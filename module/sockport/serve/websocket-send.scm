@@ -10,6 +10,7 @@
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport constant)
   #:use-module (sockport deadline)
+  #:use-module (sockport io argument)
   #:use-module (sockport primitive)
   #:use-module (sockport semaphore)
   #:use-module (sockport serve bytes)
@@ -178,18 +179,13 @@ none, 1006 if the connection ended without; #f while it is open."
                  (set-closing! ws 'sent))
                (send-whole ws bytes)))))))
 
-(define (refuse who position wanted value)
-  (scm-error 'wrong-type-arg who
-             "Wrong type argument in position ~A (expecting ~A): ~S"
-             (list position wanted value) (list value)))
-
 (define (check-websocket who object)
-  (unless (websocket? object) (refuse who 1 "websocket" object)))
+  (check-that (websocket? object) object 1 "websocket" who))
 
 (define (payload who object)
   (cond ((string? object) (string->utf8 object))
         ((bytevector? object) object)
-        (else (refuse who 2 "string or bytevector" object))))
+        (else (refuse-type who 2 "string or bytevector" object))))
 
 (define (websocket-send ws message)
   "Send MESSAGE: a string as text, a bytevector as binary data.  Return #t when
@@ -203,9 +199,7 @@ the system has all of it, #f if WS has been closed."
 (define (control-payload who object)
   (let ((bytes (payload who object)))
     (when (> (bytevector-length bytes) most-control)
-      (scm-error 'out-of-range who
-                 "Argument 2 out of range (at most 125 bytes): ~S"
-                 (list object) (list object)))
+      (refuse-range who 2 "at most 125 bytes" object))
     bytes))
 
 (define* (websocket-ping ws #:optional (data ""))

@@ -8,6 +8,7 @@
   #:use-module (srfi srfi-9 gnu)
   #:use-module (srfi srfi-11)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
   #:use-module (sockport task origin)
@@ -20,6 +21,7 @@
   #:export (with-task-group
             spawn-task
             start-task!
+            spawn-with
             cancel!
             make-root-group
             group-fail!
@@ -172,7 +174,7 @@ another that was cancelled is not."
              (core-get started "spawn-task"))
         (loop-ended loop))))
 
-(define (check-keywords group loop on-end)
+(define (check-values group loop on-end)
   (check-that (or (not group) (task-group? group)) group '#:group "task group"
               "spawn-task")
   (check-that (or (not loop) (loop? loop)) loop '#:loop "loop" "spawn-task")
@@ -180,7 +182,7 @@ another that was cancelled is not."
               "procedure or #f" "spawn-task"))
 
 (define spawn-task
-  (case-lambda*
+  (case-lambda
     "Start a task that calls THUNK, and return it.  It belongs to GROUP, by default
 the innermost group around the caller; with LOOP, which may be another thread's,
 to that loop's own group.  NAME, any object, is shown when the task is printed.
@@ -189,24 +191,32 @@ ended with; it must not wait.  If it returns true, the exception is dealt with."
     ((thunk)
      (check-procedure thunk 1 "spawn-task")
      (spawn-within (current-task) thunk thunk #f))
-    ((thunk #:key name group loop on-end)
-     (check-procedure thunk 1 "spawn-task")
-     (check-keywords group loop on-end)
-     (let* ((name (or name thunk))
-            (spawner (current-task))
-            (inherited (inheriting spawner thunk)))
-       (cond ((and loop (not (loop-here? loop)))
-              (start-from-afar! loop inherited name on-end))
-             (loop
-              (unless (loop-root loop)
-                (loop-ended loop))
-              (start-task! loop (loop-root loop) inherited name on-end))
-             (group
-              (unless (loop-here? (group-loop group))
-                (error "spawn-task: this group belongs to another thread:"
-                       group))
-              (start-task! (group-loop group) group inherited name on-end))
-             (else (spawn-within spawner thunk name on-end)))))))
+    ((thunk . options)
+     (check-keywords options 0 spawn-keywords "spawn-task")
+     (apply spawn-with thunk options))))
+
+(define spawn-keywords '(#:name #:group #:loop #:on-end))
+(set-keywords! spawn-task '(thunk) '() spawn-keywords)
+
+;;; The same, for modules that know which keywords there are.
+(define* (spawn-with thunk #:key name group loop on-end)
+  (check-procedure thunk 1 "spawn-task")
+  (check-values group loop on-end)
+  (let* ((name (or name thunk))
+         (spawner (current-task))
+         (inherited (inheriting spawner thunk)))
+    (cond ((and loop (not (loop-here? loop)))
+           (start-from-afar! loop inherited name on-end))
+          (loop
+           (unless (loop-root loop)
+             (loop-ended loop))
+           (start-task! loop (loop-root loop) inherited name on-end))
+          (group
+           (unless (loop-here? (group-loop group))
+             (error "spawn-task: this group belongs to another thread:"
+                    group))
+           (start-task! (group-loop group) group inherited name on-end))
+          (else (spawn-within spawner thunk name on-end)))))
 
 (define (spawn-within spawner thunk name on-end)
   (unless spawner

@@ -12,6 +12,7 @@
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport io secure)
   #:use-module (sockport tls port)
   #:use-module (sockport tls-primitive)
@@ -74,14 +75,14 @@
   (match source
     ('none #t)
     ('system (%tls-trust-system! core))
-    (_ (%tls-trust! core (contents source "#:trust")))))
+    (_ (%tls-trust! core (contents source #:trust)))))
 
 (define* (certify! core certificate key #:optional staple)
-  (let ((chain (contents certificate "#:certificate")))
+  (let ((chain (contents certificate #:certificate)))
     (let ((index (%tls-certify! core chain
-                                (if key (contents key "#:key") chain))))
+                                (if key (contents key #:key) chain))))
       (when staple
-        (%tls-staple! core index (contents staple "#:staple"))))))
+        (%tls-staple! core index (contents staple #:staple))))))
 
 (define* (make-core role #:key (trust 'system) certificate key staple
                     (certificates '()) (client-certificates 'none) (alpn '())
@@ -91,7 +92,7 @@
     (when (or (eq? role 'client) (not (eq? 'none client-certificates)))
       (for-each (lambda (source) (trust! core source)) (as-list trust))
       (for-each (lambda (source)
-                  (%tls-revoke! core (contents source "#:revoked")))
+                  (%tls-revoke! core (contents source #:revoked)))
                 (as-list revoked)))
     (when certificate
       (certify! core certificate key staple))
@@ -131,11 +132,11 @@
 
 (define (check-alpn names)
   (unless (and (list? names) (and-map string? names))
-    (refuse-type who "#:alpn" "list of strings" names))
+    (refuse-type who #:alpn "list of strings" names))
   (for-each (lambda (name)
               (unless (and (<= 1 (string-length name) 255)
                            (string-every char-set:ascii name))
-                (refuse-range who "#:alpn" "1 to 255 ASCII characters" name)))
+                (refuse-range who #:alpn "1 to 255 ASCII characters" name)))
             names))
 
 (define (make-context settings)
@@ -144,23 +145,21 @@
     (make-security state (begin-as-client state) (begin-as-server state)
                    %tls-handshake)))
 
-(define* (tls-context #:key (trust 'system) certificate key staple
-                      (certificates '()) (client-certificates 'none) (alpn '())
-                      (minimum 'tls1.2) priorities (revoked '()) (verify? #t)
-                      (resume? #t) strict-names?
-                      #:rest settings)
+(define-keyed (tls-context #:key (trust 'system) certificate key staple
+                         (certificates '()) (client-certificates 'none)
+                         (alpn '()) (minimum 'tls1.2) priorities (revoked '())
+                         (verify? #t) (resume? #t) strict-names? #:rest
+                         settings)
   "Return a context for connections of TLS, as a client and as a server.  What is
 given as a file's name is read now, and again by @code{tls-reload!}."
-  (unless (or (null? settings) (keyword? (car settings)))
-    (refuse-type who 1 "keyword" (car settings)))
-  (check-member client-certificates clients "#:client-certificates")
-  (check-member minimum (map car minima) "#:minimum")
+  (check-member client-certificates clients #:client-certificates)
+  (check-member minimum (map car minima) #:minimum)
   (check-alpn alpn)
-  (when (and key (not certificate))
-    (refuse-type who "#:certificate" "certificate for the key" certificate))
-  (when priorities
-    (unless (string? priorities)
-      (refuse-type who "#:priorities" "string" priorities)))
+  (check-that (or certificate (not (or key staple))) certificate #:certificate
+              "certificate for the key or the staple" who)
+  (check-that (list? certificates) certificates #:certificates "list" who)
+  (check-that (or (not priorities) (string? priorities)) priorities #:priorities
+              "string" who)
   (let ((context (make-context settings)))
     ;; What is wrong with it is said now.
     (unless (and (eq? trust 'system) (null? revoked))

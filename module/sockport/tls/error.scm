@@ -5,6 +5,7 @@
 (define-module (sockport tls error)
   #:use-module (ice-9 exceptions)
   #:use-module (ice-9 match)
+  #:use-module (sockport io argument)
   #:export (raise-tls-error
             tls-error?
             tls-error-reason
@@ -37,9 +38,7 @@ handler of `catch' gets; #f if it is something else."
   (define (name error)
     documentation
     (match (parts error)
-      (#f (scm-error 'wrong-type-arg (symbol->string 'name)
-                     "Wrong type argument in position ~A (expecting ~A): ~S"
-                     (list 1 "error of TLS" error) (list error)))
+      (#f (refuse-type (symbol->string 'name) 1 "error of TLS" error))
       (found (list-ref found index)))))
 
 (define-part (tls-error-reason 0)
