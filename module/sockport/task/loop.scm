@@ -123,11 +123,11 @@ exception that interrupts the task, or #f."
   (%make-ready (loop-poller (task-loop task)) task))
 
 (define (interrupt! task exception)
-  "Have TASK get EXCEPTION when it waits, at once if it does.  In its thread."
-  (without-asyncs
-   (set-task-interrupt! task exception)
-   (when (and exception (task-abandon task) ((task-abandon task) task))
-     (resume! task))))
+  "Have TASK get EXCEPTION when it waits, at once if it does.  In its thread, asyncs
+being off."
+  (set-task-interrupt! task exception)
+  (when (and exception (task-abandon task) ((task-abandon task) task))
+    (resume! task)))
 
 (define (abandon-slot task)
   (%slot-leave (task-loop task) (task-place task) task))
