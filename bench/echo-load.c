@@ -164,7 +164,7 @@ do_round (int set, struct connection *all, int count, double seconds)
   int64_t start_ns = now_ns () + (int64_t)(seconds * 1e8);
   int64_t end_ns = start_ns + (int64_t)(seconds * 1e9);
   uint64_t requests = run (set, all, count, start_ns, end_ns);
-  printf ("%.0f %.1f %.1f %.1f\n", (double)requests / seconds, percentile (0.5),
+  printf ("%.1f %.1f %.1f %.1f\n", (double)requests / seconds, percentile (0.5),
           percentile (0.99), percentile (0.999));
   fflush (stdout);
 }

@@ -14,7 +14,7 @@
 
 ;; Of a round, after a tenth of them for warming up.  A machine's speed changes within
 ;; seconds, so that only neighbours are compared that do not take longer.
-(define seconds 0.25)
+(define seconds 0.4)
 (define seconds-of-details 1.5)
 
 (define connection-counts '(50 1000 5000))
