@@ -52,4 +52,23 @@ take_bytes (struct input *input, void *bytes, size_t size)
   return length;
 }
 
+/* Bytes by chance; which they are depends on DATA alone.  */
+static inline struct input
+input_by_chance (const uint8_t *data, size_t size)
+{
+  static uint8_t bytes[4096];
+  uint64_t state = 14695981039346656037U;
+  for (size_t i = 0; i < size; i++)
+    state = (state ^ data[i]) * 1099511628211U;
+  state |= 1;
+  for (size_t i = 0; i < sizeof bytes; i++)
+    {
+      state ^= state << 13;
+      state ^= state >> 7;
+      state ^= state << 17;
+      bytes[i] = (uint8_t)(state >> 32);
+    }
+  return (struct input){ bytes, sizeof bytes };
+}
+
 #endif /* SKP_FUZZ_H */

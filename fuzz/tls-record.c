@@ -366,26 +366,6 @@ receive (struct input *input, enum kind kind, int server)
     }
 }
 
-/* As many bytes by chance as say what more than a thousand records are; which
-   they are depends on the input alone.  */
-static struct input
-by_chance (const uint8_t *data, size_t size)
-{
-  static uint8_t bytes[4096];
-  uint64_t state = 14695981039346656037U;
-  for (size_t i = 0; i < size; i++)
-    state = (state ^ data[i]) * 1099511628211U;
-  state |= 1;
-  for (size_t i = 0; i < sizeof bytes; i++)
-    {
-      state ^= state << 13;
-      state ^= state >> 7;
-      state ^= state << 17;
-      bytes[i] = (uint8_t)(state >> 32);
-    }
-  return (struct input){ bytes, sizeof bytes };
-}
-
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -402,7 +382,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   chance = (how & 12) == 4;
   if (chance)
     {
-      input = by_chance (data, size);
+      input = input_by_chance (data, size);
       receive (&input, kind, how & 2);
     }
   return 0;
