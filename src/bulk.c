@@ -12,6 +12,7 @@
 #include <sys/sendfile.h>
 #include <time.h>
 #include <unistd.h>
+#include <sockport/option.h>
 #include <sockport/socket.h>
 #include <sockport/stream.h>
 
@@ -165,7 +166,12 @@ skp_bulk_send_file (int out, int in, int64_t *offset, size_t size)
 int
 skp_bulk_full (int out)
 {
-  return skp__check_ready (out, POLLOUT) == -EAGAIN;
+  int listens = 0;
+  if (skp__check_ready (out, POLLOUT) != -EAGAIN)
+    return 0;
+  /* One that listens never has room: what goes to it fails.  */
+  skp_option_get_int (out, SOL_SOCKET, SO_ACCEPTCONN, &listens);
+  return !listens;
 }
 
 ssize_t

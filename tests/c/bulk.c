@@ -237,9 +237,24 @@ a_pipe_joins_two_sockets (void **state)
   end ();
 }
 
+static void
+a_socket_that_listens_is_not_waited_for (void **state)
+{
+  (void)state;
+  struct skp_address any = { .length = sizeof (sa_family_t),
+                             .storage.ss_family = AF_UNIX };
+  int listener = skp_socket_open (AF_UNIX, SOCK_STREAM, 0);
+  assert_int_equal (skp_socket_bind (listener, &any), 0);
+  assert_int_equal (skp_socket_listen (listener, 1), 0);
+  assert_int_equal (skp_bulk_full (listener), 0);
+  close (listener);
+}
+
 TESTS (TEST (a_file_goes_as_far_as_there_is_room),
        TEST (the_end_of_a_file_is_zero), TEST (a_closed_peer_raises_no_signal),
        TEST (a_part_that_met_a_closed_peer_raises_none_either),
        TEST (a_signal_that_was_pending_stays),
        TEST (a_file_for_appending_is_written_by_copying),
-       TEST (a_full_output_is_known), TEST (a_pipe_joins_two_sockets));
+       TEST (a_full_output_is_known),
+       TEST (a_socket_that_listens_is_not_waited_for),
+       TEST (a_pipe_joins_two_sockets));

@@ -231,6 +231,15 @@ appending, from INPUT."
        (test-error* "of a file too" `(system-error ,EPIPE "sendfile")
          (sendfile (car two) file 9 0))))))
 
+(test-case "a socket that listens takes nothing, and is not waited for"
+  (let-ports ((listener (tcp-listener)) (pair (stream-pair)))
+    (test-error* "both ends" `(system-error ,ENOTCONN "splice")
+      (splice listener listener))
+    (send (car pair) "data")
+    (test-error* "the output" '(system-error) (splice listener (cdr pair)))
+    (test-equal "what it did not take is still there" "data"
+      (let ((back (make-string 4))) (read-string! back (cdr pair)) back))))
+
 (test-case "bad arguments"
   (let ((pair (stream-pair)))
     (define-syntax-rule (refused (expected ...) expression)
