@@ -5,6 +5,7 @@
 
 (define-module (harness fault)
   #:use-module (harness)
+  #:use-module (ice-9 ftw)
   #:use-module (ice-9 match)
   #:use-module (ice-9 receive)
   #:use-module (sockport)
@@ -149,6 +150,9 @@ times."
   (or (not (member call waiting))
       (equal? outcome usual)))
 
+(define (threads)
+  (length (scandir "/proc/self/task")))
+
 (define wanting (list EMFILE ENFILE ENOBUFS ENOMEM))
 
 (define (test-faults rows)
@@ -157,7 +161,8 @@ and have to wait, in a plain thread and in a task."
   (for-each
    (match-lambda
      ((name . rest)
-      (let ((row (cons name rest)) (before ((@@ (harness) descriptors))))
+      (let ((row (cons name rest)) (before ((@@ (harness) descriptors)))
+            (threads-before (threads)))
         (test-case name
           (test-equal "interrupted" '()
             (wrong-outcomes row (list EINTR) plainly 1 same))
@@ -173,6 +178,9 @@ and have to wait, in a plain thread and in a task."
             (wrong-outcomes row (list EAGAIN)
                             (if (member name '("run-tasks" "join")) plainly in-task)
                             1 same-if-waiting))
-          ;; A look-up that was given up goes on in its thread, with its descriptors.
+          ;; A look-up that was given up goes on in its thread, and opens and closes
+          ;; descriptors there.  That thread ends when it has had nothing to do for
+          ;; a second; others that began here stay.
+          (wait-until (lambda () (<= (threads) threads-before)) 4)
           (wait-until (lambda () (null? ((@@ (harness) leaks) before))))))))
    rows))
