@@ -241,8 +241,8 @@ static void
 a_socket_that_listens_is_not_waited_for (void **state)
 {
   (void)state;
-  struct skp_address any = { .length = sizeof (sa_family_t),
-                             .storage.ss_family = AF_UNIX };
+  struct skp_address any
+      = { .length = sizeof (sa_family_t), .storage.ss_family = AF_UNIX };
   int listener = skp_socket_open (AF_UNIX, SOCK_STREAM, 0);
   assert_int_equal (skp_socket_bind (listener, &any), 0);
   assert_int_equal (skp_socket_listen (listener, 1), 0);
