@@ -265,6 +265,9 @@ fill (struct stream *s, enum shape shape, unsigned char *plain, unsigned *type,
       return fill_message (plain, (unsigned)take_number (input, 1), input);
     default:
       *type = (unsigned)take_number (input, 1);
+      /* In TLS 1.3 that would be padding, and the type what is before it.  */
+      if (*type == 0 && s->side.kind == TLS_1_3)
+        *type = 255;
       s->ended |= *type == 21;
       /* What is data must be what was sealed as such.  */
       return *type == 23 ? fill_data (s, plain, input)
