@@ -76,6 +76,11 @@ times."
         (for-each (match-lambda
                     (('fdes number)     ; its owner, if any, has closed it
                      (false-if-exception (close-fdes number)))
+                    ((? integer? pid)   ; of a child, unless it has been waited for
+                     (when (eqv? 0 (false-if-exception
+                                    (car (waitpid pid WNOHANG))))
+                       (kill pid SIGKILL)
+                       (waitpid pid)))
                     (thing
                      (when (and (port? thing) (not (port-closed? thing)))
                        (close-port thing))))
