@@ -16,6 +16,10 @@
     (connect sock AF_INET INADDR_LOOPBACK port)
     sock))
 
+(define (type peer text)
+  (display text (peer-input peer))
+  (force-output (peer-input peer)))
+
 (define* (with-openssl-server options proc)
   "Call PROC with the peer and the port of openssl's server."
   (require-program "openssl")
@@ -155,16 +159,13 @@ for i in range(2):
         (in-tasks
          (let ((tls (tls-connect (connected port) "localhost"
                                  (trusting directory))))
-           (define (type text)
-             (display text (peer-input peer))
-             (force-output (peer-input peer)))
-           (type "before\n")
+           (type peer "before\n")
            (test-equal "before" "before" (read-line tls))
-           (type "K\n")
+           (type peer "K\n")
            ;; What stands behind the letter is dropped.
            (say tls "x")
            (find-line "x" (peer-output peer))
-           (type "after\n")
+           (type peer "after\n")
            (test-equal "after" "after" (read-line tls))
            (say tls "and back")
            (test-equal "and back" "and back"
@@ -178,10 +179,7 @@ for i in range(2):
         (in-tasks
          (let ((tls (tls-connect (connected port) "localhost"
                                  (trusting directory))))
-           (define (type text)
-             (display text (peer-input peer))
-             (force-output (peer-input peer)))
-           (type "r\n")
+           (type peer "r\n")
            ;; Others go on, as tests/c/tls-session.c shows.
            (test-equal "by an alert" 'alert
              (reason-of (lambda () (read-line tls))))
