@@ -12,9 +12,8 @@
 /* Forward secrecy and authenticated encryption only, 112 bits of security. Keys
    are agreed on by X25519 where a client can, which takes half as long as
    NORMAL's first choice, and never by groups of large numbers.  AES-128-GCM
-   with SHA-256 comes first, as in Go and in browsers: nobody breaks it sooner
-   than the rest of a handshake, of which it spares a tenth, and of data a
-   fifth.  */
+   with SHA-256 comes first, as in Go and in browsers: it costs less, and is no
+   weaker than the rest of a handshake.  */
 #define GOOD                                                                   \
   "NORMAL:-RSA:-DHE-RSA:-AES-256-CBC:-AES-128-CBC:-SHA1:-GROUP-DH-ALL:"        \
   "-GROUP-SECP256R1:-GROUP-SECP384R1:-GROUP-SECP521R1:"                        \
