@@ -100,30 +100,33 @@
             (substring link 8 (- (string-length link) 1)))))
    (or (scandir directory string->number) '())))
 
-(define (table-rows file)
-  (map string-tokenize
-       (match (string-split (call-with-input-file file get-string-all)
-                            #\newline)
-         ((_ rows ... "") rows)
-         (_ '()))))
-
 ;; The column "st" is 0A for a TCP socket that listens, 07 for a UDP socket
 ;; that is bound and not connected: proc_net_tcp(5).
 (define tables
-  '(("/proc/thread-self/net/tcp" "0A") ("/proc/thread-self/net/tcp6" "0A")
-    ("/proc/thread-self/net/udp" "07") ("/proc/thread-self/net/udp6" "07")))
+  '(("/proc/thread-self/net/tcp" " 0A ") ("/proc/thread-self/net/tcp6" " 0A ")
+    ("/proc/thread-self/net/udp" " 07 ") ("/proc/thread-self/net/udp6" " 07 ")))
+
+;; A table has tens of thousands of rows once other tests have left as many
+;; connections in TIME_WAIT, so no row is taken apart for nothing.
+(define (port-in file state inodes)
+  (define (port-of row)
+    (match (string-tokenize row)
+      ((_ local _ st _ _ _ _ _ inode . _)
+       (and (string=? st (string-trim-both state))
+            (member inode inodes)
+            (string->number (last (string-split local #\:)) 16)))
+      (_ #f)))
+  (call-with-input-file file
+    (lambda (table)
+      (let loop ((row (read-line table)))
+        (and (not (eof-object? row))
+             (or (and (string-contains row state) (port-of row))
+                 (loop (read-line table))))))))
 
 (define (port-of-any inodes)
-  (any (match-lambda
-         ((file wanted)
-          (any (match-lambda
-                 ((_ local _ (? (lambda (state) (string=? state wanted)))
-                     _ _ _ _ _ inode . _)
-                  (and (member inode inodes)
-                       (string->number (last (string-split local #\:)) 16)))
-                 (_ #f))
-               (table-rows file))))
-       tables))
+  (and (pair? inodes)
+       (any (match-lambda ((file state) (port-in file state inodes)))
+            tables)))
 
 (define (listening-port peer)
   "Wait until PEER listens for TCP, or is bound for UDP; return its port."
