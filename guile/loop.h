@@ -32,11 +32,12 @@ struct scm_skp__hints
 
 /* A task that never has to wait shall not keep its thread from the others: of
    so many attempts, the last returns as if it had to wait, and then waiting
-   is letting the others run.  LEFT is 0 where no loop runs.  */
+   is letting the others run.  LEFT is 0 where no loop runs.  MOVED is how many
+   of them were no attempts but bytes.  */
 #define SCM_SKP__TURN 32
 struct scm_skp__turn
 {
-  unsigned left;
+  unsigned left, moved;
   int over;
 };
 
@@ -49,7 +50,8 @@ scm_skp__turn_over (void)
 {
   if (!scm_skp__turn.left || --scm_skp__turn.left)
     return 0;
-  scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN, .over = 1 };
+  scm_skp__turn.left = SCM_SKP__TURN;
+  scm_skp__turn.over = 1;
   return 1;
 }
 
@@ -61,8 +63,20 @@ static inline void
 scm_skp__turn_moved (size_t bytes)
 {
   size_t attempts = bytes / SCM_SKP__TURN_BYTES, left = scm_skp__turn.left;
-  if (left)
-    scm_skp__turn.left = attempts < left ? (unsigned)(left - attempts) : 1;
+  if (!attempts || !left)
+    return;
+  attempts = attempts < left ? attempts : left - 1;
+  scm_skp__turn.left -= (unsigned)attempts;
+  scm_skp__turn.moved += (unsigned)attempts;
+}
+
+/* Has this turn taken so long that the kernel may have events?  If none were
+   looked for, a task that receives would begin when what the other sends fills
+   the buffers of both sockets, and the processor's caches.  */
+static inline int
+scm_skp__turn_was_long (void)
+{
+  return scm_skp__turn.moved >= SCM_SKP__TURN / 2;
 }
 
 /* For those who wait: was it the turn that was over?  */

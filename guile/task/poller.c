@@ -79,7 +79,7 @@ release (struct loop_poller *p)
   if (scm_skp__hints.hint == hints)
     {
       scm_skp__hints = (struct scm_skp__hints){ NULL, 0 };
-      scm_skp__turn = (struct scm_skp__turn){ 0, 0 };
+      scm_skp__turn = (struct scm_skp__turn){ .left = 0 };
     }
   free (hints);
 }
@@ -345,7 +345,7 @@ loop_leave (SCM loop)
 {
   struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
   scm_skp__thread ()->block_asyncs = p->asyncs_blocked;
-  scm_skp__turn = (struct scm_skp__turn){ 0, 0 };
+  scm_skp__turn = (struct scm_skp__turn){ .left = 0 };
   scm_skp__running = scm_is_false (p->outer) ? 0 : p->outer;
   scm_skp__shared_take ();
   struct loop_poller **at = &scm_skp__pollers;

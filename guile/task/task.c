@@ -218,7 +218,10 @@ yield (SCM loop, struct scm_skp__leaving *leaving)
   scm_skp__set_field (task, TASK_ABANDON, SCM_BOOL_F);
   if (scm_skp__chaos ())
     scm_skp__set_field (task, TASK_PLACE, SCM_BOOL_T);
-  scm_skp__push (&scm_skp__poller (poller)->queue, task);
+  struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
+  if (scm_skp__turn_was_long ())
+    q->unasked = SCM_SKP__MOST_UNASKED;
+  scm_skp__push (q, task);
   return 0;
 }
 

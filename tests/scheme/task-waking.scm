@@ -187,6 +187,26 @@
 
 ;;; Waiters that are called before anything was tried.
 
+(test-case "events are looked for after a turn in which much was moved"
+  (let-ports ((through (unix-pair)) (bell (unix-pair)))
+    (let ((much (make-bytevector 65536)) (heard? #f))
+      (define (moved times)
+        (if (or heard? (= times 40))
+            times
+            (let receive ((left (send (car through) much)))
+              (if (positive? left)
+                  (receive (- left (recv! (cdr through) much)))
+                  (moved (+ times 1))))))
+      (test-assert "not after 64 such turns"
+        (< (in-tasks
+            (spawn-task (lambda ()
+                          (recv! (cdr bell) bytes)
+                          (set! heard? #t)))
+            (task-yield)
+            (send (car bell) #vu8(1))
+            (moved 0))
+           10)))))
+
 (test-case "a waiter returns when there is something left"
   (let-ports ((pair (tcp-pair)))
     (test-equal "read" 4
