@@ -18,7 +18,7 @@
   #:use-module (sockport listener)
   #:use-module (sockport log)
   #:use-module ((sockport task group) #:select (start-task!))
-  #:use-module ((sockport task inherit) #:select (inheriting))
+  #:use-module ((sockport task inherit) #:select (inheriter))
   #:use-module (sockport task loop)
   #:use-module ((sockport serve failure) #:select (say))
   #:use-module (sockport serve judge)
@@ -69,7 +69,7 @@
     (define (converse-plainly)
       (handler sock peer)
       (unless (port-closed? sock)
-        (force-output sock)))
+        (close-port sock)))
     (define (converse-when-prepared)
       (call-with-values (lambda () (prepare sock peer))
         (lambda (port peer)
@@ -90,9 +90,7 @@
     (unless (port-closed? sock)
       (discard-output! sock)
       (close-port sock))
-    (set-site-count! site (- (site-count site) 1))
-    (release! (site-server site))
-    (changed! site)
+    (connection-ended! site)
     (judge site peer exception)))
 
 ;;; Accepting.
@@ -127,8 +125,8 @@
          (server (site-server site)))
     (with-deadline pause
       (lambda ()
-        (await-site site (lambda ()
-                           (or (stopping server) (< (site-count site) count)))))
+        (await-fewer site (lambda ()
+                            (or (stopping server) (< (site-count site) count)))))
       (const #f))))
 
 (define (say-short! site errno)
@@ -142,12 +140,12 @@
     (set-site-short! site #f)
     (say (server-log (site-server site)) "accepting again")))
 
-(define (begin-conversation site sock peer)
+(define (begin-conversation site inherit sock peer)
   (let* ((server (site-server site))
          (place (and (server-prepare server) (list sock))))
     ;; What spawn-task does, without its keywords.
     (start-task! (current-loop) (site-group site)
-                 (inheriting (current-task) (conversation server sock peer place))
+                 (inherit (conversation server sock peer place))
                  peer (conversation-ended site sock peer place))))
 
 ;;; An accept4 that finds nobody has made a socket in vain, and costs as much as ten
@@ -155,6 +153,7 @@
 ;;; And errors are caught around many connections, because that costs as well.
 (define (accept-connections site listener)
   (define server (site-server site))
+  (define inherit (inheriter (current-task)))
   (define pause first-pause)
   (define reserved? #f)
   (define (accept-all)
@@ -173,7 +172,7 @@
                       (say-enough! site)
                       (set! pause first-pause)
                       (set-site-count! site (+ (site-count site) 1))
-                      (begin-conversation site (car accepted) (cdr accepted))
+                      (begin-conversation site inherit (car accepted) (cdr accepted))
                       (next %accept))
                      (else
                       (release! server)
@@ -196,7 +195,7 @@
 (define (run-site server listeners)
   (with-task-group
    (lambda (group)
-     (define site (make-site server group 0 (%make-channel-core 0 #t) #f))
+     (define site (make-site server group))
      (add-site! server site)
      (call-with-cleanup
       (lambda ()
@@ -209,9 +208,9 @@
      ((server-on-stop server) server)
      (with-deadline (server-grace-seconds server)
        (lambda ()
-         (await-site site (lambda ()
-                            (or (zero? (site-count site))
-                                (eq? 'now (stopping server))))))
+         (await-fewer site (lambda ()
+                             (or (zero? (site-count site))
+                                 (eq? 'now (stopping server))))))
        (const #f))
      (cancel! group))))
 

@@ -31,11 +31,12 @@
             site-group
             site-count
             set-site-count!
-            site-waiters
+            connection-ended!
             site-short?
             set-site-short!
             add-site!
             changed!
+            await-fewer
             await-site))
 
 ;;; STOPPING is #f, `draining', or `now'.  SITES has one for each worker.  USED is
@@ -64,16 +65,21 @@
             (string-join (map socket-address->string (addresses-of server))
                          " "))))
 
-;;; The part of a server in one thread.  Who waits for its connections to become
-;;; fewer, or for the server's end, does so in WAITERS, the core of a channel.
+;;; The part of a server in one thread.  Who waits for room, or for the server's end,
+;;; does so in WAITERS, the core of a channel, and who waits for its connections to
+;;; become fewer in ENDS, another, so that a connection's end wakes nobody else.
 (define-record-type <site>
-  (make-site server group count waiters short?)
+  (%make-site server group count waiters ends short?)
   site?
   (server site-server)
   (group site-group)
   (count site-count set-site-count!)
   (waiters site-waiters)
+  (ends site-ends)
   (short? site-short? set-site-short!))
+
+(define (make-site server group)
+  (%make-site server group 0 (%make-channel-core 0 #t) (%make-channel-core 0 #t) #f))
 
 (define server-addresses
   (record-reader addresses-of server? "server" 'server-addresses))
@@ -99,18 +105,32 @@
 ;;; Waiting for a site to change.
 
 (define (changed! site)
-  (%channel-tell (site-waiters site) #t))
+  (%channel-tell (site-waiters site) #t)
+  (%channel-tell (site-ends site) #t))
 
-(define (await-site site ready?)
-  "Wait until READY?, which is asked when SITE has changed, is true."
+(define (connection-ended! site)
+  (set-site-count! site (- (site-count site) 1))
+  (release! (site-server site))
+  (%channel-tell (site-ends site) #t))
+
+(define (await core ready?)
   (unless (ready?)
     (wait-for (lambda (waiter)
-                (%enter-getter (site-waiters site) waiter #f)
+                (%enter-getter core waiter #f)
                 ;; It may have changed since.
                 (when (ready?) (%claim waiter #t #f))
                 #f)
               #f "serve")
-    (await-site site ready?)))
+    (await core ready?)))
+
+(define (await-site site ready?)
+  "Wait until READY?, which is asked when there may be room in SITE, or its server is
+to end, is true."
+  (await (site-waiters site) ready?))
+
+(define (await-fewer site ready?)
+  "The same, asked when a connection of SITE has ended as well."
+  (await (site-ends site) ready?))
 
 ;;; A connection's place is reserved before it is accepted, since other listeners and
 ;;; other workers accept meanwhile.

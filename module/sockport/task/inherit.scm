@@ -6,7 +6,8 @@
   #:use-module (sockport primitive)
   #:use-module (sockport task loop)
   #:use-module (sockport task run)
-  #:export (inheriting))
+  #:export (inheriter
+            inheriting))
 
 ;;; What handles exceptions is bound in the same way, and is the spawner's own.
 (define handler-fluid
@@ -25,12 +26,20 @@
          (with-fluids ((fluid value))
            (with-bindings rest thunk))))))
 
+;;; One that is asked for once serves for many tasks, of a spawner whose parameters do not
+;;; change.
+(define (inheriter spawner)
+  "Return a procedure that returns, for a thunk, what calls it with the parameters that
+hold now in SPAWNER, a task, or with those of the loop if that is #f."
+  (cond ((not known?)
+         (let ((state (and spawner (current-dynamic-state))))
+           (lambda (thunk) (with-own-state state thunk))))
+        (spawner (binder (%task-bindings spawner)))
+        (else identity)))
+
 (define (inheriting spawner thunk)
-  "Return what calls THUNK with the parameters that hold now in SPAWNER, a task, or
-with those of the loop if that is #f."
-  (cond ((not known?) (with-own-state (and spawner (current-dynamic-state)) thunk))
-        (spawner (inheriting-bindings spawner thunk))
-        (else thunk)))
+  "Return what calls THUNK with those parameters."
+  ((inheriter spawner) thunk))
 
 (define (with-own-state state thunk)
   (lambda ()
@@ -38,9 +47,9 @@ with those of the loop if that is #f."
       (lambda ()
         (with-loop-handler (current-loop) thunk)))))
 
-(define (inheriting-bindings task thunk)
-  (match (%task-bindings task)
-    ((or () ((= car (? (lambda (fluid) (eq? fluid handler-fluid)))))) thunk)
-    (bindings
-     (lambda ()
-       (with-bindings bindings thunk)))))
+(define (binder bindings)
+  (match bindings
+    ((or () ((= car (? (lambda (fluid) (eq? fluid handler-fluid)))))) identity)
+    (_ (lambda (thunk)
+         (lambda ()
+           (with-bindings bindings thunk))))))
