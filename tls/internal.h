@@ -70,6 +70,7 @@ struct skp_tls
   int shaken;                 /* all but what the other has to be sent */
   int pending, ending, ended; /* ENDED: the peer has said so */
   int failed, read_failed, write_failed, socket_error;
+  int code; /* GnuTLS's, for the last of them */
   unsigned reasons, refusals;
   int alert;   /* -1: none */
   int blocked; /* the socket, in the call that goes on */

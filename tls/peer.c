@@ -89,3 +89,14 @@ skp_tls_alert (struct skp_tls *tls)
              ? name + sizeof prefix - 1
              : name;
 }
+
+/* Only these stand for several codes.  */
+const char *
+skp_tls_detail (struct skp_tls *tls)
+{
+  int error = tls->code < 0 ? skp__tls_error (tls->code) : 0;
+  if (error == -SKP_TLS_PROTOCOL || error == -SKP_TLS_NO_CIPHER
+      || error == -SKP_TLS_OTHER)
+    return gnutls_strerror (tls->code);
+  return tls->below ? skp_tls_detail (tls->below) : NULL;
+}

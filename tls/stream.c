@@ -38,6 +38,7 @@ named (struct skp_tls *tls, int code)
 int
 skp__tls_error_of (struct skp_tls *tls, int code)
 {
+  tls->code = tls->socket_error ? 0 : code;
   /* GnuTLS takes some of them for an end.  */
   if (tls->socket_error)
     return -tls->socket_error;

@@ -35,7 +35,7 @@ reasons_list (unsigned reasons)
 void
 scm_skp__tls_fail (SCM port, ssize_t n, const char *who)
 {
-  const char *name = skp_tls_error_name ((int)n), *alert = NULL;
+  const char *name = skp_tls_error_name ((int)n), *alert = NULL, *detail = NULL;
   unsigned reasons = 0;
   if (n == -EBADF)
     scm_syserror_msg (who, "the port was closed while waiting", SCM_EOL, EBADF);
@@ -52,13 +52,15 @@ scm_skp__tls_fail (SCM port, ssize_t n, const char *who)
         {
           reasons = skp_tls_reasons (s->tls);
           alert = skp_tls_alert (s->tls);
+          detail = skp_tls_detail (s->tls);
         }
       pthread_mutex_unlock (&s->lock);
     }
-  scm_call_6 (scm_skp__tls_failed, scm_from_utf8_string (who),
+  scm_call_7 (scm_skp__tls_failed, scm_from_utf8_string (who),
               scm_from_utf8_symbol (name),
               text_or_false (skp_tls_error_text ((int)n)),
-              reasons_list (reasons), text_or_false (alert), port);
+              reasons_list (reasons), text_or_false (alert),
+              text_or_false (detail), port);
   /* It does not return.  */
   scm_misc_error (who, "failed", SCM_EOL);
 }

@@ -27,13 +27,20 @@ stream_of (SCM port)
   return (struct stream *)SCM_STREAM (port);
 }
 
+/* Once the socket is closed its descriptor may be another's.  */
+static int
+usable (const struct stream *s)
+{
+  return s->tls && SCM_OPFPORTP (s->sock);
+}
+
 /* The value of STEP, which uses S->tls and stores into EVENTS, with the lock
    held; and what it waits for, if it was to do something in DIRECTION.  */
 #define STEP(s, direction, step)                                               \
   __extension__({                                                              \
     int events = 0;                                                            \
     pthread_mutex_lock (&(s)->lock);                                           \
-    ssize_t n_ = (s)->tls ? (step) : -EBADF;                                   \
+    ssize_t n_ = usable (s) ? (step) : -EBADF;                                 \
     if (n_ == -EAGAIN)                                                         \
       (s)->awaits[direction] = events == POLLOUT;                              \
     pthread_mutex_unlock (&(s)->lock);                                         \
@@ -104,11 +111,19 @@ stream_recv (SCM port, void *bytes, size_t size)
   return STEP (s, 0, read_some (s, bytes, size, &events));
 }
 
+/* What a write of SIZE bytes returns for N.  When the port was dropped nobody
+   can be told that it has failed, and nothing may wait.  */
+static ssize_t
+told (const struct stream *s, ssize_t n, size_t size)
+{
+  return n < 0 && s->dropped ? (ssize_t)size : n;
+}
+
 static ssize_t
 stream_send (SCM port, const void *bytes, size_t size)
 {
   struct stream *s = stream_of (port);
-  return STEP (s, 1, queue_and_write (s, bytes, size, &events));
+  return told (s, STEP (s, 1, queue_and_write (s, bytes, size, &events)), size);
 }
 
 /* All is taken, if not by the session by the queue.  */
@@ -136,14 +151,14 @@ static ssize_t
 stream_queue (SCM port, const void *bytes, size_t size)
 {
   struct stream *s = stream_of (port);
-  return STEP (s, 1, queue_up (s, bytes, size, &events));
+  return told (s, STEP (s, 1, queue_up (s, bytes, size, &events)), size);
 }
 
 static ssize_t
 stream_flush (SCM port)
 {
   struct stream *s = stream_of (port);
-  return STEP (s, 1, queue_and_flush (s, &events));
+  return told (s, STEP (s, 1, queue_and_flush (s, &events)), 0);
 }
 
 static int
@@ -165,8 +180,8 @@ stream_flushing (SCM port, int begins)
   pthread_mutex_unlock (&s->lock);
 }
 
-static ssize_t
-queue_and_end (struct stream *s, int *events)
+ssize_t
+scm_skp__tls_end (struct stream *s, int *events)
 {
   ssize_t n = s->at < s->end ? send_queue (s, events) : 0;
   return n < 0 ? n : skp_tls_end (s->tls, events);
@@ -176,7 +191,7 @@ static ssize_t
 stream_end (SCM port)
 {
   struct stream *s = stream_of (port);
-  return STEP (s, 1, queue_and_end (s, &events));
+  return STEP (s, 1, scm_skp__tls_end (s, &events));
 }
 
 static void
@@ -230,37 +245,6 @@ port_print (SCM port, SCM out, scm_print_state *state)
   scm_intprint (port_fd (port), 10, out);
   scm_putc ('>', out);
   return 1;
-}
-
-static void
-say_end (struct stream *s)
-{
-  struct skp_tls *below = s->tls;
-  int events;
-  queue_and_end (s, &events);
-  while ((below = skp_tls_below (below)))
-    skp_tls_end (below, &events);
-}
-
-/* Tell the peer if that is possible at once, and never wait for it.  When the
-   collector calls this, it may have closed the socket before.  Without a
-   session, which another port has taken, the socket is not this one's.  */
-static void
-port_close (SCM port)
-{
-  struct stream *s = stream_of (port);
-  pthread_mutex_lock (&s->lock);
-  struct skp_tls *tls = s->tls;
-  if (tls && SCM_OPFPORTP (s->sock))
-    say_end (s);
-  s->tls = NULL;
-  free (s->queue);
-  s->queue = NULL;
-  s->at = s->end = s->room = 0;
-  pthread_mutex_unlock (&s->lock);
-  skp_tls_free (tls);
-  if (tls && SCM_OPFPORTP (s->sock))
-    scm_skp_close_port (s->sock);
 }
 
 static void
@@ -336,6 +320,7 @@ make_port (SCM sock, SCM context, SCM host, SCM bytes, SCM lenient_eof)
   if (error < 0)
     scm_skp__tls_fail (SCM_BOOL_F, error, who);
   s->tls = tls;
+  scm_skp__tls_own (port, sock);
   scm_dynwind_end ();
   if (is_tls (outer))
     scm_close_port (outer);
@@ -354,8 +339,8 @@ handshake (SCM port)
 }
 
 /* (READ port bytes start count) and WRITE wait; (FAIL who name meaning reasons
-   alert port) raises.  Returns what the other library is to know of these
-   ports.  */
+   alert detail port) raises.  Returns what the other library is to know of
+   these ports.  */
 static SCM
 init (SCM read, SCM write, SCM fail_procedure)
 {
@@ -373,7 +358,7 @@ init (SCM read, SCM write, SCM fail_procedure)
   scm_t_port_type *type = scm_make_port_type ("tls", never, never);
   scm_set_port_scm_read (type, scm_permanent_object (read));
   scm_set_port_scm_write (type, scm_permanent_object (write));
-  scm_set_port_close (type, port_close);
+  scm_set_port_close (type, scm_skp__tls_close);
   scm_set_port_needs_close_on_gc (type, 1);
   scm_set_port_print (type, port_print);
   scm_set_port_input_waiting (type, port_input_waiting);

@@ -12,14 +12,15 @@
 /* TLS is NULL once the port is closed.  The lock is held while a step runs, so
    that no other thread frees it meanwhile.  AWAITS is what the last attempt to
    read, and the last to write, has to wait for.  The bytes AT to END of QUEUE
-   were written where nothing could wait.  */
+   were written where nothing could wait.  DROPPED: the collector closes the
+   port.  */
 struct stream
 {
   pthread_mutex_t lock;
   struct skp_tls *tls;
   SCM sock;
   int awaits[2];
-  int client, lenient, flushing;
+  int client, lenient, flushing, dropped;
   char *queue;
   size_t at, end, room;
 };
@@ -39,6 +40,14 @@ _Noreturn void scm_skp__tls_fail (SCM port, ssize_t n, const char *who);
 /* The context in CONTEXT, the argument POS of WHO.  */
 struct skp_tls_context *scm_skp__tls_context (SCM context, int pos,
                                               const char *who);
+
+/* Send what is queued, and that no more comes: 0, -EAGAIN or another error. The
+   lock is held.  */
+ssize_t scm_skp__tls_end (struct stream *s, int *events);
+
+/* What libguile calls to close PORT, and what leaves SOCK to it.  */
+void scm_skp__tls_close (SCM port);
+void scm_skp__tls_own (SCM port, SCM sock);
 
 void scm_skp__tls_define (const char *name, int required, SCM (*function) ());
 void scm_skp__tls_init_port (void);

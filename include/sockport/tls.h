@@ -247,10 +247,11 @@ SKP_API ssize_t skp_tls_description_name (
     enum skp_tls_name_kind *kind, char *buffer, size_t size);
 
 /* What is known of a failure: the reasons why the certificate was refused, bit
-   N for -SKP_TLS_EXPIRED - N; and the name of the alert that the peer has sent,
-   or NULL.  */
+   N for -SKP_TLS_EXPIRED - N; the name of the alert that the peer has sent, or
+   NULL; and what GnuTLS says, or NULL if the error says as much.  */
 SKP_API unsigned skp_tls_reasons (struct skp_tls *tls);
 SKP_API const char *skp_tls_alert (struct skp_tls *tls);
+SKP_API const char *skp_tls_detail (struct skp_tls *tls);
 
 SKP_END_DECLS
 

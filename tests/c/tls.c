@@ -69,6 +69,7 @@ refuses (const struct identity *identity, const char *host, int reason,
   assert_int_equal (link.client_result, reason);
   assert_true (skp_tls_reasons (link.client)
                & (1U << (-reason - SKP_TLS_EXPIRED)));
+  assert_null (skp_tls_detail (link.client));
   assert_int_equal (link.server_result, -SKP_TLS_ALERT);
   assert_string_equal (skp_tls_alert (link.server), alert);
   int events;
@@ -293,6 +294,27 @@ errors_have_names (void **state)
 }
 
 static void
+what_gnutls_says_is_known (void **state)
+{
+  (void)state;
+  struct link link;
+  struct skp_tls_context *client = client_context (),
+                         *server = server_context (&localhost);
+  static const unsigned char data[] = { 23, 3, 1, 0, 1, 0 };
+  int events;
+  link_open (&link, client, server, "localhost");
+  assert_null (skp_tls_detail (link.server));
+  assert_int_equal (skp_tls_feed (link.server, data, sizeof data), 0);
+  assert_int_equal (skp_tls_handshake (link.server, &events),
+                    -SKP_TLS_PROTOCOL);
+  assert_string_equal (skp_tls_detail (link.server),
+                       "An unexpected TLS packet was received.");
+  link_close (&link);
+  skp_tls_context_unref (client);
+  skp_tls_context_unref (server);
+}
+
+static void
 only_names_of_hosts_are_taken (void **state)
 {
   (void)state;
@@ -309,4 +331,5 @@ TESTS (TEST (bytes_go_both_ways), TEST (a_session_is_known),
        TEST (what_is_pending_is_not_lost),
        TEST (an_interrupted_write_loses_nothing),
        TEST (what_came_before_is_used), TEST (a_context_is_closed_once_used),
-       TEST (errors_have_names), TEST (only_names_of_hosts_are_taken));
+       TEST (errors_have_names), TEST (what_gnutls_says_is_known),
+       TEST (only_names_of_hosts_are_taken));

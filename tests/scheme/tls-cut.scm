@@ -148,6 +148,31 @@ Return how both have ended, and how many bytes might have passed besides."
                (set! wrong (acons most (list ours theirs 'none) wrong)))))))
       (test-equal "cancelled, and the other sees a cut" '() wrong)))
 
+  (test-case "what is no TLS, and what GnuTLS says of it"
+    (define (said bytes)
+      (let ((pair (socketpair AF_UNIX SOCK_STREAM 0)))
+        (send (cdr pair) bytes)
+        (close-port (cdr pair))
+        (catch 'tls-error
+          (lambda () (tls-accept (car pair) (server-context directory)))
+          (lambda (key who message irritants . rest)
+            (cons (tls-error-reason (cons* key who message irritants rest))
+                  (apply format #f message irritants))))))
+    (for-each
+     (match-lambda
+       ((name bytes . part)
+        (match (said bytes)
+          ((reason . text)
+           (test-equal name 'protocol reason)
+           (test-assert (list name text) (string-contains text part))))))
+     '(("data first" #vu8(23 3 1 0 1 0)
+        . "does not keep to TLS: An unexpected TLS packet was received.")
+       ("no message of a handshake" #vu8(22 3 1 0 4 2 0 0 0)
+        . "An unexpected TLS handshake packet was received.")
+       ("too long" #vu8(22 3 1 255 255 1) . "invalid length")))
+    (test-equal "nothing to add" '(truncated . "the connection ended without a notice")
+      (said #vu8(22 3 1))))
+
   (test-case "many that fail leave nothing"
     (let* ((server (server-context directory))
            (client (trusting directory #:resume? #f)))

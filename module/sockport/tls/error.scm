@@ -13,11 +13,13 @@
             tls-error-alert
             tls-error-certificates))
 
-(define (raise-tls-error who reason meaning reasons alert certificates)
-  (throw 'tls-error who
-         (if alert "~A: ~A" "~A")
-         (if alert (list meaning alert) (list meaning))
-         (list reason reasons alert certificates)))
+(define* (raise-tls-error who reason meaning reasons alert certificates
+                          #:optional detail)
+  (let ((more (or alert detail)))
+    (throw 'tls-error who
+           (if more "~A: ~A" "~A")
+           (if more (list meaning more) (list meaning))
+           (list reason reasons alert certificates))))
 
 (define (parts object)
   "Return the list of what is known, from an exception or from the arguments that a

@@ -37,11 +37,12 @@
         (string-map (lambda (char) (if (char=? char #\_) #\- char))
                     (string-downcase text)))))
 
-(define (fail who reason meaning reasons alert port)
+(define (fail who reason meaning reasons alert detail port)
   (raise-tls-error who reason meaning reasons (alert->symbol alert)
                    (or (and port
                             (false-if-exception (certificates port)))
-                       '())))
+                       '())
+                   detail))
 
 (%set-layer! (%tls-init! layer-read layer-write fail))
 
