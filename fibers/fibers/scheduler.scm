@@ -17,8 +17,7 @@
   #:use-module (sockport task inherit)
   #:use-module (sockport task loop)
   #:use-module ((sockport task origin) #:select (display-task-failure))
-  #:use-module ((sockport task record)
-                #:select (make-loop loop-poller loop-inside?))
+  #:use-module ((sockport task record) #:select (make-loop loop-poller loop-inside?))
   #:use-module (sockport task run)
   #:use-module (sockport task timer)
   #:use-module (sockport task waiter)
@@ -143,24 +142,26 @@
        (display "Uncaught exception in task:\n" port)
        (display-task-failure exception port)))))
 
-(define (fiber-ended exception)
-  (when (and exception (not (quiet? exception)))
-    (print-failure exception))
-  #t)
+(define fiber-ended
+  (on-failure (lambda (exception)
+                (unless (quiet? exception) (print-failure exception))
+                #t)))
+
+(define (start-in loop thunk on-end)
+  (let ((group (loop-root loop)))
+    (when group
+      (start-task! loop group (inheriting (current-task) thunk) thunk on-end))))
 
 (define* (start-fiber scheduler thunk #:optional (on-end fiber-ended))
-  "Have SCHEDULER call THUNK in a task of its own.  From any thread, at any time."
+  "Have SCHEDULER call THUNK in a task.  From any thread, at any time."
   (let* ((box (scheduler-place scheduler)) (place (atomic-box-ref box)))
-    (define (start)
-      (spawn-with thunk #:loop place #:on-end on-end))
+    (define (start) (start-in place thunk on-end))
     (cond ((not (loop? place))
            (unless (eq? place (atomic-box-compare-and-swap!
                                box place (cons (cons thunk on-end) place)))
              (start-fiber scheduler thunk on-end)))
-          ((loop-here? place)
-           (when (loop-root place) (start)))
-          (else
-           (loop-post! place (lambda () (when (loop-root place) (start)))))))
+          ((loop-here? place) (start))
+          (else (loop-post! place start))))
   (values))
 
 (define (schedule-task scheduler task)
@@ -189,7 +190,7 @@
                (set-scheduler-thread! scheduler (current-thread))
                (for-each (match-lambda
                            ((thunk . on-end)
-                            (spawn-with thunk #:loop loop #:on-end on-end)))
+                            (start-in loop thunk on-end)))
                          (reverse pending)))
               (else (begin!)))))
     (define (end!)
@@ -215,8 +216,7 @@
       (start-fiber scheduler task))
     (without-asyncs
      (set! slot (%slot-enter loop fd direction wake))
-     (when slot
-       (hashq-set! found task (lambda () (%slot-leave loop slot wake)))))
+     (when slot (hashq-set! found task (lambda () (%slot-leave loop slot wake)))))
     (unless slot (start-fiber scheduler task))))
 
 (define (schedule-task-when-fd-readable scheduler fd task)

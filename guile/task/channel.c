@@ -202,8 +202,8 @@ channel_of (SCM channel)
   return SCM_POINTER_VALUE (channel);
 }
 
-static SCM
-make_channel (SCM capacity, SCM last)
+SCM
+scm_skp__make_channel (SCM capacity, SCM last)
 {
   struct channel *c = scm_gc_malloc (sizeof *c, "channel");
   *c = (struct channel){ .capacity = (size_t)SCM_I_INUM (capacity),
@@ -222,17 +222,23 @@ wake (const struct step *step)
                       step->woken.operation);
 }
 
-/* Try without waiting.  Not below: who is woken looks at the channel.  */
+/* Try without waiting.  If there is nothing, and a task runs here that can
+   wait, it is entered in Q, unless that is NULL, and is to sleep:
+   scm_skp__entered.  */
 static inline SCM
-attempt (SCM channel, SCM load, try_function *try)
+attempt (SCM channel, SCM load, try_function *try, struct entries *q)
 {
   struct channel *c = channel_of (channel);
   struct step step = { .load = load, .woken = { .waiter = SCM_BOOL_F } };
   take (c);
-  enum scm_skp__claimed attempt = try (c, SCM_BOOL_F, &step);
+  int claimed = try (c, SCM_BOOL_F, &step) == CLAIMED;
+  SCM waiter = claimed || !q ? SCM_BOOL_F : scm_skp__waiter_here ();
+  if (scm_is_true (waiter))
+    push (q, waiter, SCM_BOOL_F, load);
   leave (c);
-  if (attempt != CLAIMED)
-    return scm_skp__nothing;
+  if (!claimed)
+    return scm_is_true (waiter) ? scm_skp__entered : scm_skp__nothing;
+  /* Not under the lock: who is woken looks at the channel.  */
   wake (&step);
   return step.value;
 }
@@ -259,15 +265,27 @@ enter (SCM channel, SCM waiter, SCM operation, SCM load, try_function *try,
 }
 
 static SCM
+get_or_enter (SCM channel)
+{
+  return attempt (channel, SCM_BOOL_F, try_get, &channel_of (channel)->getters);
+}
+
+static SCM
+put_or_enter (SCM channel, SCM load)
+{
+  return attempt (channel, load, try_put, &channel_of (channel)->putters);
+}
+
+static SCM
 channel_get (SCM channel)
 {
-  return attempt (channel, SCM_BOOL_F, try_get);
+  return attempt (channel, SCM_BOOL_F, try_get, NULL);
 }
 
 static SCM
 channel_put (SCM channel, SCM load)
 {
-  return attempt (channel, load, try_put);
+  return attempt (channel, load, try_put, NULL);
 }
 
 static SCM
@@ -295,9 +313,8 @@ deliver_all (struct entries *q, SCM value)
   return count;
 }
 
-/* #f if it was closed already.  */
-static SCM
-channel_close (SCM channel)
+SCM
+scm_skp__channel_close (SCM channel)
 {
   struct channel *c = channel_of (channel);
   take (c);
@@ -322,33 +339,6 @@ channel_tell (SCM channel, SCM value)
   leave (c);
   scm_remember_upto_here_1 (channel);
   return SCM_UNSPECIFIED;
-}
-
-/* What is closed when TASK ends: the field is #f until that is asked for, and
-   what was closed before once it has ended.  From any thread.  */
-static SCM closed_before;
-
-#define END_OF(task) ((scm_t_bits *)(SCM_STRUCT_SLOTS (task) + TASK_END))
-
-static SCM
-task_end (SCM task)
-{
-  scm_t_bits *end = END_OF (task), none = SCM_UNPACK (SCM_BOOL_F);
-  if (__atomic_load_n (end, __ATOMIC_SEQ_CST) == none)
-    {
-      SCM new = make_channel (SCM_INUM0, SCM_BOOL_T);
-      __atomic_compare_exchange_n (end, &none, SCM_UNPACK (new), 0,
-                                   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    }
-  return SCM_PACK (__atomic_load_n (end, __ATOMIC_SEQ_CST));
-}
-
-static SCM
-task_ended (SCM task)
-{
-  SCM end = SCM_PACK (__atomic_exchange_n (
-      END_OF (task), SCM_UNPACK (closed_before), __ATOMIC_SEQ_CST));
-  return scm_is_true (end) ? channel_close (end) : SCM_BOOL_F;
 }
 
 static SCM
@@ -379,20 +369,18 @@ void
 scm_skp__init_channel (void)
 {
   static const struct scm_skp__primitive primitives[] = {
-    { "%make-channel-core", 2, 0, 0, make_channel },
+    { "%make-channel-core", 2, 0, 0, scm_skp__make_channel },
     { "%channel-get", 1, 0, 0, channel_get },
     { "%channel-put", 2, 0, 0, channel_put },
+    { "%get-or-enter", 1, 0, 0, get_or_enter },
+    { "%put-or-enter", 2, 0, 0, put_or_enter },
     { "%enter-getter", 3, 0, 0, enter_getter },
     { "%enter-putter", 4, 0, 0, enter_putter },
-    { "%channel-close", 1, 0, 0, channel_close },
+    { "%channel-close", 1, 0, 0, scm_skp__channel_close },
     { "%channel-tell", 2, 0, 0, channel_tell },
-    { "%task-end", 1, 0, 0, task_end },
-    { "%task-ended!", 1, 0, 0, task_ended },
     { "%channel-reopen", 1, 0, 0, channel_reopen },
     { "%channel-closed?", 1, 0, 0, channel_closed },
     { "%channel-count", 1, 0, 0, channel_count },
   };
-  closed_before = scm_permanent_object (make_channel (SCM_INUM0, SCM_BOOL_T));
-  channel_close (closed_before);
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

@@ -17,13 +17,16 @@
 #include <sockport/transfer.h>
 
 static SCM waiting, claiming, over; /* W, C, S */
-SCM scm_skp__nothing;
+SCM scm_skp__nothing, scm_skp__entered;
 
+/* Where nobody else is handed it, the field is the flag.  */
 static inline scm_t_bits *
 flag_of (SCM waiter)
 {
-  return (scm_t_bits *)scm_atomic_box_loc (
-      scm_skp__field (waiter, WAITER_FLAG));
+  SCM flag = scm_skp__field (waiter, WAITER_FLAG);
+  return scm_is_atomic_box (flag)
+             ? (scm_t_bits *)scm_atomic_box_loc (flag)
+             : (scm_t_bits *)(SCM_STRUCT_SLOTS (waiter) + WAITER_FLAG);
 }
 
 /* Have the flag of WAITER be TO if it is FROM; what it was.  */
@@ -73,6 +76,37 @@ int
 scm_skp__end (SCM mine)
 {
   return scm_is_false (mine) || scm_is_eq (swap (mine, waiting, over), waiting);
+}
+
+static scm_t_bits waiter_type; /* the first word of waiters */
+static SCM abandon_waiter;
+
+/* As the SAMPLE; (ABANDON task) takes back what TASK waits as.  */
+static SCM
+waiter_init (SCM sample, SCM abandon)
+{
+  waiter_type = SCM_CELL_WORD_0 (sample);
+  abandon_waiter = abandon;
+  return SCM_UNSPECIFIED;
+}
+
+SCM
+scm_skp__waiter_here (void)
+{
+  SCM loop = scm_skp__running;
+  if (!scm_skp__known || !loop || scm_skp__begin_wait (loop))
+    return SCM_BOOL_F;
+  SCM task = scm_skp__field (loop, LOOP_CURRENT),
+      waiter = scm_skp__words (waiter_type, 1 + WAITER_FIELDS);
+  scm_skp__set_field (waiter, WAITER_FLAG, waiting);
+  scm_skp__set_field (waiter, WAITER_VALUE, scm_skp__nothing);
+  scm_skp__set_field (waiter, WAITER_CHOSEN, SCM_BOOL_F);
+  scm_skp__set_field (waiter, WAITER_SLEEPER, task);
+  scm_skp__set_field (waiter, WAITER_POLLER,
+                      scm_skp__field (loop, LOOP_POLLER));
+  scm_skp__set_field (task, TASK_ABANDON, abandon_waiter);
+  scm_skp__set_field (task, TASK_PLACE, waiter);
+  return waiter;
 }
 
 /* A thread without a loop sleeps by a bell; in another scheduler, by a socket.
@@ -148,6 +182,12 @@ the_nothing (void)
   return scm_skp__nothing;
 }
 
+static SCM
+the_entered (void)
+{
+  return scm_skp__entered;
+}
+
 /* A number below N, by chance.  */
 static SCM
 draw_below (SCM n)
@@ -165,6 +205,8 @@ scm_skp__init_claim (void)
     { "%wake-claimed", 3, 0, 0, wake_claimed },
     { "%withdraw", 1, 0, 0, withdraw },
     { "%nothing", 0, 0, 0, the_nothing },
+    { "%entered", 0, 0, 0, the_entered },
+    { "%waiter-init!", 2, 0, 0, waiter_init },
     { "%draw-below", 1, 0, 0, draw_below },
   };
   waiting = scm_permanent_object (scm_from_utf8_symbol ("W"));
@@ -172,5 +214,7 @@ scm_skp__init_claim (void)
   over = scm_permanent_object (scm_from_utf8_symbol ("S"));
   scm_skp__nothing = scm_permanent_object (
       scm_make_symbol (scm_from_utf8_string ("nothing")));
+  scm_skp__entered = scm_permanent_object (
+      scm_make_symbol (scm_from_utf8_string ("entered")));
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

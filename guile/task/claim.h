@@ -14,6 +14,7 @@ enum scm_skp__waiter_field
   WAITER_CHOSEN, /* which of several operations that is of, or #f */
   WAITER_SLEEPER,
   WAITER_POLLER, /* that of the sleeper's loop, or #f */
+  WAITER_FIELDS,
 };
 
 /* What claiming has come to.  */
@@ -39,8 +40,19 @@ int scm_skp__is_over (SCM waiter);
    Seldom under a lock, which who is woken may need.  */
 void scm_skp__deliver (SCM waiter, SCM value, SCM operation);
 
-/* What is got where there is nothing.  */
-extern SCM scm_skp__nothing;
+/* What is got where there is nothing, and where what runs here was entered as
+   who waits.  */
+extern SCM scm_skp__nothing, scm_skp__entered;
+
+/* A waiter as which the task that runs here is about to sleep, asyncs being off
+   from now on; #f if none does, or it cannot.  */
+SCM scm_skp__waiter_here (void);
+
+/* A channel of so much CAPACITY, which gives LAST once it is closed.  */
+SCM scm_skp__make_channel (SCM capacity, SCM last);
+
+/* #f if it was closed already.  */
+SCM scm_skp__channel_close (SCM channel);
 
 /* Wake the thread that sleeps by BELL (bell.c).  */
 void scm_skp__ring (SCM bell);

@@ -102,10 +102,11 @@ make_filled (const scm_thread *thread, union scm_vm_stack_element *fp,
   whole->data.stack_bottom = whole->stack;
   whole->data.dynstack = &whole->dynstack;
   refill (&whole->data, thread, fp, base, prompt);
-  SCM k = scm_words (kind.program, 3);
+  SCM k = scm_skp__words (kind.program, 3);
   SCM_SET_CELL_WORD_1 (k, kind.code);
-  SCM_PROGRAM_FREE_VARIABLE_SET (k, 0,
-                                 scm_cell (kind.vm_cont, (scm_t_bits)whole));
+  SCM vm_cont = scm_skp__words (kind.vm_cont, 2);
+  SCM_SET_CELL_WORD_1 (vm_cont, whole);
+  SCM_PROGRAM_FREE_VARIABLE_SET (k, 0, vm_cont);
   return k;
 }
 

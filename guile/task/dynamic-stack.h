@@ -12,6 +12,7 @@
                                addresses; an async's frame returns to one place
      scm_vm_cont               a continuation's copy of both stacks
      scm_thread.dynamic_state  the values of fluids (setting.h)
+     scm_thread.freelists      where compiled Scheme takes small objects from
 
    All but the first are used only on releases on which the tests have run
    (scm_skp__known).  With SOCKPORT_PLAIN_TASKS=1 they are only looked at, and
@@ -24,6 +25,7 @@
 #define SCM_SKP_DYNAMIC_STACK_H
 
 #include <libguile.h>
+#include <libguile/gc-inline.h>
 
 /* Does a release of Guile run that this was built for, and tested on?  And are
    continuations to be filled and exchanged without Guile?  */
@@ -46,6 +48,15 @@ static inline scm_thread *
 scm_skp__thread (void)
 {
   return SCM_I_THREAD_DATA (scm_current_thread ());
+}
+
+/* An object of COUNT words, the first of which is FIRST, and the others are to
+   be set.  In half the time that scm_words takes.  */
+static inline SCM
+scm_skp__words (scm_t_bits first, uint32_t count)
+{
+  return scm_skp__known ? scm_inline_words (scm_skp__thread (), first, count)
+                        : scm_words (first, count);
 }
 
 /* Is what was called from the frame FP called by libguile for an async, a
@@ -88,6 +99,7 @@ void scm_skp__init_asyncs (void);
 void scm_skp__init_bell (void);
 void scm_skp__init_claim (void);
 void scm_skp__init_channel (void);
+void scm_skp__init_member (void);
 void scm_skp__init_switch (void);
 
 #endif /* SCM_SKP_DYNAMIC_STACK_H */

@@ -357,12 +357,17 @@ loop_leave (SCM loop)
   return SCM_UNSPECIFIED;
 }
 
-/* An exception leaves what ran in LOOP, wherever that was: asyncs are off.  */
-static SCM
-loop_recover (SCM loop)
+void
+scm_skp__recover (SCM loop)
 {
   struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
   scm_skp__thread ()->block_asyncs = p->asyncs_blocked + 1;
+}
+
+static SCM
+loop_recover (SCM loop)
+{
+  scm_skp__recover (loop);
   return SCM_UNSPECIFIED;
 }
 

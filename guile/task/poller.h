@@ -108,6 +108,12 @@ enum task_field
   TASK_WANTED,
   TASK_SETTINGS,
   TASK_END,
+  TASK_PREVIOUS,
+  TASK_NEXT,
+  TASK_STATE,
+  TASK_RESULT,
+  TASK_JOINERS,
+  TASK_ON_END,
 };
 
 static inline SCM
@@ -122,7 +128,14 @@ scm_skp__set_field (SCM record, size_t field, SCM value)
   SCM_STRUCT_SLOT_SET (record, field, value);
 }
 
-int scm_skp__is_task (SCM object);
+extern SCM scm_skp__task_type;
+
+static inline int
+scm_skp__is_task (SCM object)
+{
+  return SCM_STRUCTP (object)
+         && scm_is_eq (SCM_STRUCT_VTABLE (object), scm_skp__task_type);
+}
 
 /* ENTRY, of the queue of P, is what runs next.  */
 static inline void
@@ -180,6 +193,14 @@ struct scm_skp__leaving
 /* Can the task that runs in THREAD be left here?  1, also if it is not known; 0
    below C code; negative in an async.  */
 int scm_skp__can_leave (struct scm_skp__leaving *leaving, SCM thread);
+
+/* The running task of LOOP, if one runs, is about to wait: 0, asyncs being off
+   afterwards, or why it cannot.  */
+int scm_skp__begin_wait (SCM loop);
+
+/* An exception leaves what ran in LOOP, or it has returned, wherever that was:
+   asyncs are off.  */
+void scm_skp__recover (SCM loop);
 
 /* Leave the running task of LOOP, for PROC.  If its continuation could be
    filled anew, the abort that follows takes none; and if another task is ready,

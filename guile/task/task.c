@@ -10,14 +10,8 @@
 #include "../primitive.h"
 #include "../wait.h"
 
-static SCM task_type, abandon_slot;
-
-int
-scm_skp__is_task (SCM object)
-{
-  return SCM_STRUCTP (object)
-         && scm_is_eq (SCM_STRUCT_VTABLE (object), task_type);
-}
+SCM scm_skp__task_type;
+static SCM abandon_slot;
 
 /* The next of those that are dealt with before events are looked for, or #f. */
 static SCM
@@ -198,11 +192,19 @@ begin_wait (SCM loop, struct scm_skp__leaving *leaving)
   return why;
 }
 
+int
+scm_skp__begin_wait (SCM loop)
+{
+  struct scm_skp__leaving leaving;
+  return scm_is_false (scm_skp__field (loop, LOOP_CURRENT))
+             ? NOT_LEFT_UNABLE
+             : begin_wait (loop, &leaving);
+}
+
 static SCM
 task_begin_wait (SCM loop)
 {
-  struct scm_skp__leaving leaving;
-  int why = begin_wait (loop, &leaving);
+  int why = scm_skp__begin_wait (loop);
   return why ? SCM_I_MAKINUM (why) : SCM_BOOL_T;
 }
 
@@ -307,13 +309,16 @@ turn_was_over (void)
    poller.h have them.  */
 static const char loop_fields[] = "current turns poller thread slots inside?",
                   task_fields[] = "continuation abandon place interrupt port "
-                                  "wanted settings end";
+                                  "wanted settings end previous next state "
+                                  "result joiners on-end";
 _Static_assert(LOOP_CURRENT == 0 && LOOP_TURNS == 1 && LOOP_POLLER == 2
                    && LOOP_THREAD == 3 && LOOP_SLOTS == 4 && LOOP_INSIDE == 5,
                "loop_fields");
 _Static_assert(TASK_CONTINUATION == 0 && TASK_ABANDON == 1 && TASK_PLACE == 2
                    && TASK_INTERRUPT == 3 && TASK_PORT == 4 && TASK_WANTED == 5
-                   && TASK_SETTINGS == 6 && TASK_END == 7,
+                   && TASK_SETTINGS == 6 && TASK_END == 7 && TASK_PREVIOUS == 8
+                   && TASK_NEXT == 9 && TASK_STATE == 10 && TASK_RESULT == 11
+                   && TASK_JOINERS == 12 && TASK_ON_END == 13,
                "task_fields");
 _Static_assert(NOT_LEFT_TURN == 2 && NOT_LEFT_INTERRUPTED == 3
                    && NOT_LEFT_CLOSED == 4 && NOT_LEFT_UNABLE == 5,
@@ -332,7 +337,7 @@ known_fields (void)
 static SCM
 task_init (SCM type, SCM tag, SCM proc, SCM winder, SCM abandon)
 {
-  task_type = type;
+  scm_skp__task_type = type;
   abandon_slot = abandon;
   scm_skp__leave_by (tag, proc, winder);
   return scm_from_bool (scm_skp__known);
@@ -359,6 +364,7 @@ scm_skp__init_task (void)
   scm_skp__init_bell ();
   scm_skp__init_claim ();
   scm_skp__init_channel ();
+  scm_skp__init_member ();
   scm_skp__init_switch ();
   scm_skp__init_setting ();
 }

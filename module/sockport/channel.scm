@@ -67,11 +67,13 @@
   (%channel-closed? (channel-core channel)))
 
 (define-inlinable (core-put core value who)
-  (let ((taken? (%channel-put core value)))
-    (if (eq? taken? nothing)
-        (waiter-value
-         (wait-for (lambda (waiter) (%enter-putter core waiter #f value)) #f who))
-        taken?)))
+  (let ((taken? (%put-or-enter core value)))
+    (cond ((eq? taken? entered) (sleep-entered))
+          ((eq? taken? nothing)
+           (waiter-value
+            (wait-for (lambda (waiter) (%enter-putter core waiter #f value))
+                      #f who)))
+          (else taken?))))
 
 (define (get-operation channel)
   "An operation that gets a value from CHANNEL."

@@ -17,9 +17,7 @@
 
 (define (note-end! task state result)
   "Note that TASK has ended, and let those that wait for it go on."
-  (set-task-result! task result)
-  (set-task-state! task state)
-  (%task-ended! task)
+  (%task-ended! task state result)
   (let ((joiners (task-joiners task)))
     (unless (null? joiners)
       (set-task-joiners! task '())

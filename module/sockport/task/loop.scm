@@ -10,8 +10,8 @@
   #:use-module (sockport primitive)
   #:use-module (sockport task record)
   #:use-module (sockport task timer)
-  #:export (loop-post! make-task task-forget!
-            begin-wait! suspend! resume! interrupt! yield! yield-on! without-asyncs
+  #:export (loop-post! make-task
+            begin-wait! leave! suspend! resume! interrupt! yield! yield-on! without-asyncs
             sleep-until! raise-if winding check-interrupt check-can-wait
             cannot-wait can-wait? set-time-limit! known? task-tag leave-inside!
             make-sleeper)
@@ -19,8 +19,8 @@
                loop-thread loop-root set-loop-root! loop-here? loop-ours?
                current-loop current-task in-task?
                task? task-name task-loop task-group task-on-end task-interrupt
-               task-scope set-task-scope! task-state set-task-state! task-ended?
-               task-result set-task-result! task-node set-task-node!
+               task-scope set-task-scope! task-state task-ended?
+               task-result
                task-joiners set-task-joiners! task-place))
 
 (define task-tag (make-prompt-tag "task"))
@@ -65,13 +65,14 @@ error of WHO if it cannot wait here."
                   (goes-on!)
                   (call-with-values thunk
                     (lambda results
-                      (check-same task)
-                      (leave-inside! loop)
-                      ((loop-ended loop) task 'done results)
+                      (unless (%task-done! task results)
+                        (check-same task)
+                        (leave-inside! loop)
+                        ((loop-ended loop) task 'done results))
                       ;; Not a tail call: the frame is where the next one's go.
                       (%task-over loop)
                       #t))))
-              #f #f #f #f #f #f #f name loop group scope 'ready #f #f '() on-end))
+              #f #f #f #f #f #f #f #f #f 'ready #f '() on-end name loop group scope))
 
 (define (check-same task)
   (unless (eq? task (current-task))
@@ -80,14 +81,6 @@ error of WHO if it cannot wait here."
 (define (leave-inside! loop)
   (%loop-recover loop)
   (set-loop-inside! loop #f))
-
-(define (task-forget! task)
-  "Let go of what TASK, which has ended, needed to go on."
-  ;; Something that no other task has, lest two that have ended are `equal?'.
-  (set-task-continuation! task (lambda () task))
-  (set-task-abandon! task #f)
-  (set-task-place! task #f)
-  (set-task-port! task #f))
 
 ;;; Leave the running task until PORT may be ready, or until something else wakes
 ;;; it if DIRECTION is #f.  A task is taken up again outside of itself, and says so

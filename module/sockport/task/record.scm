@@ -15,8 +15,8 @@
             task? task-continuation set-task-continuation! task-abandon
             set-task-abandon! task-place set-task-place! task-interrupt
             set-task-interrupt! set-task-port! task-name task-loop task-group
-            task-scope set-task-scope! task-state set-task-state! task-ended?
-            task-result set-task-result! task-node set-task-node!
+            task-scope set-task-scope! task-state task-ended?
+            task-result task-next
             task-joiners set-task-joiners! task-on-end))
 
 ;;; CURRENT is the task that runs.  INSIDE? is true while its own code does, and
@@ -47,11 +47,13 @@
 ;;; when it has to wait, or #f.  PORT is what it waited for last, WANTED where it
 ;;; would have received, SETTINGS an alist of the fluids that it has set, or #f.
 ;;; END is the core of a channel that is closed when it ends, if anybody has asked
-;;; for that.  These eight are known in guile/task/poller.h.  JOINERS are the tasks of
-;;; the same loop that wait for its end, the latest first.
+;;; for that.  PREVIOUS and NEXT are its neighbours in its group (guile/task/member.c).
+;;; JOINERS are the tasks of the same loop that wait for its end, the latest first.
+;;; ON-END is a procedure, #f, or a list of one that only a failure is given to.  These
+;;; fourteen are known in guile/task/poller.h.
 (define-record-type <task>
   (%make-task continuation abandon place interrupt port wanted settings end
-              name loop group scope state result node joiners on-end)
+              previous next state result joiners on-end name loop group scope)
   task?
   (continuation task-continuation set-task-continuation!)
   (abandon task-abandon set-task-abandon!)
@@ -61,15 +63,16 @@
   (wanted task-wanted)
   (settings task-settings)
   (end task-end)
+  (previous task-previous)
+  (next task-next)
+  (state task-state)
+  (result task-result)
+  (joiners task-joiners set-task-joiners!)
+  (on-end task-on-end)
   (name task-name)
   (loop task-loop)
   (group task-group)
-  (scope task-scope set-task-scope!)
-  (state task-state set-task-state!)
-  (result task-result set-task-result!)
-  (node task-node set-task-node!)
-  (joiners task-joiners set-task-joiners!)
-  (on-end task-on-end))
+  (scope task-scope set-task-scope!))
 
 (set-record-type-printer! <task>
   (lambda (task port)

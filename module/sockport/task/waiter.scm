@@ -12,6 +12,8 @@
   #:use-module ((sockport task record)
                 #:select (loop-inside? loop-poller set-loop-inside!))
   #:export (nothing
+            entered
+            sleep-entered
             waiter?
             waiter-flag
             waiter-value
@@ -24,6 +26,10 @@
 
 ;;; What is got where there is nothing, and what a waiter has before it is claimed.
 (define nothing (%nothing))
+
+;;; What is got where there is nothing, and the task that runs here was entered as who
+;;; waits for it.
+(define entered (%entered))
 
 ;;; FLAG is an atomic box: W, C or S.  CHOSEN is which of several operations VALUE
 ;;; is of.  SLEEPER is a task, POLLER then being that of its loop, or what wakes
@@ -68,6 +74,20 @@
 
 (define (abandon-waiter task)
   (%withdraw (task-place task)))
+
+;; Those that C makes are as this one, for one wait of one task, which is most of them.
+(%waiter-init! (make-waiter #f #f) abandon-waiter)
+
+(define (sleep-entered)
+  "Sleep, having been entered, and return what is got."
+  (let ((loop (current-loop)))
+    (leave! loop #f #f)
+    (let* ((waiter (task-place (loop-current loop)))
+           (interrupt (%task-goes-on))
+           (value (waiter-value waiter)))
+      (when (eq? value nothing)
+        (raise-exception interrupt))
+      value)))
 
 (define (wait-in-task task enter leave who)
   (begin-wait! task who)
@@ -150,8 +170,9 @@
 
 (define-inlinable (core-get core who)
   "Return the next value of CORE, waiting for one if there is none."
-  (let ((value (%channel-get core)))
-    (if (eq? value nothing)
-        (waiter-value
-         (wait-for (lambda (waiter) (%enter-getter core waiter #f)) #f who))
-        value)))
+  (let ((value (%get-or-enter core)))
+    (cond ((eq? value entered) (sleep-entered))
+          ((eq? value nothing)
+           (waiter-value
+            (wait-for (lambda (waiter) (%enter-getter core waiter #f)) #f who)))
+          (else value))))
