@@ -1,6 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; How many connections a second are accepted and closed: by a server with a task
-;;; for each, by a loop of accept and close, Guile's own, and C.
+;;; for each, by a loop of accept and close, Guile's own, and C, which waits for
+;;; connections alone, or with epoll, as what serves several at once has to.
 
 (use-modules (bench harness)
              (bench server)
@@ -11,6 +12,11 @@
     (list "guile" "--no-auto-compile" "-c"
           (format #f "~s" (expression port)))))
 
+(define (c . words)
+  (lambda (port)
+    (cons* (string-append output-directory "/accept-server")
+           (number->string port) words)))
+
 (define servers
   `(("serve" . ,(guile
                  (lambda (port)
@@ -19,9 +25,8 @@
                       (serve (make-socket-address AF_INET INADDR_LOOPBACK
                                                   ,port)
                              (lambda (sock peer) #t))))))
-    ("C" . ,(lambda (port)
-              (list (string-append output-directory "/accept-server")
-                    (number->string port))))
+    ("C" . ,(c))
+    ("C, epoll" . ,(c "epoll"))
     ("accept" . ,(guile
                   (lambda (port)
                     `(begin

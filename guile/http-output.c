@@ -125,9 +125,10 @@ count_body (struct output *out, size_t count)
 }
 
 /* Send what is ready and SIZE bytes of the body at BYTES, with the end of the
-   chunk if it ends with them: how many of those went, or -EAGAIN for none.  */
+   chunk if it ends with them: how many of those went, or -EAGAIN if one has to
+   wait.  */
 static ssize_t
-transmit (struct output *out, const char *bytes, size_t size)
+transmit_once (struct output *out, const char *bytes, size_t size)
 {
   size_t first = waiting (out);
   size_t end = out->chunked && size > 0 && size == out->open ? 2 : 0;
@@ -140,15 +141,15 @@ transmit (struct output *out, const char *bytes, size_t size)
     scm_skp__error_closed (who);
   ssize_t n = scm_skp__port_send (out->sock, slices, 3);
   out->blocked = n == -EAGAIN || (n >= 0 && (size_t)n < first + size + end);
-  if (n == -EAGAIN)
-    return n;
+  if (n == -EAGAIN || n == 0)
+    return -EAGAIN;
   if (n < 0)
     scm_skp__port_fail (out->sock, n, who);
   size_t sent = (size_t)n;
   if (sent < first)
     {
       out->ready_at += sent;
-      return size > 0 ? -EAGAIN : 0;
+      return 0;
     }
   out->ready_at = out->ready_size = 0;
   sent -= first;
@@ -156,7 +157,20 @@ transmit (struct output *out, const char *bytes, size_t size)
   count_body (out, body);
   if (body == size && end > 0)
     queue (out, "\r\n" + (sent - body), end - (sent - body));
-  return body > 0 || size == 0 ? (ssize_t)body : -EAGAIN;
+  return (ssize_t)body;
+}
+
+/* The same, until some of the body went, or everything if there is none.  Less
+   than was asked for may have gone though there is room for more, and then no
+   event says so.  */
+static ssize_t
+transmit (struct output *out, const char *bytes, size_t size)
+{
+  ssize_t n;
+  do
+    n = transmit_once (out, bytes, size);
+  while (n == 0 && (size > 0 || waiting (out) > 0));
+  return n;
 }
 
 /* How many bytes went, or #f.  */

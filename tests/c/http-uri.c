@@ -87,4 +87,19 @@ zero_bytes (void **state)
     }
 }
 
-TESTS (TEST (parts), TEST (others), TEST (zero_bytes));
+/* Places in it are kept in 32 bits; not a byte of it is looked at.  */
+static void
+too_long (void **state)
+{
+  struct skp_http_uri uri;
+  (void)state;
+#if SIZE_MAX > UINT32_MAX
+  assert_int_equal (
+      skp_http_uri_parse (&uri, "http://a/", (size_t)UINT32_MAX + 1),
+      -EOPNOTSUPP);
+#else
+  (void)uri;
+#endif
+}
+
+TESTS (TEST (parts), TEST (others), TEST (zero_bytes), TEST (too_long));

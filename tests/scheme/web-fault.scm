@@ -177,32 +177,31 @@
 
 (test-case "responses in pieces of a few bytes"
   (define text (string-concatenate (map number->string (iota 60))))
+  (define (body-for line)
+    (let ((got #f))
+      (call-with-http
+          (lambda (request body)
+            (match (path-of request)
+              ("/text" (values text/plain text))
+              ("/writer"
+               (values text/plain
+                       (lambda (port)
+                         (display text port)
+                         (force-output port)
+                         (display text port))))))
+        (lambda (new server)
+          (set! got (exchange new (crlf line "Host: a" "Connection: close" "")))))
+      (body-of got)))
+  (test-equal "at once" (list text (string-append text text))
+    (map body-for '("GET /text HTTP/1.0" "GET /writer HTTP/1.0")))
   (for-each
-   (lambda (most)
-     (for-each
-      (lambda (path wanted)
-        (test-equal (list path most "bytes at once") wanted
-          (match (with-short-transfers most
-                   (lambda ()
-                     (let ((got #f))
-                       (call-with-http
-                           (lambda (request body)
-                             (match (path-of request)
-                               ("/text" (values text/plain text))
-                               ("/writer"
-                                (values text/plain
-                                        (lambda (port)
-                                          (display text port)
-                                          (force-output port)
-                                          (display text port))))))
-                         (lambda (new server)
-                           (set! got (exchange new (crlf (format #f "GET ~a HTTP/1.0" path)
-                                                         "")))))
-                       (body-of got))))
-            ((body) body)
-            (error error))))
-      '("/text" "/writer")
-      (list text (string-append text text))))
-   '(1 2 7)))
+   (lambda (line)
+     (let ((whole (list (body-for line))))
+       (for-each
+        (lambda (most)
+          (test-equal (list line most "bytes at once") whole
+            (with-short-transfers most (lambda () (body-for line)))))
+        '(1 2 7))))
+   '("GET /text HTTP/1.0" "GET /writer HTTP/1.0" "GET /writer HTTP/1.1")))
 
 (test-end "web-fault")
