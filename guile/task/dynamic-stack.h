@@ -5,6 +5,7 @@
      scm_thread.block_asyncs   asyncs run only while it is 0.  On any release;
                                scm_skp__check_asyncs compares it with what
                                libguile's own functions do
+     scm_thread.pending_asyncs those that are due, a list
      scm_thread.wake           what an async would wake the thread from, or NULL
      scm_thread.dynstack       the items of prompts, fluids and winders, and the
                                words of a prompt (dynstack.c of libguile)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* The poller of a loop: waiting for events outside Guile mode, so that asyncs
-   end the wait; and the inbox, by which other threads reach the loop.  */
+/* The poller of a loop, and the inbox, by which other threads reach the loop.
+ */
 
 #include "poller.h"
 #include "../layer.h"
@@ -16,19 +16,7 @@
 #include <sockport/poller.h>
 #include <sockport/socket.h>
 
-#include "dynamic-stack.h"
 #include "notice.h"
-
-#define EVENTS_AT_ONCE 256
-
-/* Looking for events in vain before one sleeps is a system call too many; after
-   that has happened, so many waits sleep at once.  */
-#define SLEEPS_AT_ONCE 16
-
-__thread SCM scm_skp__running;
-__thread struct scm_skp__hints scm_skp__hints;
-__thread const char *scm_skp__wanted;
-__thread struct scm_skp__turn scm_skp__turn;
 
 /* Other threads wake a poller and forget ports; under this lock, what they look
    into neither ends nor moves.  Nothing allocates or throws while it is held.
@@ -59,8 +47,9 @@ shared_init (void)
 }
 
 static void
-release (struct loop_poller *p)
+release (void *poller)
 {
+  struct loop_poller *p = poller;
   scm_skp__shared_take ();
   struct skp_poller *core = p->core;
   unsigned char *hints = p->hints.hint;
@@ -82,12 +71,6 @@ release (struct loop_poller *p)
       scm_skp__turn = (struct scm_skp__turn){ .left = 0 };
     }
   free (hints);
-}
-
-static void
-finalize (void *p)
-{
-  release (p);
 }
 
 struct loop_poller *
@@ -130,77 +113,15 @@ poller_open (void)
 {
   struct loop_poller *p = scm_gc_malloc (sizeof *p, "poller");
   *p = (struct loop_poller){ .core = NULL, .inbox = SCM_EOL };
-  SCM poller = scm_from_pointer (p, finalize);
+  SCM poller = scm_from_pointer (p, release);
   int err = open_parts (p);
   if (err < 0)
     scm_skp__error (err, "run-tasks");
   return poller;
 }
 
-struct wait_call
-{
-  struct skp_poller *core;
-  struct skp_poller_event *events;
-  int count;
-  int64_t timeout_ns;
-  int result;
-};
-
-static void *
-do_wait (void *data)
-{
-  struct wait_call *call = data;
-  call->result = skp_poller_wait (call->core, call->events, call->count,
-                                  call->timeout_ns);
-  return NULL;
-}
-
-/* Once something else than data has come, nothing is known any more.  */
-static void
-note_event (struct loop_poller *p, const struct skp_poller_event *event)
-{
-  size_t fd = (size_t)event->fd;
-  if (fd >= p->hints.count || p->hints.hint[fd] == SCM_SKP__HINT_NONE)
-    return;
-  if (event->ready & SKP_POLLER_MORE)
-    p->hints.hint[fd] = SCM_SKP__HINT_NONE;
-  else if (event->ready & SKP_POLLER_READ)
-    p->hints.hint[fd] = SCM_SKP__HINT_UNREAD;
-}
-
-static void
-drain_pipe (struct loop_poller *p)
-{
-  char bytes[64];
-  while (read (p->pipe[0], bytes, sizeof bytes) > 0)
-    continue;
-}
-
-/* What waits in LOOP for EVENT goes on.  */
-static void
-dispatch (SCM loop, const struct skp_poller_event *event)
-{
-  static const unsigned bits[] = { SKP_POLLER_READ, SKP_POLLER_WRITE };
-  for (size_t i = 0; i < 2; i++)
-    if (event->ready & bits[i])
-      scm_skp__wake_slot (loop, 2 * (size_t)event->fd + i, SCM_BOOL_T);
-}
-
-static void
-take_events (struct loop_poller *p, SCM loop, const struct wait_call *call)
-{
-  for (int i = 0; i < call->result; i++)
-    if (call->events[i].fd == p->pipe[0])
-      drain_pipe (p);
-    else
-      {
-        note_event (p, &call->events[i]);
-        dispatch (loop, &call->events[i]);
-      }
-}
-
-static void
-take_inbox (struct loop_poller *p)
+void
+scm_skp__take_inbox (struct loop_poller *p)
 {
   scm_skp__shared_take ();
   SCM inbox = p->inbox;
@@ -231,72 +152,7 @@ poller_close (SCM poller)
 {
   struct loop_poller *p = scm_skp__poller (poller);
   release (p);
-  take_inbox (p);
-  return SCM_UNSPECIFIED;
-}
-
-/* Sleep until there is something, or an async, or TIMEOUT_NS has passed.  */
-static void
-sleep_in (struct loop_poller *p, struct wait_call *call, SCM timeout_ns,
-          scm_thread *thread)
-{
-  call->timeout_ns
-      = scm_skp__integer (timeout_ns, -1, INT64_MAX, 2, "run-tasks");
-  scm_skp__asyncs_on (thread);
-  if (!scm_c_prepare_to_wait_on_fd (p->pipe[1]))
-    {
-      scm_without_guile (do_wait, call);
-      scm_c_wait_finished ();
-    }
-  scm_skp__asyncs_off (thread);
-}
-
-/* Is it likely that there is something, so that Guile mode need not be left? */
-static int
-looks_first (struct loop_poller *p, SCM timeout_ns)
-{
-  if (scm_is_eq (timeout_ns, SCM_INUM0) || atomic_load (&p->news))
-    return 1;
-  if (p->sleeps == 0)
-    return 1;
-  p->sleeps--;
-  return 0;
-}
-
-/* Take what is ready, after at most TIMEOUT_NS; then let the asyncs run.  */
-static SCM
-poller_wait (SCM loop, SCM timeout_ns)
-{
-  struct loop_poller *p
-      = scm_skp__poller_of (scm_skp__field (loop, LOOP_POLLER), "run-tasks");
-  scm_thread *thread = SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD));
-  struct skp_poller_event events[EVENTS_AT_ONCE];
-  struct wait_call call
-      = { .core = p->core, .events = events, .count = EVENTS_AT_ONCE };
-  scm_skp__hints = p->hints;
-  int looked = looks_first (p, timeout_ns);
-  if (looked)
-    do_wait (&call);
-  if (call.result == 0 && !scm_is_eq (timeout_ns, SCM_INUM0)
-      && !atomic_load (&p->news))
-    {
-      if (looked)
-        p->sleeps = SLEEPS_AT_ONCE;
-      sleep_in (p, &call, timeout_ns, thread);
-    }
-  take_events (p, loop, &call);
-  if (atomic_exchange (&p->news, 0))
-    {
-      scm_skp__take_forgotten (p, loop);
-      scm_skp__take_notices (p);
-      take_inbox (p);
-    }
-  if (call.result < 0 && call.result != -EINTR)
-    scm_skp__error (call.result, "run-tasks");
-  scm_skp__asyncs_on (thread);
-  scm_async_tick ();
-  scm_skp__asyncs_off (thread);
-  scm_remember_upto_here_1 (loop);
+  scm_skp__take_inbox (p);
   return SCM_UNSPECIFIED;
 }
 
@@ -324,53 +180,6 @@ scm_skp__make_ready (SCM poller, SCM entry)
   return scm_from_bool (open);
 }
 
-/* From here on LOOP runs in this thread, with asyncs off; and until there.  */
-static SCM
-loop_enter (SCM loop)
-{
-  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
-  scm_thread *thread = scm_skp__thread ();
-  p->asyncs_blocked = thread->block_asyncs++;
-  p->outer = scm_skp__running ? scm_skp__running : SCM_BOOL_F;
-  scm_skp__running = loop;
-  scm_skp__shared_take ();
-  p->next = scm_skp__pollers;
-  scm_skp__pollers = p;
-  scm_skp__shared_leave ();
-  return SCM_UNSPECIFIED;
-}
-
-static SCM
-loop_leave (SCM loop)
-{
-  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
-  scm_skp__thread ()->block_asyncs = p->asyncs_blocked;
-  scm_skp__turn = (struct scm_skp__turn){ .left = 0 };
-  scm_skp__running = scm_is_false (p->outer) ? 0 : p->outer;
-  scm_skp__shared_take ();
-  struct loop_poller **at = &scm_skp__pollers;
-  while (*at && *at != p)
-    at = &(*at)->next;
-  if (*at)
-    *at = p->next;
-  scm_skp__shared_leave ();
-  return SCM_UNSPECIFIED;
-}
-
-void
-scm_skp__recover (SCM loop)
-{
-  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
-  scm_skp__thread ()->block_asyncs = p->asyncs_blocked + 1;
-}
-
-static SCM
-loop_recover (SCM loop)
-{
-  scm_skp__recover (loop);
-  return SCM_UNSPECIFIED;
-}
-
 /* Was POLLER opened by this process?  Not if it forked since.  */
 static SCM
 poller_ours (SCM poller)
@@ -386,13 +195,10 @@ scm_skp__init_poller (void)
     { "%poller-open", 0, 0, 0, poller_open },
     { "%poller-close", 1, 0, 0, poller_close },
     { "%make-ready", 2, 0, 0, scm_skp__make_ready },
-    { "%loop-enter", 1, 0, 0, loop_enter },
-    { "%loop-leave", 1, 0, 0, loop_leave },
-    { "%loop-recover", 1, 0, 0, loop_recover },
-    { "%poller-wait", 2, 0, 0, poller_wait },
     { "%poller-doubt", 1, 0, 0, poller_doubt },
     { "%poller-ours?", 1, 0, 0, poller_ours },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
+  scm_skp__init_turn ();
   scm_skp__init_watch ();
 }

@@ -32,6 +32,23 @@ struct scm_skp__queue
 /* While tasks keep each other busy, the kernel is asked seldom.  */
 #define SCM_SKP__MOST_UNASKED 64
 
+/* Events are looked for now; those that are ready are dealt with before it is
+   done again.  */
+static inline void
+scm_skp__ask (struct scm_skp__queue *q)
+{
+  q->left = q->count;
+  q->unasked = 0;
+}
+
+/* Nothing more is dealt with before.  */
+static inline void
+scm_skp__ask_first (struct scm_skp__queue *q)
+{
+  q->left = 0;
+  q->unasked = SCM_SKP__MOST_UNASKED;
+}
+
 /* Is there one that is dealt with before the loop looks for events?  */
 static inline int
 scm_skp__has_next (struct scm_skp__queue *q)
@@ -53,6 +70,7 @@ struct loop_poller
   struct scm_skp__notice *awaited, *given; /* notice.h */
   int pipe[2];     /* libguile writes to it when an async is queued */
   unsigned sleeps; /* so many waits do not look for events before they sleep */
+  int asked;       /* has something to be asked before each turn?  */
   /* What the thread had when the loop began to run.  */
   unsigned int asyncs_blocked;
   SCM outer; /* the loop that ran there, its parent's after a fork */
@@ -76,9 +94,13 @@ extern struct loop_poller *scm_skp__pollers;
 void scm_skp__shared_take (void);
 void scm_skp__shared_leave (void);
 
+/* What other threads made ready is in the queue of P.  */
+void scm_skp__take_inbox (struct loop_poller *p);
+
 /* What waits in LOOP for a descriptor that was forgotten goes on.  */
 void scm_skp__take_forgotten (struct loop_poller *p, SCM loop);
 void scm_skp__init_watch (void);
+void scm_skp__init_turn (void);
 
 static inline int
 scm_skp__watched (const struct loop_poller *p, int fd, scm_t_bits owner)
@@ -97,6 +119,7 @@ enum loop_field
   LOOP_THREAD,
   LOOP_SLOTS,
   LOOP_INSIDE,
+  LOOP_TIMERS,
 };
 enum task_field
 {
@@ -114,6 +137,14 @@ enum task_field
   TASK_RESULT,
   TASK_JOINERS,
   TASK_ON_END,
+};
+
+/* Those of the heap of timers of (sockport task timer).  */
+enum timer_field
+{
+  TIMERS_HEAP,
+  TIMERS_COUNT,
+  TIMER_TIME = 0,
 };
 
 static inline SCM
@@ -156,6 +187,11 @@ enum scm_skp__not_left
   NOT_LEFT_UNABLE, /* inside C code, an async or the loop */
 };
 
+/* A turn of LOOP in place, where its running task is being left and nothing
+   else is ready: what is ready then is in the queue, if nothing else is due
+   first.  */
+void scm_skp__turn_in_place (SCM loop);
+
 /* Make ENTRY ready.  In the thread of the loop.  */
 void scm_skp__push (struct scm_skp__queue *q, SCM entry);
 
@@ -165,9 +201,6 @@ SCM scm_skp__make_ready (SCM poller, SCM entry);
 
 /* What waits in SLOT of LOOP goes on; if nothing does, leave LEFT there.  */
 void scm_skp__wake_slot (SCM loop, size_t slot, SCM left);
-
-/* Put ENTRY into SLOT of LOOP.  */
-void scm_skp__wait_in_slot (SCM loop, size_t slot, SCM entry);
 
 /* Have LOOP watch FD, for PORT's OWNER; 0, or why there is nothing to wait for.
    An owner of 0 is none that would be known the next time.  */
@@ -208,6 +241,7 @@ void scm_skp__recover (SCM loop);
 void scm_skp__leave (SCM loop, const struct scm_skp__leaving *leaving);
 
 /* The loop that runs in this thread, or 0.  */
-extern __thread SCM scm_skp__running;
+extern __thread SCM scm_skp__running
+    __attribute__ ((tls_model ("initial-exec")));
 
 #endif /* SCM_SKP_POLLER_H */

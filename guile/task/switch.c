@@ -219,14 +219,15 @@ can_resume (const scm_thread *thread, const struct scm_vm_cont *from,
          && base - from->stack_size - 2 * FRAME_HEADER > thread->vm.stack_limit
          && thread->dynstack.limit - items
                 >= from->dynstack->top - from->dynstack->base
-         && scm_skp__can_exchange (items)
          && scm_skp__can_exchange (SCM_DYNSTACK_FIRST (from->dynstack));
 }
 
+/* Go on with the next task of LOOP, if one is ready, in place of that which is
+   left at L, whose ITEMS can be exchanged.  */
 static int
-resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
-             scm_t_bits *items)
+resume_next (SCM loop, const struct scm_skp__leaving *l, scm_t_bits *items)
 {
+  scm_thread *thread = l->thread;
   struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
   struct scm_skp__queue *q = &p->queue;
   if (!scm_skp__has_next (q))
@@ -238,7 +239,7 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
   SCM next = q->entry[q->head];
   const struct scm_vm_cont *from
       = scm_skp__continuation (scm_skp__field (next, TASK_CONTINUATION));
-  if (!can_resume (thread, from, base, items))
+  if (!can_resume (thread, from, l->base, items))
     return 0;
   scm_skp__pop (q);
   scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN };
@@ -253,8 +254,8 @@ resume_next (SCM loop, scm_thread *thread, union scm_vm_stack_element *base,
     scm_skp__set_aside (&p->base);
   scm_skp__run_next (p, next);
   scm_skp__enter_items (&thread->dynstack, from->dynstack,
-                        thread->vm.stack_top - base, thread->vm.registers);
-  put_on_stack (&thread->vm, from, base);
+                        thread->vm.stack_top - l->base, thread->vm.registers);
+  put_on_stack (&thread->vm, from, l->base);
   return 1;
 }
 
@@ -269,6 +270,20 @@ set_escape (scm_t_bits *prompt, int escape)
   SCM_DYNSTACK_SET_TAG (prompt, escape ? tag | bit : tag & ~bit);
 }
 
+/* The running task of LOOP was left at L: go on with another in its place, when
+   one is ready.  Not where something has to be informed of that first.  */
+static int
+go_on (SCM loop, const struct scm_skp__leaving *l)
+{
+  scm_t_bits *items = SCM_DYNSTACK_NEXT (l->prompt);
+  if (!scm_skp__can_exchange (items))
+    return 0;
+  if (!scm_skp__has_next (
+          &scm_skp__poller (scm_skp__field (loop, LOOP_POLLER))->queue))
+    scm_skp__turn_in_place (loop);
+  return resume_next (loop, l, items);
+}
+
 void
 scm_skp__leave (SCM loop, const struct scm_skp__leaving *l)
 {
@@ -276,8 +291,7 @@ scm_skp__leave (SCM loop, const struct scm_skp__leaving *l)
   if (!fitting || !l->base)
     return;
   set_escape (l->prompt, scm_skp__fill (scm_skp__field (loop, LOOP_CURRENT), l)
-                             && !resume_next (loop, l->thread, l->base,
-                                              SCM_DYNSTACK_NEXT (l->prompt)));
+                             && !go_on (loop, l));
 }
 
 /* The running task of LOOP is over: go on with the next, if it can be done
@@ -288,8 +302,8 @@ task_over (SCM loop)
   struct scm_skp__leaving l;
   if (fitting && !scm_skp__checking
       && scm_skp__can_leave (&l, scm_skp__field (loop, LOOP_THREAD)) > 0
-      && l.base)
-    resume_next (loop, l.thread, l.base, SCM_DYNSTACK_NEXT (l.prompt));
+      && l.base && scm_skp__can_exchange (SCM_DYNSTACK_NEXT (l.prompt)))
+    resume_next (loop, &l, SCM_DYNSTACK_NEXT (l.prompt));
   return SCM_BOOL_F;
 }
 

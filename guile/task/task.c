@@ -33,14 +33,13 @@ ready_pop (SCM poller)
   return entry;
 }
 
-/* Events are looked for now; those that are ready are dealt with before it is
-   done again.  Their number.  */
+/* How many are ready; all of these are dealt with before events are looked
+   for.  */
 static SCM
 ready_begin (SCM poller)
 {
   struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
-  q->left = q->count;
-  q->unasked = 0;
+  scm_skp__ask (q);
   return SCM_I_MAKINUM ((scm_t_signed_bits)q->count);
 }
 
@@ -307,12 +306,14 @@ turn_was_over (void)
 
 /* The fields of the records <loop> and <task>, as (sockport task record) and
    poller.h have them.  */
-static const char loop_fields[] = "current turns poller thread slots inside?",
+static const char loop_fields[] = "current turns poller thread slots "
+                                  "inside? timers",
                   task_fields[] = "continuation abandon place interrupt port "
                                   "wanted settings end previous next state "
                                   "result joiners on-end";
 _Static_assert(LOOP_CURRENT == 0 && LOOP_TURNS == 1 && LOOP_POLLER == 2
-                   && LOOP_THREAD == 3 && LOOP_SLOTS == 4 && LOOP_INSIDE == 5,
+                   && LOOP_THREAD == 3 && LOOP_SLOTS == 4 && LOOP_INSIDE == 5
+                   && LOOP_TIMERS == 6,
                "loop_fields");
 _Static_assert(TASK_CONTINUATION == 0 && TASK_ABANDON == 1 && TASK_PLACE == 2
                    && TASK_INTERRUPT == 3 && TASK_PORT == 4 && TASK_WANTED == 5
@@ -324,12 +325,17 @@ _Static_assert(NOT_LEFT_TURN == 2 && NOT_LEFT_INTERRUPTED == 3
                    && NOT_LEFT_CLOSED == 4 && NOT_LEFT_UNABLE == 5,
                "(sockport task loop)");
 
+_Static_assert(TIMERS_HEAP == 0 && TIMERS_COUNT == 1 && TIMER_TIME == 0,
+               "known_fields");
+
 /* Texts of what has to be known to both C and Scheme.  */
 static SCM
 known_fields (void)
 {
-  return scm_list_2 (scm_from_latin1_string (loop_fields),
-                     scm_from_latin1_string (task_fields));
+  return scm_list_4 (scm_from_latin1_string (loop_fields),
+                     scm_from_latin1_string (task_fields),
+                     scm_from_latin1_string ("heap count"),
+                     scm_from_latin1_string ("time"));
 }
 
 /* TYPE is the record type of tasks; (ABANDON task) takes one out of its slot.

@@ -22,7 +22,7 @@
 ;;; CURRENT is the task that runs.  INSIDE? is true while its own code does, and
 ;;; false in the loop and while a continuation is taken or put back.  SLOTS has for
 ;;; descriptor N what waits to read (2N) and to write (2N+1).  FAILED and ENDED are
-;;; procedures, ROOT the group without which the loop is over.  The first six
+;;; procedures, ROOT the group without which the loop is over.  The first seven
 ;;; fields are known in guile/task/poller.h.
 (define-record-type <loop>
   (%make-loop current turns poller thread slots inside? timers worker peers
@@ -88,7 +88,7 @@
                                                       (record-type-fields type))
                                                  " "))
               (error "libguile-sockport was built for other modules:" type)))
-          (list <loop> <task>) (%known-fields))
+          (list <loop> <task> <timers> <timer>) (%known-fields))
 
 ;;; Thread-local, so that a thread started by a task is not taken for the loop's.
 (define loop-fluid (make-thread-local-fluid #f))

@@ -34,15 +34,6 @@
             (k (set-task-continuation! (loop-current loop) (%taken k))))))
   (set-loop-current! loop #f))
 
-;;; As much as a time can be in C, on any machine.
-(define longest-sleep (ash 1 59))
-
-(define (timeout-ns loop ready)
-  (let ((next (timers-next (loop-timers loop))))
-    (cond ((positive? ready) 0)
-          (next (max 0 (min longest-sleep (- next (monotonic-ns)))))
-          (else -1))))
-
 (define (run-ready! loop)
   (let ((poller (loop-poller loop)))
     (let next ((entry (%ready-pop! poller)))
@@ -62,17 +53,16 @@
           (unless (task? entry) (entry))
           (next))))))
 
+;;; Most turns are made in C, where the task before is left (poller.c).
 (define (turns! loop over?)
-  (let ((poller (loop-poller loop)))
-    (let turn ()
-      (run-ready! loop)
-      (when (and over? (loop-root loop) (over? loop))
-        (set-loop-root! loop #f))
-      (when (loop-root loop)
-        (%poller-wait loop (timeout-ns loop (%ready-begin! poller)))
-        (when (timers-next (loop-timers loop))
-          (timers-expire! (loop-timers loop) (monotonic-ns)))
-        (turn)))))
+  (run-ready! loop)
+  (when (and over? (loop-root loop) (over? loop))
+    (set-loop-root! loop #f))
+  (when (loop-root loop)
+    (%poller-wait loop)
+    (when (timers-next (loop-timers loop))
+      (timers-expire! (loop-timers loop) (monotonic-ns)))
+    (turns! loop over?)))
 
 (define (with-loop-handler loop thunk)
   (with-exception-handler
@@ -124,7 +114,7 @@ asked before the kernel is."
     (with-task-waiters
      (lambda ()
        (dynamic-wind
-         (lambda () (%loop-enter loop))
+         (lambda () (%loop-enter loop (and over? #t)))
          (lambda () (turns-until-over! loop over?))
          (lambda ()
            (set-loop-root! loop #f)

@@ -5,7 +5,7 @@
 
 (define-module (sockport task timer)
   #:use-module (srfi srfi-9)
-  #:export (make-timers
+  #:export (<timers> <timer> make-timers
             timer?
             timers-count
             timers-next
