@@ -13,6 +13,7 @@
   #:use-module ((sockport io wait) #:select (with-task-waiters))
   #:use-module ((sockport task) #:select (task-yield dynamic-wind))
   #:use-module ((sockport task deadline) #:select (prepare-ports!))
+  #:use-module ((sockport task exception) #:select (task-cancelled?))
   #:use-module (sockport task group)
   #:use-module (sockport task inherit)
   #:use-module (sockport task loop)

@@ -33,12 +33,7 @@
             group-failures
             group-ended
             cancelled-with?
-            task-group?)
-  #:re-export (&task-cancelled
-               task-cancelled?
-               &task-errors
-               task-errors?
-               task-errors-others))
+            task-group?))
 
 ;;; HOST is the task that made the group, in the body that SCOPE is; both are #f
 ;;; for a loop's own group, which calls EMPTY when its last task has ended.
