@@ -80,21 +80,25 @@ file_write (SCM port, SCM buffer, SCM start, SCM count)
 
 /* A port type does not keep its procedures alive.  */
 static SCM
-procedure (const char *name, SCM (*function) (SCM, SCM, SCM, SCM))
+procedure (const char *name, SCM (*function) (SCM, SCM, SCM, SCM), SCM around,
+           size_t direction)
 {
+  SCM proc
+      = scm_c_make_gsubr (name, 4, 0, 0, __extension__(scm_t_subr) function);
   return scm_permanent_object (
-      scm_c_make_gsubr (name, 4, 0, 0, __extension__(scm_t_subr) function));
+      scm_call_2 (around, proc, SCM_I_MAKINUM (direction)));
 }
 
-/* For all file ports of the process.  */
+/* For all file ports of the process.  (AROUND try direction) returns what is
+   called in place of TRY.  */
 static SCM
-hook_file_ports (SCM proc)
+hook_file_ports (SCM proc, SCM around)
 {
   wait_for_c = scm_permanent_object (proc);
   scm_set_port_scm_read (scm_file_port_type,
-                         procedure ("file-read", file_read));
+                         procedure ("file-read", file_read, around, 0));
   scm_set_port_scm_write (scm_file_port_type,
-                          procedure ("file-write", file_write));
+                          procedure ("file-write", file_write, around, 1));
   return SCM_UNSPECIFIED;
 }
 
@@ -103,7 +107,7 @@ scm_skp__init_stream (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%tried?", 2, 0, 0, was_tried },
-    { "%hook-file-ports!", 1, 0, 0, hook_file_ports },
+    { "%hook-file-ports!", 2, 0, 0, hook_file_ports },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

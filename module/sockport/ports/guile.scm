@@ -65,20 +65,21 @@
 (define installed? #f)
 (define installing (make-mutex))
 
-(define (use-suspendable-ports! guarded? wait-for-c)
+(define (use-suspendable-ports! guarded? wait-for-c around)
   "Make Guile's own port procedures wait where tasks and deadlines can see it.
 (GUARDED?) says whether a deadline is set; (WAIT-FOR-C port direction) waits where
-libguile would by itself, or returns #f if it may."
+libguile would by itself, or returns #f if it may.  (AROUND try direction) returns what
+is called in place of TRY, a procedure of file ports."
   (unless installed?
     (with-mutex installing
       (unless installed?
-        (install! guarded? wait-for-c)
+        (install! guarded? wait-for-c around)
         (set! installed? #t)))))
 
-(define (install! guarded? wait-for-c)
+(define (install! guarded? wait-for-c around)
   (install-suspendable-ports!)
   (mend-utf-8!)
-  (%hook-file-ports! wait-for-c)
+  (%hook-file-ports! wait-for-c around)
   (let ((guile (resolve-module '(guile))))
     (set! plain-force-output (module-ref guile 'force-output))
     (module-set! guile 'force-output force-output)

@@ -3,6 +3,7 @@
 ;;; here is called until something has to wait.
 
 (define-module (sockport task deadline)
+  #:use-module (ice-9 control)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (sockport io argument)
@@ -205,8 +206,21 @@ Whatever is waited for in an outer deadline ends with that one at the latest."
          #t)
         (else #f)))
 
+;;; Where it is not known whether such a procedure calls, that is asked each time.
+(define (waiting-for-c try direction)
+  (if known?
+      try
+      (lambda (port buffer start count)
+        (let again ()
+          (or (try port buffer start count)
+              (and (current-task)
+                   (not (suspendable-continuation? task-tag))
+                   (begin
+                     (wait-below-c port direction)
+                     (again))))))))
+
 (define (prepare-ports!)
-  (use-suspendable-ports! deadline? wait-for-c))
+  (use-suspendable-ports! deadline? wait-for-c waiting-for-c))
 
 (define (deadline-left)
   "Return the seconds until the nearest deadline around here, 0 if it has passed,
