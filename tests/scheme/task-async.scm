@@ -162,32 +162,6 @@
                     (sleep 5))))))
   (test-equal "and another begins" 1 (in-tasks (sleep 0.001) 1)))
 
-;;; Where all tasks wait, the loop sleeps in the last one's place.
-
-(test-case "what winds is called before the loop sleeps"
-  (let ((left? (make-atomic-box #f)))
-    (test-eqv "Guile's own" #t
-      (in-tasks
-       (let ((channel (make-channel)))
-         (call-with-new-thread
-          (lambda ()
-            (channel-put channel
-                         (wait-until (lambda () (atomic-box-ref left?))))))
-         (core-dynamic-wind
-           (const #t)
-           (lambda () (channel-get channel))
-           (lambda () (atomic-box-set! left? #t))))))))
-
-(test-case "a loop that sleeps is not stuck"
-  (define told '())
-  (let-ports ((pair (unix-pair)))
-    (run-tasks
-     (lambda ()
-       (with-deadline 0.5 (lambda () (recv! (car pair) bytes)) (const 'late)))
-     #:watchdog 0.02
-     #:on-stuck (lambda (task stack) (set! told (cons task told)))))
-  (test-equal "nobody is told" '() told))
-
 ;;; Below C code.
 
 (test-case "below C code, deadlines hold"

@@ -4,6 +4,7 @@
 (use-modules (harness)
              (harness socket)
              (harness task)
+             (ice-9 atomic)
              (ice-9 binary-ports)
              (ice-9 exceptions)
              (ice-9 match)
@@ -14,6 +15,7 @@
              (sockport)
              (sockport channel)
              (sockport operation)
+             ((sockport task loop) #:select (loop-current loop-turns))
              ((sockport task timer) #:prefix heap:)
              (srfi srfi-1))
 
@@ -218,5 +220,46 @@
        (below-c (lambda () (channel-put channel 'room)))
        (test-equal "what need not wait works" 'room (channel-get channel))
        (test-equal "the task goes on" 'ended (join task))))))
+
+;;; Where all tasks wait, the loop sleeps in the last one's place, from that one's
+;;; second wait at the same depth on.
+
+(define (got-while-asleep around asleep?)
+  "Get four values in a task, in (AROUND thunk).  A thread puts #t each time when (ASLEEP?
+loop n) is true of the Nth, #f if it never is."
+  (in-tasks
+   (let ((channel (make-channel)) (loop (current-loop)))
+     (call-with-new-thread
+      (lambda ()
+        (for-each
+         (lambda (n)
+           (channel-put channel (wait-until (lambda () (asleep? loop n)))))
+         (iota 4 1))))
+     (around
+      (lambda ()
+        (let next ((got '()))
+          (if (= 4 (length got))
+              got
+              (next (cons (channel-get channel) got)))))))))
+
+(test-case "what winds is called before the loop sleeps"
+  (let ((times-left (make-atomic-box 0)))
+    (test-equal "Guile's own" '(#t #t #t #t)
+      (got-while-asleep
+       (lambda (thunk)
+         ((@ (guile) dynamic-wind)
+           (const #t)
+           thunk
+           (lambda ()
+             (atomic-box-set! times-left (+ 1 (atomic-box-ref times-left))))))
+       (lambda (loop n) (<= n (atomic-box-ref times-left)))))))
+
+;; The watchdog would take it for stuck.
+(test-case "a loop that sleeps runs no task"
+  (test-equal "none" '(#t #t #t #t)
+    (got-while-asleep
+     (lambda (thunk) (thunk))
+     (lambda (loop n)
+       (and (<= n (loop-turns loop)) (not (loop-current loop)))))))
 
 (test-end "task-thread")
