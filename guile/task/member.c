@@ -80,8 +80,8 @@ task_end (SCM task)
   return SCM_PACK (__atomic_load_n (end, __ATOMIC_SEQ_CST));
 }
 
-/* TASK, which has ended, is no member any more, and lets go of what it needed to
-   go on.  */
+/* TASK, which has ended, is no member any more, and lets go of what it needed
+   to go on.  */
 static SCM
 task_forget (SCM task)
 {
@@ -144,8 +144,8 @@ scm_skp__init_member (void)
     { "%task-done!", 2, 0, 0, task_done },
   };
   done = scm_permanent_object (scm_from_utf8_symbol ("done"));
-  closed_before = scm_permanent_object (
-      scm_skp__make_channel (SCM_INUM0, SCM_BOOL_T));
+  closed_before
+      = scm_permanent_object (scm_skp__make_channel (SCM_INUM0, SCM_BOOL_T));
   scm_skp__channel_close (closed_before);
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }
