@@ -34,7 +34,7 @@
                             (exception-kind e) (exception-args e))
            (exit 1)))
   (match (command-line)
-    ((or (_ host port path) (_ host port path authorities))
+    ((or (_ _ _ _) (_ _ _ _ _))
      (with-deadline 30 (lambda () (apply get (cdr (command-line))))))
     (_
      (display "usage: https-get.scm HOST PORT PATH [AUTHORITIES]\n"

@@ -117,6 +117,9 @@ write_some (struct skp_tls *tls, const void *buffer, size_t size, int *events)
     }
   if (n < 0 && tls->socket_error)
     return tls->write_failed = skp__tls_error_of (tls, (int)n);
+  /* GnuTLS sends no more once it has seen a cut.  */
+  if (n == GNUTLS_E_INVALID_SESSION && tls->read_failed)
+    return tls->write_failed = tls->read_failed;
   return n < 0 ? skp__tls_fail (tls, (int)n) : n;
 }
 

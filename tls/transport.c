@@ -231,6 +231,17 @@ skp_tls_over (struct skp_tls *tls, struct skp_tls *below)
   return result;
 }
 
+void
+skp_tls_move (struct skp_tls *tls, int fd)
+{
+  for (; tls; tls = tls->below)
+    {
+      pthread_mutex_lock (&tls->lock);
+      tls->fd = fd;
+      pthread_mutex_unlock (&tls->lock);
+    }
+}
+
 struct skp_tls *
 skp_tls_below (struct skp_tls *tls)
 {

@@ -70,7 +70,7 @@ scm_skp__tls_close (SCM port)
   struct stream *s = (struct stream *)SCM_STREAM (port);
   pthread_mutex_lock (&s->lock);
   struct skp_tls *tls = s->tls;
-  if (tls && SCM_OPFPORTP (s->sock))
+  if (scm_skp__tls_usable (s))
     say_end (s);
   s->tls = NULL;
   free (s->queue);

@@ -27,11 +27,16 @@ stream_of (SCM port)
   return (struct stream *)SCM_STREAM (port);
 }
 
-/* Once the socket is closed its descriptor may be another's.  */
-static int
-usable (const struct stream *s)
+/* Once the socket is closed its descriptor may be another's, and move->fdes
+   gives it another.  */
+int
+scm_skp__tls_usable (struct stream *s)
 {
-  return s->tls && SCM_OPFPORTP (s->sock);
+  if (!s->tls || !SCM_OPFPORTP (s->sock))
+    return 0;
+  if (s->fd != SCM_FPORT_FDES (s->sock))
+    skp_tls_move (s->tls, s->fd = SCM_FPORT_FDES (s->sock));
+  return 1;
 }
 
 /* The value of STEP, which uses S->tls and stores into EVENTS, with the lock
@@ -40,7 +45,7 @@ usable (const struct stream *s)
   __extension__({                                                              \
     int events = 0;                                                            \
     pthread_mutex_lock (&(s)->lock);                                           \
-    ssize_t n_ = usable (s) ? (step) : -EBADF;                                 \
+    ssize_t n_ = scm_skp__tls_usable (s) ? (step) : -EBADF;                    \
     if (n_ == -EAGAIN)                                                         \
       (s)->awaits[direction] = events == POLLOUT;                              \
     pthread_mutex_unlock (&(s)->lock);                                         \
@@ -311,6 +316,7 @@ make_port (SCM sock, SCM context, SCM host, SCM bytes, SCM lenient_eof)
     scm_skp__tls_fail (SCM_BOOL_F, error, who);
   struct stream *s = scm_gc_malloc (sizeof *s, "tls");
   *s = (struct stream){ .sock = sock,
+                        .fd = fd,
                         .client = name != NULL,
                         .lenient = scm_is_true (lenient_eof) };
   pthread_mutex_init (&s->lock, NULL);

@@ -19,6 +19,7 @@ struct stream
   pthread_mutex_t lock;
   struct skp_tls *tls;
   SCM sock;
+  int fd; /* SOCK's, as TLS knows it */
   int awaits[2];
   int client, lenient, flushing, dropped;
   char *queue;
@@ -40,6 +41,9 @@ _Noreturn void scm_skp__tls_fail (SCM port, ssize_t n, const char *who);
 /* The context in CONTEXT, the argument POS of WHO.  */
 struct skp_tls_context *scm_skp__tls_context (SCM context, int pos,
                                               const char *who);
+
+/* May a step of S use the socket?  The lock is held.  */
+int scm_skp__tls_usable (struct stream *s);
 
 /* Send what is queued, and that no more comes: 0, -EAGAIN or another error. The
    lock is held.  */

@@ -148,6 +148,9 @@ SKP_API void skp_tls_free (struct skp_tls *tls);
    by it alone, and is freed with it.  */
 SKP_API int skp_tls_over (struct skp_tls *tls, struct skp_tls *below);
 
+/* The socket of TLS has the descriptor FD from now on.  */
+SKP_API void skp_tls_move (struct skp_tls *tls, int fd);
+
 /* What TLS goes through, or NULL: to say the end there too, by skp_tls_end,
    when both are to end.  */
 SKP_API struct skp_tls *skp_tls_below (struct skp_tls *tls);

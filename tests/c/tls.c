@@ -294,6 +294,22 @@ errors_have_names (void **state)
 }
 
 static void
+a_descriptor_may_change (void **state)
+{
+  (void)state;
+  struct link link;
+  link_ready (&link, "localhost");
+  int moved = dup (link.fd[0]);
+  assert_true (moved >= 0);
+  close (link.fd[0]);
+  link.fd[0] = moved;
+  skp_tls_move (link.client, moved);
+  passes (link.client, link.server, "to");
+  passes (link.server, link.client, "fro");
+  link_close (&link);
+}
+
+static void
 what_gnutls_says_is_known (void **state)
 {
   (void)state;
@@ -332,4 +348,4 @@ TESTS (TEST (bytes_go_both_ways), TEST (a_session_is_known),
        TEST (an_interrupted_write_loses_nothing),
        TEST (what_came_before_is_used), TEST (a_context_is_closed_once_used),
        TEST (errors_have_names), TEST (what_gnutls_says_is_known),
-       TEST (only_names_of_hosts_are_taken));
+       TEST (a_descriptor_may_change), TEST (only_names_of_hosts_are_taken));

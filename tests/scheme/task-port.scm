@@ -243,7 +243,12 @@
      ("read" ,read (ab c))
      ("read-line" ,read-line "(ab")
      ("read-string" ,read-string "(ab\nc) d")
-     ("read-delimited" ,(lambda (port) (read-delimited ")" port)) "(ab\nc"))))
+     ("read-delimited" ,(lambda (port) (read-delimited ")" port)) "(ab\nc")
+     ("read-delimited!"
+      ,(lambda (port)
+         (read-into (make-string 9 #\x)
+                    (lambda (text) (read-delimited! ")" text port))))
+      "(ab\ncxxxx"))))
 
 (define SOF_TIMESTAMPING_TX_SOFTWARE 2)
 (define SOF_TIMESTAMPING_SOFTWARE 16)

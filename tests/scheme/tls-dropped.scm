@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Ports of TLS that are left to the collector, which finds a port and its socket
-;;; dropped at once; and a socket that is closed under its port.
+;;; dropped at once; and a socket that is closed, or moved, under its port.
 
 (use-modules (harness) (harness socket) (harness task) (harness tls)
              (ice-9 binary-ports) (ice-9 match) (ice-9 textual-ports)
@@ -49,6 +49,10 @@ which is dropped."
 (define (rests ports)
   (in-tasks (map join (map (lambda (port) (spawn-task (lambda () (rest-of port))))
                            ports))))
+
+(define (pipe-pair)
+  (let ((ends (pipe)))
+    (values (car ends) (cdr ends))))
 
 (define (fill port)
   "Write to PORT what its peer does not take, and leave something in its buffer."
@@ -140,4 +144,25 @@ which is dropped."
                (close-port new)
                (test-assert "nothing went there"
                  (eof-object? (get-u8 far)))))
+           (close-port server))))))
+
+  (test-case "the socket gets another descriptor"
+    (in-tasks
+     (call-with-values two-ends
+       (lambda (client server)
+         (let* ((sock (tls-socket client)) (old (fileno sock)))
+           (call-with-values pipe-pair
+             (lambda (in out)
+               (primitive-move->fdes sock (+ 100 old))
+               (dup2 (fileno out) old)
+               (test-equal "goes on there" '("to" "fro")
+                 (list (begin (say client "to") (get-line server))
+                       (begin (say server "fro") (get-line client))))
+               (close-port client)
+               (test-assert "to its end" (eof-object? (get-char server)))
+               (close-fdes old)
+               (close-port out)
+               (test-assert "nothing went to the old one"
+                 (eof-object? (get-u8 in)))
+               (close-port in)))
            (close-port server)))))))

@@ -82,7 +82,15 @@
         (match (output-and-errors-of
                 ((example "https-get.scm") "127.0.0.2"
                  (number->string (listening-port peer)) "/" (file "ca.pem")))
-          ((code output) (test-equal "not there" 1 code))))))
+          ((code output) (test-equal "not there" 1 code)))
+        (match (output-and-errors-of
+                ((example "https-get.scm") "localhost"
+                 (number->string (listening-port peer)) "/"))
+          ((code output)
+           (test-equal "the system does not trust it" 1 code)
+           (test-assert (list "a line" output)
+             (and (string-contains output "not among those that are trusted")
+                  (not (string-contains output "Backtrace")))))))))
 
   (test-case "tls-client, a C program"
     (require-program "openssl")

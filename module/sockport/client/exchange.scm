@@ -12,6 +12,7 @@
   #:use-module (sockport client upload)
   #:use-module (sockport constant)
   #:use-module (sockport deadline)
+  #:use-module (sockport io secure)
   #:use-module (sockport task)
   #:use-module (web request)
   #:use-module (web response)
@@ -155,9 +156,6 @@ before the request?"
          ((http-error)
           (eq? 'no-response (http-error-reason exception)))
          ;; Many a server does not say by TLS that it closes.
-         ((tls-error)
-          (match (exception-args exception)
-            ((_ _ _ ('truncated . _)) #t)
-            (_ #f)))
-         (else #f))
+         (else
+          (cut-short? (exception-kind exception) (exception-args exception))))
        #t))

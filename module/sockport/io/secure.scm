@@ -3,6 +3,7 @@
 ;;; and nothing loads it but who makes one.
 
 (define-module (sockport io secure)
+  #:use-module (ice-9 match)
   #:use-module (srfi srfi-9)
   #:use-module (sockport io argument)
   #:use-module (sockport io wait)
@@ -15,7 +16,8 @@
             lenient-server
             begin-server
             handshake-step
-            finish-handshake))
+            finish-handshake
+            cut-short?))
 
 ;;; (CLIENT sock host lenient-eof?) and (SERVER sock lenient-eof?) return a port over the socket
 ;;; SOCK, of which (STEP port) is #t once its handshake is done, and #f as long as it
@@ -63,3 +65,10 @@ REFUSED, if that is a procedure, was called with the socket when TLS has failed.
       (%close-port port)
       (apply throw key args)))
   port)
+
+(define (cut-short? key args)
+  "Is this the error of TLS that a connection has ended without a notice?"
+  (and (eq? 'tls-error key)
+       (match args
+         ((_ _ _ ('truncated . _)) #t)
+         (_ #f))))

@@ -2,7 +2,8 @@
 ;;; Reading that loses nothing.  Guile's procedures that take several bytes keep what
 ;;; they have in variables while they wait for more, and a deadline that passes then
 ;;; would lose it.  So, where there is a deadline, what such a procedure is going to
-;;; take is first gathered in the port's buffer.
+;;; take is first gathered in the port's buffer; from a port of TLS always, where it
+;;; costs little beside the rest, so that cancel! loses nothing either.
 
 (define-module (sockport ports gather)
   #:use-module (ice-9 binary-ports)
@@ -11,6 +12,7 @@
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (rnrs bytevectors)
+  #:use-module (sockport primitive)
   #:export (gathering-first!
             read-bytes
             plain-read-waiter))
@@ -201,7 +203,7 @@ buffer."
   (case-lambda
     (() (proc (current-input-port)))
     ((port)
-     (when (guarded?)
+     (when (or (guarded?) (and (layered? port) (waiting-elsewhere?)))
        (all-gatherer port))
      (proc port))
     ((port count)
@@ -210,7 +212,8 @@ buffer."
 
 (define (sometimes guarded? gather proc)
   (lambda args
-    (when (guarded?)
+    (when (or (guarded?)
+              (and (or-map layered? args) (waiting-elsewhere?)))
       (apply gather args))
     (apply proc args)))
 
@@ -220,7 +223,8 @@ buffer."
   `(((ice-9 rdelim) %read-line ,guarded? ,line-gatherer)
     ((ice-9 rdelim) read-line ,guarded? ,line-gatherer)
     ((ice-9 rdelim) read-delimited ,guarded? ,delimited-gatherer)
-    ((ice-9 rdelim) read-delimited! ,guarded? ,delimited-gatherer!)
+    ((ice-9 rdelim) read-delimited! ,waiting-elsewhere?
+     ,delimited-gatherer!)
     ((ice-9 rdelim) read-string! ,guarded? ,string-gatherer!)
     ((guile) read ,guarded? ,datum-gatherer)
     ((ice-9 textual-ports) get-string-n! ,waiting-elsewhere? ,text-gatherer!)

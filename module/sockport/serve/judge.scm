@@ -2,8 +2,8 @@
 ;;; What becomes of the exception that has ended a connection of a server.
 
 (define-module (sockport serve judge)
-  #:use-module (ice-9 match)
   #:use-module (sockport constant)
+  #:use-module (sockport io secure)
   #:use-module ((sockport serve failure) #:select (passes? say))
   #:use-module (sockport serve listeners)
   #:use-module (sockport serve site)
@@ -21,12 +21,6 @@
   (and (eq? 'system-error (exception-kind exception))
        (system-error-errno (cons 'system-error (exception-args exception)))))
 
-(define (cut-short? exception)
-  (and (eq? 'tls-error (exception-kind exception))
-       (match (exception-args exception)
-         ((_ _ _ ('truncated . _)) #t)
-         (_ #f))))
-
 (define (judge site peer exception)
   "EXCEPTION, or #f, ended a connection.  Return whether it is dealt with: logged, or
 let be."
@@ -34,7 +28,8 @@ let be."
         ((passes? exception) #f)
         ((or (deadline-exceeded? exception)
              (memv (errno-of exception) peer-gone)
-             (cut-short? exception))
+             (cut-short? (exception-kind exception)
+                         (exception-args exception)))
          #t)
         (else
          ;; In a task, because what is logged to may have to be waited for.

@@ -11,6 +11,7 @@
   #:use-module (sockport constant)
   #:use-module (sockport deadline)
   #:use-module (sockport io argument)
+  #:use-module (sockport io secure)
   #:use-module (sockport primitive)
   #:use-module (sockport semaphore)
   #:use-module (sockport serve bytes)
@@ -122,15 +123,15 @@ none, 1006 if the connection ended without; #f while it is open."
   (ended! ws 1006 ""))
 
 (define (gone? key args)
-  (and (eq? key 'system-error)
-       (memv (system-error-errno (cons key args))
-             (list ECONNRESET EPIPE ENOTCONN ETIMEDOUT ECONNABORTED
-                   EHOSTUNREACH ENETUNREACH ENETDOWN EBADF))
-       #t))
+  (if (eq? key 'system-error)
+      (memv (system-error-errno (cons key args))
+            (list ECONNRESET EPIPE ENOTCONN ETIMEDOUT ECONNABORTED
+                  EHOSTUNREACH ENETUNREACH ENETDOWN EBADF))
+      (cut-short? key args)))
 
 (define-syntax-rule (unless-gone ws expr)
   "The value of EXPR; #f, and WS has ended, if the peer has gone."
-  (catch 'system-error
+  (catch #t
     (lambda () expr)
     (lambda (key . args)
       (cond ((gone? key args) (dropped! ws) #f)
