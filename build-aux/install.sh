@@ -48,7 +48,7 @@ stage ()
       test "$(option "$build" libdir)" != "${libdir%/}"; then
     meson configure "$build" -Dprefix="$prefix" -Dlibdir="${libdir%/}"
   fi
-  ninja -C "$build" >&2
+  ninja -C "$build" installed >&2
   DESTDIR=$stage meson install -C "$build" --no-rebuild >"$stage.log" 2>&1 \
     || { cat "$stage.log" >&2; die 'meson install failed'; }
 }

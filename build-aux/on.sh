@@ -108,7 +108,9 @@ copy_tree ()
   (cd "$root" && tree_files |
      xargs -0 sh -c 'for f; do test ! -e "$f" || printf "%s\0" "$f"; done' - |
      tar -c --null -T - -f -) | tar -C "$system/sockport" -xf - --no-same-owner
-  test ! -e "$system/sockport/MANIFEST" || return 0
+  # A kept system may have had the other kind of tree.
+  test -e "$root/MANIFEST" || rm -f "$system/sockport/MANIFEST"
+  test ! -e "$system/sockport/MANIFEST" || { rm -rf "$system/sockport/.git"; return 0; }
   git -C "$system/sockport" init -q
   git -C "$system/sockport" add -A
 }

@@ -22,7 +22,7 @@ build_there ()
     (cd "$built/$directory" && find . -name '*.go' ! -path './installed/*' \
       -exec cp --parents -t "$work/build/$directory" {} +) || return
   done
-  ninja -C "$work/build"
+  ninja -C "$work/build" installed
 }
 
 # The directory of libraries was there before, the others were not.
