@@ -242,13 +242,6 @@
 
 ;;; Real ones.
 
-(define (free-port)
-  (let* ((sock (socket AF_INET SOCK_STREAM 0)))
-    (bind sock AF_INET INADDR_LOOPBACK 0)
-    (let ((port (sockaddr:port (getsockname sock))))
-      (close-port sock)
-      port)))
-
 (test-case "microsocks"
   (require-program "microsocks")
   (call-with-peer '("microsocks" "-i" "127.0.0.1" "-p" "0" "-u" "me" "-P" "pw")

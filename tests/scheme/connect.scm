@@ -58,7 +58,7 @@
        `((,name) ((,name)) (,(socket-address->string name))
          (,(format #f "localhost:~a" port)) ("localhost" #:port ,port)
          ("127.0.0.1" #:port ,(number->string port))
-         (("127.0.0.1:1" ,name)) (,name #:family ,AF_INET)))))
+         ((,(format #f "127.0.0.1:~a" (free-port)) ,name)) (,name #:family ,AF_INET)))))
   (with-temporary-directory
    (lambda (directory)
      (let-ports ((server (socket AF_UNIX SOCK_STREAM 0)))

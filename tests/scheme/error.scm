@@ -15,16 +15,10 @@
     (format #f "In procedure ~a: 127.0.0.1:~a: ~a" procedure port expected)
     (words (lambda () expr))))
 
-(define (unused-port)
-  "A port of TCP and UDP at which nobody is."
-  (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
-    (bind sock AF_INET INADDR_LOOPBACK 0)
-    (sockaddr:port (getsockname sock))))
-
 (test-begin "error")
 
 (test-case "the address is named"
-  (let ((port (unused-port)))
+  (let ((port (free-port)))
     (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
       (test-about-port "connect" port "Connection refused"
         (connect sock AF_INET INADDR_LOOPBACK port)))
@@ -102,7 +96,7 @@ numeric text, connect-to connects to a name)")
         (listen-on (getsockname taken)))
       (test-about-port "serve" port "Address already in use"
         (serve (getsockname taken) (const #t)))))
-  (let ((port (unused-port)))
+  (let ((port (free-port)))
     (test-about-port "connect-to" port "Connection refused"
       (connect-to (format #f "127.0.0.1:~a" port))))
   (test-words "connect-to: unix:/nonexistent/x: No such file or directory"

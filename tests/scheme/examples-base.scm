@@ -1,7 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; The examples of the base: run as programs of their own, against real peers.
 
-(use-modules (harness) (harness process) (sockport)
+(use-modules (harness) (harness process) (harness socket) (sockport)
              (ice-9 match) (ice-9 rdelim) (ice-9 textual-ports)
              (rnrs bytevectors) (srfi srfi-1))
 
@@ -57,13 +57,6 @@ http { access_log off; root ~a;
 user ~a;~%"
           directory directory directory directory directory directory directory
           port (passwd:name (getpwuid (getuid)))))
-
-(define (free-port)
-  (let ((sock (socket AF_INET SOCK_STREAM 0)))
-    (bind sock AF_INET INADDR_LOOPBACK 0)
-    (let ((port (sockaddr:port (getsockname sock))))
-      (close-port sock)
-      port)))
 
 (define (write-file name words)
   (call-with-output-file name (lambda (port) (display words port))))

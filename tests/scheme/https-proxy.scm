@@ -6,6 +6,7 @@
              (harness client)
              (harness https)
              (harness process)
+             ((harness socket) #:select (free-port))
              (harness proxy)
              (harness server)
              (ice-9 binary-ports)
@@ -29,13 +30,6 @@
 
 (define* (call-with-secure-proxy proc #:rest options)
   (apply call-with-http-proxy proc #:tls server-context options))
-
-(define (free-port)
-  (let* ((sock (socket AF_INET SOCK_STREAM 0)))
-    (bind sock AF_INET INADDR_LOOPBACK 0)
-    (let ((port (sockaddr:port (getsockname sock))))
-      (close-port sock)
-      port)))
 
 (https-cases "https-proxy"
   (test-case "a page of https"

@@ -24,11 +24,6 @@
 
 (define stream-module "/usr/lib/nginx/modules/ngx_stream_module.so")
 
-(define (free-port)
-  (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
-    (bind sock AF_INET INADDR_LOOPBACK 0)
-    (sockaddr:port (getsockname sock))))
-
 (define stream-port (free-port))
 
 (define (configuration directory upstream)

@@ -10,6 +10,7 @@
   #:use-module (sockport)
   #:export (call-with-ports
             cpu-seconds
+            free-port
             in-thread
             interrupted-after
             let-ports
@@ -59,6 +60,12 @@
     (let ((client (socket AF_INET SOCK_STREAM 0)))
       (connect client (getsockname server))
       (cons client (car (accept server))))))
+
+(define* (free-port #:optional (style SOCK_STREAM) (family AF_INET))
+  "A port at which nobody is."
+  (let-ports ((sock (socket family style 0)))
+    (bind sock family (if (= family AF_INET) INADDR_LOOPBACK 1) 0)
+    (sockaddr:port (getsockname sock))))
 
 (define (port-of sock)
   (sockaddr:port (getsockname sock)))
