@@ -133,4 +133,6 @@ many did not."
       (match (string->uri text)
         (#f (format (current-error-port) "crawler.scm: no URI: ~a~%" text)
             (exit 2))
-        (uri (report uri)))))))
+        (uri (report uri))))
+     (_ (display "usage: crawler.scm [URI]\n" (current-error-port))
+        (exit 2)))))

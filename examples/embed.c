@@ -24,7 +24,7 @@ connected_socket (int port)
   return sock;
 }
 
-static void *
+static SCM
 converse (void *data)
 {
   SCM sock = connected_socket (*(int *)data);
@@ -37,7 +37,24 @@ converse (void *data)
   while ((count = scm_to_size_t (scm_recv (sock, answer, flags))) > 0)
     fwrite (SCM_BYTEVECTOR_CONTENTS (answer), 1, count, stdout);
   scm_close_port (sock);
-  return data;
+  return SCM_BOOL_T;
+}
+
+/* What a user can get wrong is a line, not a backtrace.  */
+static SCM
+explain (void *data, SCM key, SCM args)
+{
+  (void)data;
+  scm_call_4 (scm_c_public_ref ("guile", "print-exception"),
+              scm_current_error_port (), SCM_BOOL_F, key, args);
+  return SCM_BOOL_F;
+}
+
+static void *
+guarded (void *data)
+{
+  SCM done = scm_internal_catch (SCM_BOOL_T, converse, data, explain, NULL);
+  return scm_is_true (done) ? data : NULL;
 }
 
 int
@@ -49,6 +66,5 @@ main (int argc, char **argv)
       return 2;
     }
   int port = atoi (argv[1]);
-  /* NULL: an exception ended it, and has been printed.  */
-  return scm_with_guile (converse, &port) ? 0 : 1;
+  return scm_with_guile (guarded, &port) ? 0 : 1;
 }

@@ -9,9 +9,9 @@
              (web response) (web uri))
 
 (define (default-name uri)
-  (match (last (split-and-decode-uri-path (string-append "/" (uri-path uri))))
-    ((or "" "." "..") "index.html")
-    (name name)))
+  (match (reverse (split-and-decode-uri-path (uri-path uri)))
+    ((or () ((or "" "." "..") . _)) "index.html")
+    ((name . _) name)))
 
 ;;; The bar, on a terminal or not.
 

@@ -77,7 +77,7 @@
                             (exception-kind e) (exception-args e))
            (exit 1)))
   (match (command-line)
-    ((_ host port from to . authorities)
+    ((_ host port from to . (and authorities (or () (_))))
      (with-deadline 60
        (lambda ()
          (apply send-mail host port from to

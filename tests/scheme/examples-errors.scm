@@ -3,7 +3,7 @@
 ;;; ends with 2 and its usage, or with 1 and a line that says what is wrong, and
 ;;; never with a backtrace.
 
-(use-modules (harness) (harness example) (harness process) (sockport)
+(use-modules (harness) (harness example) (harness process) (harness socket) (sockport)
              (ice-9 match) (srfi srfi-1))
 
 (define (run name . arguments)
@@ -20,12 +20,18 @@
                  (string-join (string-split output #\newline) "\n# ")))
        well?))))
 
-(define closed-port
-  (let ((sock (socket AF_INET SOCK_STREAM 0)))
-    (bind sock AF_INET INADDR_LOOPBACK 0)
-    (let ((port (sockaddr:port (getsockname sock))))
-      (close-port sock)
-      (number->string port))))
+(define closed-port (number->string (free-port)))
+
+(define closed (string-append "127.0.0.1:" closed-port))
+
+(define closed-site (format #f "http://~a/" closed))
+
+(define (run-c name . arguments)
+  (output-and-errors-of
+   (cons (string-append (getenv "SOCKPORT_BUILD") "/examples/" name) arguments)))
+
+(define tls?
+  (file-exists? (string-append (getenv "SOCKPORT_BUILD") "/examples/tls-client")))
 
 (test-begin "examples-errors")
 
@@ -42,8 +48,14 @@
      ("port-scanner.scm" "1" "70000") ("proxy.scm" "x") ("time-client.scm")
      ("time-server.scm") ("trace-path.scm") ("trace-path.scm" "::1" "x")
      ("udp-limiter.scm" "x" "y") ("udp-limiter.scm" "1") ("web-client.scm")
-     ("metrics.scm" "a" "b") ("live/live.scm" "a" "b")
-     ("service/greet.scm" "a" "b"))))
+     ("metrics.scm" "a" "b") ("live/live.scm" "a" "b") ("crawler.scm" "a" "b")
+     ("fetch.scm") ("service/greet.scm" "a" "b")))
+  (for-each
+   (match-lambda
+     ((name . arguments)
+      (test-assert (list name arguments)
+        (tells? 2 "usage: " (apply run-c name arguments)))))
+   '(("core-client") ("core-client" "x" "a") ("embed") ("poller-echo"))))
 
 (test-case "what is not there is named"
   (for-each
@@ -53,6 +65,7 @@
         (tells? 1 words (apply run name arguments)))))
    `(("refused" "time-client.scm" "127.0.0.1" ,closed-port)
      ("refused" "web-client.scm" "127.0.0.1" ,closed-port "/")
+     (,(string-append closed ": Connection refused") "fetch.scm" ,closed-site)
      ("nowhere.invalid" "web-client.scm" "nowhere.invalid" "80" "/")
      ("no address" "proxy.scm" "127.0.0.1:0" "there")
      ("expecting text such as" "metrics.scm" "x")
@@ -64,7 +77,27 @@
      ("" "greeter.scm" "70000")
      ("" "chat-server.scm" "nonsense")
      ("" "options.scm" "tcp" "no-such-option")
-     ("" "netlink.scm" "up" "no-such0"))))
+     ("" "netlink.scm" "up" "no-such0")))
+  (test-assert "by embed"
+    (tells? 1 (string-append closed ": Connection refused") (run-c "embed" closed-port)))
+  (test-assert "by core-client"
+    (tells? 1 "Connection refused" (run-c "core-client" closed "a"))))
+
+(test-case "what TLS needs is named"
+  (unless tls?
+    (skip "built without GnuTLS"))
+  (test-assert "a server" (tells? 1 "refused" (run-c "tls-client" "127.0.0.1" closed-port)))
+  (for-each
+   (match-lambda
+     ((code words name . arguments)
+      (test-assert (list name arguments)
+        (tells? code words (apply run name arguments)))))
+   `((2 "usage: " "https-get.scm" "a" "1" "/" "b" "c")
+     (2 "usage: " "send-mail.scm" "a" "1" "b" "c" "d" "e")
+     (1 "refused" "https-get.scm" "127.0.0.1" ,closed-port "/")
+     (1 "refused" "send-mail.scm" "127.0.0.1" ,closed-port "a@one.test" "b@one.test")
+     (1 "No such file" "tls-echo.scm" "127.0.0.1:0" "/none" "/none" "/none")
+     (1 "No such file" "tls-proxy.scm" "127.0.0.1:0" ,closed "/none" "/none"))))
 
 (test-case "a word that is no URI is named"
   (test-assert "by fetch"
