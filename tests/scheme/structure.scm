@@ -89,9 +89,12 @@
 (test-case "a short answer leaves the later fields without a value"
   (let ((info (bytevector->structure 'tcp-info (make-bytevector 12 1))))
     (test-equal "there" 1 (tcp-info-state info))
-    (test-equal "bits" 1 (tcp-info-rcv-wscale
-                          (bytevector->structure
-                           'tcp-info #vu8(0 0 0 0 0 0 16 0))))
+    (test-equal "bits" '(2 1)           ; as C packs them on this machine
+      (let ((info (bytevector->structure
+                   'tcp-info (if (eq? (native-endianness) 'little)
+                                 #vu8(0 0 0 0 0 0 #x12 0)
+                                 #vu8(0 0 0 0 0 0 #x21 0)))))
+        (list (tcp-info-snd-wscale info) (tcp-info-rcv-wscale info))))
     (test-equal "complete" #x01010101 (tcp-info-rto info))
     (test-equal "not there" #f (tcp-info-ato info))
     (test-equal "nor the last" #f (tcp-info-total-rto-time info)))
