@@ -71,7 +71,7 @@ beside ()
   echo "==> $phase: begun, beside what follows"
   rm -f "$steps/$phase.counted"
   {
-    renice -n "$lesser" -p "$(exec sh -c 'echo $PPID')" >/dev/null
+    renice -n $(($(nice) + lesser)) -p "$(exec sh -c 'echo $PPID')" >/dev/null
     passed=0 failed=0 skipped=0
     "$@"
     echo "$passed $failed $skipped" >"$steps/$phase.counted"
