@@ -199,11 +199,12 @@
         (send busy (crlf "GET /busy HTTP/1.1" "Host: a" ""))
         (channel-get begun)
         (stop-server! server)
+        ;; By then every connection has heard of it.
+        (test-assert "idle" (string? (with-deadline 5 (lambda () (get-string-all idle)))))
         (channel-put stopped #t)
         (let ((text (with-deadline 5 (lambda () (get-string-all busy)))))
           (test-equal "finished" '(200) (codes text))
-          (test-assert "and told" (string-contains text "Connection: close")))
-        (test-assert "idle" (string? (with-deadline 5 (lambda () (get-string-all idle)))))))
+          (test-assert "and told" (string-contains text "Connection: close")))))
     #:grace-seconds #f))
 
 (test-case "a handler may wait while others are served"
