@@ -46,14 +46,23 @@
                (list (or (status:exit-val status) (status:term-sig status)))
                #f)))
 
+(define (next-message bell)
+  "Return what was said on BELL next, or #f if nothing was."
+  (catch 'system-error
+    (lambda () (recvmsg! bell (make-bytevector 64) MSG_DONTWAIT))
+    (lambda arguments
+      (and (not (eqv? EAGAIN (system-error-errno arguments)))
+           (apply throw arguments)))))
+
 (define (await-ready bell child pid)
   "Wait until PID, whose end makes CHILD readable, has said on BELL that it is ready."
-  (if (eq? child (wait-first (readable-operation bell)
-                             (readable-operation child)))
-      (ended pid)
-      (let ((message (recvmsg! bell (make-bytevector 64))))
-        (unless (eqv? pid (sender message))
-          (await-ready bell child pid)))))
+  ;; A process that ends at once may have said it before, so BELL is asked after CHILD.
+  (let* ((ended? (eq? child (wait-first (readable-operation bell)
+                                        (readable-operation child))))
+         (message (next-message bell)))
+    (cond ((and message (eqv? pid (sender message))))
+          ((or message (not ended?)) (await-ready bell child pid))
+          (else (ended pid)))))
 
 (define (environment bell)
   (match (socket-address->string (getsockname bell))

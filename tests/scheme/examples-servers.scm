@@ -93,7 +93,7 @@
   (call-with-peer (list "redis-server" "--port" "0" "--unixsocket" path
                         "--save" "" "--dir" directory "--logfile" "/dev/null")
     (lambda (redis)
-      (unless (wait-until (lambda () (file-exists? path)))
+      (unless (wait-until (lambda () (listening-at? path)))
         (error "redis-server does not listen"))
       (proc path))))
 

@@ -5,7 +5,7 @@
 
 (use-modules (harness) (harness process) (harness socket) (ice-9 match)
              (ice-9 rdelim) (ice-9 receive) (ice-9 textual-ports)
-             (rnrs bytevectors) (srfi srfi-1) (sockport))
+             (rnrs bytevectors) (srfi srfi-1) (sockport) (sockport operation))
 
 (define program
   (string-append (getenv "SOCKPORT_SOURCE") "/examples/service/greet.scm"))
@@ -112,6 +112,22 @@ anew, until some have; return all answers."
       (hand-over listener))
     (test-error* "no command" '(wrong-type-arg 2 "hand-over")
       (hand-over (list listener) '()))))
+
+;; Both are known to the waiter at once, and either may be looked at first.
+(test-case "one that ends as soon as it is ready was ready"
+  (let-ports ((bell (socket AF_UNIX SOCK_DGRAM 0)) (said (socket AF_UNIX SOCK_DGRAM 0)))
+    (bind bell AF_UNIX "")
+    (setsockopt bell SOL_SOCKET SO_PASSCRED 1)
+    (let ((child (start-process "true" '())))
+      (let-ports ((end ((@@ (sockport hand-over) %process-port) child #f)))
+        (wait-first (readable-operation end))
+        (test-equal "each of 100 times" (make-list 100 #t)
+          (map (lambda (i)
+                 (sendto said "READY=1" (getsockname bell))
+                 ((@@ (sockport hand-over) await-ready) bell end (getpid)))
+               (iota 100)))
+        (test-error* "one that said nothing ended" '(misc-error)
+          ((@@ (sockport hand-over) await-ready) bell end child))))))
 
 ;;; The manager.
 

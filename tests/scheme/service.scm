@@ -67,7 +67,7 @@ pairs of a text and what takes its place; return the file's name."
         "--fdname=greet" "guile" "--no-auto-compile" "-s"
         ,(example "greet.scm"))
       (lambda (peer)
-        (test-assert "it listens" (wait-until (lambda () (file-exists? where))))
+        (test-assert "it listens" (wait-until (lambda () (listening-at? where))))
         (let ((place (string-append "unix:" where)))
           (test-equal "the first who connects" (peer-pid peer) (ask place))
           (test-equal "the next" (peer-pid peer) (ask place)))

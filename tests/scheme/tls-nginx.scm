@@ -59,7 +59,7 @@ proxy_protocol on; } }"
   (write-file (file "conf") (configuration port balanced))
   (call-with-peer (list "nginx" "-p" directory "-c" (file "conf"))
     (lambda (nginx)
-      (unless (wait-until (lambda () (file-exists? (file "front"))))
+      (unless (wait-until (lambda () (listening-at? (file "front"))))
         (error "nginx does not listen:"
                (call-with-input-file (file "errors") get-string-all)))
       (thunk))))

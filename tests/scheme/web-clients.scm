@@ -124,7 +124,7 @@
         (call-with-peer (list "guile" "--no-auto-compile" "-c" on-unix
                               (string-append "unix:" path))
           (lambda (peer)
-            (wait-until (lambda () (file-exists? path)))
+            (wait-until (lambda () (listening-at? path)))
             (test-assert "served"
               (equal? (output-of "curl" "-sS" "--unix-socket" path "http://x/")
                       "served"))

@@ -156,7 +156,7 @@ http { access_log off; client_body_temp_path ~a/1; proxy_temp_path ~a/2;
                              (list (listening-port server) directory)))))
           (call-with-peer (list "nginx" "-c" configuration)
             (lambda (nginx)
-              (wait-until (lambda () (file-exists? front)))
+              (wait-until (lambda () (listening-at? front)))
               (test-equal "a page, again and again" (make-list 5 "Hello, World!")
                 (map (lambda (i) (curl)) (iota 5)))
               (test-equal "a body" "100000"

@@ -14,6 +14,7 @@
   #:use-module (srfi srfi-9)
   #:export (call-with-peer
             in-path
+            listening-at?
             listening-port
             peer-input
             peer-output
@@ -132,6 +133,17 @@
   "Wait until PEER listens for TCP, or is bound for UDP; return its port."
   (or (wait-until (lambda () (port-of-any (socket-inodes (peer-pid peer)))))
       (error "the peer does not listen" peer)))
+
+;; A UNIX name is a file before anybody listens there.
+(define (listening-at? name)
+  "Does a process listen at NAME, a UNIX socket's?"
+  (any (lambda (line)
+         (match (string-tokenize line)
+           ;; The flag __SO_ACCEPTCON: proc(5).
+           ((_ _ _ "00010000" _ _ _ path) (string=? path name))
+           (_ #f)))
+       (string-split (call-with-input-file "/proc/net/unix" get-string-all)
+                     #\newline)))
 
 ;;; Files.
 
