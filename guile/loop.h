@@ -92,6 +92,10 @@ scm_skp__turn_was_over (void)
    (guile/task/task.c)  */
 int scm_skp__below_c (void);
 
+/* Does a task run here that is known to be left where it waits, so that the
+   loop sees what it waits for?  */
+int scm_skp__can_leave_here (void);
+
 /* Does a loop run in this thread?  */
 int scm_skp__in_loop (void);
 

@@ -18,6 +18,9 @@ static __thread size_t tried;
  */
 static SCM wait_for_c;
 
+/* Where the waiter of those who read is, and the one that has the loop wait. */
+static SCM read_waiter, loop_waiter;
+
 static SCM
 would_block (SCM port, size_t direction)
 {
@@ -47,35 +50,72 @@ is_to_try_again (SCM port, size_t direction)
              scm_call_2 (wait_for_c, port, SCM_I_MAKINUM (direction)));
 }
 
+/* Is it known that there is nothing to read, and is the loop going to wait for
+   more?  Another waiter has to hear what the kernel says.  */
+static inline int
+is_drained (SCM port)
+{
+  return scm_skp__drained (scm_skp__fd (port, 1, "fport_read"))
+         && scm_is_eq (scm_fluid_ref (read_waiter), loop_waiter)
+         && scm_skp__can_leave_here ();
+}
+
 /* libguile has checked the arguments, which are its own buffer's.  */
 static SCM
 file_read (SCM port, SCM buffer, SCM start, SCM count)
 {
   signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
+  size_t size = (size_t)SCM_I_INUM (count);
   if (scm_skp__turn_over () && !scm_skp__below_c ())
     return SCM_BOOL_F;
+  if (is_drained (port))
+    return would_block (port, 0);
   ssize_t n;
   do
-    n = skp_stream_read (scm_skp__fd (port, 1, "fport_read"), bytes,
-                         (size_t)SCM_I_INUM (count));
+    n = skp_stream_read (scm_skp__fd (port, 1, "fport_read"), bytes, size);
   while (n == -EAGAIN && is_to_try_again (port, 0));
+  if (n > 0 && (size_t)n < size)
+    scm_skp__note_drained (SCM_FPORT_FDES (port));
   return n == -EAGAIN ? would_block (port, 0)
                       : scm_skp__count (n, "fport_read");
+}
+
+static ssize_t
+write_some (SCM port, SCM buffer, SCM start, SCM count)
+{
+  signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
+  ssize_t n;
+  if (scm_skp__turn_over () && !scm_skp__below_c ())
+    return -EAGAIN;
+  do
+    n = skp_stream_write (scm_skp__fd (port, 1, "fport_write"), bytes,
+                          (size_t)SCM_I_INUM (count));
+  while (n == -EAGAIN && is_to_try_again (port, 1));
+  if (n == -EAGAIN)
+    would_block (port, 1);
+  return n;
 }
 
 static SCM
 file_write (SCM port, SCM buffer, SCM start, SCM count)
 {
-  signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
-  if (scm_skp__turn_over () && !scm_skp__below_c ())
-    return SCM_BOOL_F;
-  ssize_t n;
-  do
-    n = skp_stream_write (scm_skp__fd (port, 1, "fport_write"), bytes,
-                          (size_t)SCM_I_INUM (count));
-  while (n == -EAGAIN && is_to_try_again (port, 1));
-  return n == -EAGAIN ? would_block (port, 1)
-                      : scm_skp__count (n, "fport_write");
+  ssize_t n = write_some (port, buffer, start, count);
+  return n == -EAGAIN ? SCM_BOOL_F : scm_skp__count (n, "fport_write");
+}
+
+/* The same, but an error is returned, its negative number, for `write_failed'.
+ */
+static SCM
+write_or_errno (SCM port, SCM buffer, SCM start, SCM count)
+{
+  ssize_t n = write_some (port, buffer, start, count);
+  return n == -EAGAIN ? SCM_BOOL_F : SCM_I_MAKINUM ((scm_t_signed_bits)n);
+}
+
+static SCM
+write_failed (SCM n)
+{
+  return scm_skp__count (SCM_I_INUM (n), "fport_write");
 }
 
 /* A port type does not keep its procedures alive.  */
@@ -90,11 +130,13 @@ procedure (const char *name, SCM (*function) (SCM, SCM, SCM, SCM), SCM around,
 }
 
 /* For all file ports of the process.  (AROUND try direction) returns what is
-   called in place of TRY.  */
+   called in place of TRY; the fluid FLUID has WAITER in tasks.  */
 static SCM
-hook_file_ports (SCM proc, SCM around)
+hook_file_ports (SCM proc, SCM around, SCM fluid, SCM waiter)
 {
   wait_for_c = scm_permanent_object (proc);
+  read_waiter = scm_permanent_object (fluid);
+  loop_waiter = scm_permanent_object (waiter);
   scm_set_port_scm_read (scm_file_port_type,
                          procedure ("file-read", file_read, around, 0));
   scm_set_port_scm_write (scm_file_port_type,
@@ -107,7 +149,9 @@ scm_skp__init_stream (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%tried?", 2, 0, 0, was_tried },
-    { "%hook-file-ports!", 2, 0, 0, hook_file_ports },
+    { "%write-or-errno", 4, 0, 0, write_or_errno },
+    { "%write-failed", 1, 0, 0, write_failed },
+    { "%hook-file-ports!", 4, 0, 0, hook_file_ports },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

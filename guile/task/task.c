@@ -127,14 +127,29 @@ scm_skp__in_loop (void)
   return scm_skp__running != 0;
 }
 
-int
-scm_skp__below_c (void)
+/* Can the task that runs here be left (scm_skp__can_leave)?  Negative if none
+   does.  */
+static int
+leavable (void)
 {
   struct scm_skp__leaving leaving;
   SCM loop = scm_skp__running;
-  return loop && scm_is_true (scm_skp__field (loop, LOOP_CURRENT))
-         && scm_is_true (scm_skp__field (loop, LOOP_INSIDE))
-         && !scm_skp__can_leave (&leaving, scm_skp__field (loop, LOOP_THREAD));
+  if (!loop || scm_is_false (scm_skp__field (loop, LOOP_CURRENT))
+      || scm_is_false (scm_skp__field (loop, LOOP_INSIDE)))
+    return -1;
+  return scm_skp__can_leave (&leaving, scm_skp__field (loop, LOOP_THREAD));
+}
+
+int
+scm_skp__below_c (void)
+{
+  return leavable () == 0;
+}
+
+int
+scm_skp__can_leave_here (void)
+{
+  return scm_skp__known && leavable () > 0;
 }
 
 /* May the running task of LOOP, which is this thread's, be left to wait, after

@@ -20,6 +20,7 @@
             wait-shortly
             sleeper
             with-task-waiters
+            task-read-waiter
             goes-on!
             look-again-waiter
             make-patience

@@ -20,22 +20,31 @@
 
 ;;; Guile's own forgets what it has not written yet when it is interrupted.
 (define (flush-keeping port)
-  (let ((buffer (port-write-buffer port)))
-    (define (write-some)
-      (let ((cur (port-buffer-cur buffer)) (end (port-buffer-end buffer)))
-        (when (< cur end)
-          (let ((count ((port-write port) port (port-buffer-bytevector buffer)
-                        cur (- end cur))))
-            (if count
-                (set-port-buffer-cur! buffer (+ cur count))
-                ((current-write-waiter) port))
-            (write-some)))))
-    (catch 'system-error
-      write-some
-      (lambda error
-        ;; As Guile: the next call is not to meet it again.
-        (set-port-buffer-cur! buffer (port-buffer-end buffer))
-        (apply throw error)))))
+  (let* ((buffer (port-write-buffer port))
+         (cur (port-buffer-cur buffer)) (end (port-buffer-end buffer)))
+    (when (< cur end)
+      (let ((count (%write-or-errno port (port-buffer-bytevector buffer)
+                                    cur (- end cur))))
+        (cond ((not count)
+               (wait-keeping port buffer)
+               (flush-keeping port))
+              ((negative? count)
+               (drop! buffer)
+               (%write-failed count))
+              (else
+               (set-port-buffer-cur! buffer (+ cur count))
+               (flush-keeping port)))))))
+
+;;; As Guile: what has failed is not met again by the next call.
+(define (drop! buffer)
+  (set-port-buffer-cur! buffer (port-buffer-end buffer)))
+
+(define (wait-keeping port buffer)
+  (catch 'system-error
+    (lambda () ((current-write-waiter) port))
+    (lambda error
+      (drop! buffer)
+      (apply throw error))))
 
 (define* (force-output #:optional (port (current-output-port)))
   (unless (and (output-port? port) (not (port-closed? port)))
@@ -65,21 +74,23 @@
 (define installed? #f)
 (define installing (make-mutex))
 
-(define (use-suspendable-ports! guarded? wait-for-c around)
+(define (use-suspendable-ports! guarded? wait-for-c around waiter)
   "Make Guile's own port procedures wait where tasks and deadlines can see it.
 (GUARDED?) says whether a deadline is set; (WAIT-FOR-C port direction) waits where
 libguile would by itself, or returns #f if it may.  (AROUND try direction) returns what
-is called in place of TRY, a procedure of file ports."
+is called in place of TRY, a procedure of file ports.  WAITER is the read waiter of
+tasks."
   (unless installed?
     (with-mutex installing
       (unless installed?
-        (install! guarded? wait-for-c around)
+        (install! guarded? wait-for-c around waiter)
         (set! installed? #t)))))
 
-(define (install! guarded? wait-for-c around)
+(define (install! guarded? wait-for-c around waiter)
   (install-suspendable-ports!)
   (mend-utf-8!)
-  (%hook-file-ports! wait-for-c around)
+  (%hook-file-ports! wait-for-c around
+                     (parameter-fluid current-read-waiter) waiter)
   (let ((guile (resolve-module '(guile))))
     (set! plain-force-output (module-ref guile 'force-output))
     (module-set! guile 'force-output force-output)

@@ -220,7 +220,7 @@ Whatever is waited for in an outer deadline ends with that one at the latest."
                      (again))))))))
 
 (define (prepare-ports!)
-  (use-suspendable-ports! deadline? wait-for-c waiting-for-c))
+  (use-suspendable-ports! deadline? wait-for-c waiting-for-c task-read-waiter))
 
 (define (deadline-left)
   "Return the seconds until the nearest deadline around here, 0 if it has passed,
