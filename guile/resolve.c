@@ -248,12 +248,6 @@ lookup_port (SCM lookup)
   return scm_skp__port (fd);
 }
 
-static void
-give (void *notice)
-{
-  scm_skp__notice_give (notice);
-}
-
 /* WAITER, of a task, waits for LOOKUP until %lookup-tell-nobody; #t if its wait
    is over.  */
 static SCM
@@ -261,7 +255,8 @@ lookup_tell (SCM lookup, SCM waiter)
 {
   struct held *held = held_by (lookup);
   scm_skp__notice_begin (&held->notice, waiter);
-  if (!skp_lookup_tell (held->lookup, give, &held->notice))
+  if (!skp_lookup_tell (held->lookup, scm_skp__notice_give,
+                        scm_skp__notice_wake, &held->notice))
     return SCM_BOOL_F;
   scm_skp__claim (waiter, SCM_BOOL_F);
   return SCM_BOOL_T;
@@ -271,7 +266,7 @@ static SCM
 lookup_tell_nobody (SCM lookup)
 {
   struct held *held = held_by (lookup);
-  skp_lookup_tell (held->lookup, NULL, NULL);
+  skp_lookup_tell (held->lookup, NULL, NULL, NULL);
   scm_skp__notice_end (&held->notice);
   return SCM_UNSPECIFIED;
 }

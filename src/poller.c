@@ -5,6 +5,7 @@
 #include <sockport/poller.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -21,6 +22,7 @@ struct skp_poller
   int bell; /* an eventfd in the set */
   atomic_int woken;
   atomic_int sleeping;
+  atomic_int waking; /* by so many, who will write to the bell */
   /* A page that fork fills with zeros (MADV_WIPEONFORK, madvise(2)): 1 in the
      process that opened the poller, and cheaper to look at than getpid.  */
   const volatile int *ours;
@@ -81,6 +83,9 @@ skp_poller_close (struct skp_poller *poller)
 {
   if (!poller)
     return;
+  /* Not for those who stayed in the parent.  */
+  while (atomic_load (&poller->waking) && *poller->ours)
+    sched_yield ();
   if (poller->bell >= 0)
     close (poller->bell);
   if (poller->set >= 0)
@@ -114,9 +119,9 @@ without_bell (const struct skp_poller *poller, struct skp_poller_event *events,
   return kept;
 }
 
-/* `sleeping' is set before `woken' is looked at, and skp_poller_wake does it
-   the other way round, so that one of the two sees the other.  A wake that has
-   ended this wait does not end the next one as well.  */
+/* `sleeping' is set before `woken' is looked at, and skp_poller_wake_begin
+   does it the other way round, so that one of the two sees the other.  A wake
+   that has ended this wait does not end the next one as well.  */
 int
 skp_poller_wait (struct skp_poller *poller, struct skp_poller_event *events,
                  int count, int64_t timeout_ns)
@@ -141,17 +146,32 @@ skp_poller_wait (struct skp_poller *poller, struct skp_poller_event *events,
 }
 
 int
-skp_poller_wake (struct skp_poller *poller)
+skp_poller_wake_begin (struct skp_poller *poller)
 {
   if (!*poller->ours)
     return -ECHILD;
   if (atomic_exchange (&poller->woken, 1) || !atomic_load (&poller->sleeping))
     return 0;
+  atomic_fetch_add (&poller->waking, 1);
+  return 1;
+}
+
+int
+skp_poller_wake_end (struct skp_poller *poller)
+{
   uint64_t one = 1;
   ssize_t n = skp__write (poller->bell, &one, sizeof one);
   /* Full: the bell has rung two to the power of 64 times, and rings.  */
-  if (n >= 0 || n == -EAGAIN)
-    return 0;
-  atomic_store (&poller->woken, 0);
-  return (int)n;
+  int err = n >= 0 || n == -EAGAIN ? 0 : (int)n;
+  if (err < 0)
+    atomic_store (&poller->woken, 0);
+  atomic_fetch_sub (&poller->waking, 1);
+  return err;
+}
+
+int
+skp_poller_wake (struct skp_poller *poller)
+{
+  int due = skp_poller_wake_begin (poller);
+  return due == 1 ? skp_poller_wake_end (poller) : due;
 }

@@ -8,7 +8,7 @@
 #define SKP_RESOLVE_JOB_H
 
 #include <pthread.h>
-#include <stdatomic.h>
+#include <semaphore.h>
 #include <sys/queue.h>
 
 #include "query.h"
@@ -55,24 +55,31 @@ struct skp_lookup
   TAILQ_ENTRY (skp_lookup) link;
   struct skp_answer *answer;
   int fd;
-  void (*tell) (void *data);
+  void *(*tell) (void *data);
+  void (*wake) (void *told);
   void *data;
 };
 
-/* A thread, on its own stack.  When it is idle it waits for BELL with LOCK,
-   which is its own lest it be woken only to wait for the resolver's, until it
-   is CALLED: with a JOB, or with none, to end.  It is ALONE when there
-   is no other, and BRISK above 0 when it was called soon after its last job,
-   below when it has lately looked for a call in vain.  */
+/* Who is to be woken: what TELL returned, or NULL.  */
+struct due
+{
+  void (*wake) (void *told);
+  void *told;
+};
+
+/* A thread, on its own stack.  When it is idle it waits for BELL, a semaphore,
+   so that it meets no lock when it is woken and nobody makes a system call if
+   it looks for it; it is posted once the thread is CALLED: with a JOB, or with
+   none, to end.  It is ALONE when there is no other, and BRISK above 0 when it
+   was called soon after its last job, below when it has lately looked for a
+   call in vain.  */
 struct worker
 {
   struct worker *next;
-  pthread_mutex_t lock;
-  pthread_cond_t bell;
-  struct job *job;
+  sem_t bell;
+  struct job *_Atomic job;
   struct place place;
-  atomic_int called;
-  int alone, brisk;
+  int called, alone, brisk;
 };
 
 #define BUCKETS 1024
@@ -81,7 +88,8 @@ struct worker
    and those that run; BUCKETS all that are not done, by their hash.  IDLE has
    the threads without a job, the last to become so first.  LEAVER is the thread
    that ended last, to be joined.  REFERENCES: the opener, each job, each
-   thread.  ENDED is signalled when a job has run. */
+   thread.  ENDED is signalled when a job has run.  DUE is for whoever unlocks
+   it.  */
 struct skp_resolver
 {
   pthread_mutex_t lock;
@@ -90,6 +98,7 @@ struct skp_resolver
   int limit, active_count, references, forked_amid, closed;
   struct jobs queue, active;
   LIST_HEAD (, job) buckets[BUCKETS];
+  struct due due;
   int thread_count, running_count, has_leaver;
   struct worker *idle;
   pthread_t leaver;
@@ -106,8 +115,9 @@ void skp__job_begin (struct job *job);
    beforehand holds.  */
 void skp__job_finish (struct job *job, struct skp_answer *answer);
 
-/* Wake the owner of LOOKUP; and take back what woke it.  */
-void skp__job_tell (const struct skp_lookup *lookup);
+/* Wake the owner of LOOKUP, at the latest when R is unlocked; and take back
+   what woke it.  */
+void skp__job_tell (struct skp_resolver *r, const struct skp_lookup *lookup);
 void skp__job_was_told (const struct skp_lookup *lookup);
 
 /* JOB, whose turn it was or that has run, gives its place to the next.  */
@@ -116,7 +126,8 @@ void skp__job_leave_place (struct job *job);
 /* Free JOB, which nobody wants any more and is in no list.  */
 void skp__job_free (struct job *job);
 
-/* Unlock R, and free it if nobody refers to it any more.  */
+/* Unlock R, wake who is to be woken, and free R if nobody refers to it any
+   more.  */
 void skp__resolver_unlock (struct skp_resolver *r);
 
 /* A condition whose time limits are those of CLOCK_MONOTONIC.  */

@@ -109,7 +109,8 @@ skp_lookup_descriptor (struct skp_lookup *lookup)
 }
 
 int
-skp_lookup_tell (struct skp_lookup *lookup, void (*tell) (void *), void *data)
+skp_lookup_tell (struct skp_lookup *lookup, void *(*tell) (void *),
+                 void (*wake) (void *), void *data)
 {
   struct job *job = lookup->job;
   if (!job)
@@ -117,6 +118,7 @@ skp_lookup_tell (struct skp_lookup *lookup, void (*tell) (void *), void *data)
   pthread_mutex_lock (&job->resolver->lock);
   int told = tell && is_told (lookup);
   lookup->tell = told ? NULL : tell;
+  lookup->wake = wake;
   lookup->data = data;
   pthread_mutex_unlock (&job->resolver->lock);
   return told;
@@ -135,7 +137,7 @@ skp_lookup_take (struct skp_lookup *lookup)
       skp__job_begin (job);
     }
   const struct skp_answer *answer = job->state == DONE ? job->answer : NULL;
-  pthread_mutex_unlock (&job->resolver->lock);
+  skp__resolver_unlock (job->resolver);
   return answer;
 }
 
@@ -167,7 +169,7 @@ skp_lookup_drop (struct skp_lookup *lookup)
         abandon (job);
       /* The turn was told to this one.  */
       else if (job->state == TURN)
-        skp__job_tell (TAILQ_FIRST (&job->lookups));
+        skp__job_tell (r, TAILQ_FIRST (&job->lookups));
       skp__resolver_unlock (r);
     }
   if (lookup->fd >= 0)

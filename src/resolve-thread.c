@@ -20,8 +20,9 @@
 #define KEEP_SECONDS 1
 
 /* How soon a call is soon, and how long it is looked for before sleeping: as
-   long as it takes who was told of an answer to wake and ask for the next.  */
-#define SOON_NS 50000
+   long as it takes who was told of an answer to wake and ask for the next.  On
+   processors that sleep that is mostly their waking, not work.  */
+#define SOON_NS 200000
 
 /* After how many calls that were soon a thread looks again that looked in vain:
    where others keep the processors it never comes so fast.  */
@@ -57,8 +58,8 @@ become_idle (struct skp_resolver *r, struct worker *worker)
 {
   r->running_count--;
   worker->job = NULL;
-  worker->called = r->closed || !worker->place.network;
-  if (worker->called)
+  worker->called = 0;
+  if (r->closed || !worker->place.network)
     return 0;
   worker->next = r->idle;
   r->idle = worker;
@@ -71,11 +72,9 @@ static void
 call (struct skp_resolver *r, struct worker *worker, struct job *job)
 {
   unlink_worker (&r->idle, worker);
-  pthread_mutex_lock (&worker->lock);
   worker->job = job;
   worker->called = 1;
-  pthread_mutex_unlock (&worker->lock);
-  pthread_cond_signal (&worker->bell);
+  sem_post (&worker->bell);
 }
 
 static int64_t
@@ -87,15 +86,17 @@ since (const struct timespec *begun)
          + (now.tv_nsec - begun->tv_nsec);
 }
 
-/* Who looks one name up after the other need not wake a thread for each.  */
-static void
+/* Whether WORKER was called meanwhile: who looks one name up after the other
+   need not wake a thread for each.  */
+static int
 look_for_call (struct worker *worker, const struct timespec *begun)
 {
-  int called = 0;
-  while (!called && since (begun) < SOON_NS)
-    called = atomic_load_explicit (&worker->called, memory_order_relaxed);
-  if (!called)
+  int error;
+  while ((error = sem_trywait (&worker->bell)) && since (begun) < SOON_NS)
+    continue;
+  if (error)
     worker->brisk = -CALLS_AFTER_VAIN;
+  return !error;
 }
 
 static void
@@ -112,28 +113,27 @@ static int
 await_call (struct worker *worker)
 {
   struct timespec begun, until;
-  int error = 0;
   clock_gettime (CLOCK_MONOTONIC, &begun);
   until = begun;
   until.tv_sec += KEEP_SECONDS;
-  if (worker->alone && worker->brisk > 0)
-    look_for_call (worker, &begun);
-  pthread_mutex_lock (&worker->lock);
-  while (!worker->called && !error)
-    error = pthread_cond_timedwait (&worker->bell, &worker->lock, &until);
-  int called = worker->called;
-  pthread_mutex_unlock (&worker->lock);
-  note_briskness (worker, called && since (&begun) < 2 * SOON_NS);
+  int called
+      = worker->alone && worker->brisk > 0 && look_for_call (worker, &begun);
+  /* All signals are blocked.  */
+  if (!called)
+    called = sem_clockwait (&worker->bell, CLOCK_MONOTONIC, &until) == 0;
+  note_briskness (worker, called && since (&begun) < SOON_NS);
   return called;
 }
 
-/* WORKER, which is idle, has waited for long enough, or is just being called.
- */
+/* WORKER, which is idle, has waited for long enough, or was just called: then
+   the bell was posted under the lock.  */
 static void
 stop_waiting (struct skp_resolver *r, struct worker *worker)
 {
   pthread_mutex_lock (&r->lock);
-  if (!worker->called)
+  if (worker->called)
+    sem_wait (&worker->bell);
+  else
     unlink_worker (&r->idle, worker);
   pthread_mutex_unlock (&r->lock);
 }
@@ -169,7 +169,7 @@ run (struct skp_resolver *r, struct worker *worker)
   if (TAILQ_EMPTY (&job->lookups))
     skp__job_free (job);
   worker->alone = r->thread_count == 1;
-  pthread_mutex_unlock (&r->lock);
+  skp__resolver_unlock (r);
   return idle;
 }
 
@@ -179,14 +179,12 @@ work (void *data)
   struct job *job = data;
   struct skp_resolver *r = job->resolver;
   struct worker worker = { .job = job, .place = job->place };
-  pthread_mutex_init (&worker.lock, NULL);
-  skp__cond_init (&worker.bell);
+  sem_init (&worker.bell, 0, 0);
   while (worker.job)
     if (run (r, &worker) && !await_call (&worker))
       stop_waiting (r, &worker);
   pthread_mutex_lock (&r->lock);
-  pthread_cond_destroy (&worker.bell);
-  pthread_mutex_destroy (&worker.lock);
+  sem_destroy (&worker.bell);
   leave (r);
   return NULL;
 }

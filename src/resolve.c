@@ -51,7 +51,11 @@ void
 skp__resolver_unlock (struct skp_resolver *r)
 {
   int left = r->references;
+  struct due due = r->due;
+  r->due.told = NULL;
   pthread_mutex_unlock (&r->lock);
+  if (due.told)
+    due.wake (due.told);
   if (left)
     return;
   skp__leaver_end (r);
@@ -72,12 +76,16 @@ skp_resolver_close (struct skp_resolver *resolver)
 /* The descriptor is in blocking mode, because those who wait for a descriptor
    that is not are refused by some.  */
 void
-skp__job_tell (const struct skp_lookup *lookup)
+skp__job_tell (struct skp_resolver *r, const struct skp_lookup *lookup)
 {
   if (lookup->fd >= 0)
     skp__write (lookup->fd, &(uint64_t){ 1 }, sizeof (uint64_t));
-  if (lookup->tell)
-    lookup->tell (lookup->data);
+  void *told = lookup->tell ? lookup->tell (lookup->data) : NULL;
+  if (!told)
+    return;
+  if (r->due.told)
+    r->due.wake (r->due.told);
+  r->due = (struct due){ lookup->wake, told };
 }
 
 void
@@ -102,7 +110,7 @@ next_turn (struct skp_resolver *r)
   if (skp__thread_reuse (job))
     return;
   job->state = TURN;
-  skp__job_tell (TAILQ_FIRST (&job->lookups));
+  skp__job_tell (r, TAILQ_FIRST (&job->lookups));
 }
 
 /* JOB, whose turn it was or that has run, gives its place to the next.  */
@@ -137,7 +145,7 @@ skp__job_finish (struct job *job, struct skp_answer *answer)
   skp__job_leave_place (job);
   struct skp_lookup *lookup;
   TAILQ_FOREACH (lookup, &job->lookups, link)
-    skp__job_tell (lookup);
+    skp__job_tell (job->resolver, lookup);
 }
 
 void
@@ -199,7 +207,7 @@ skp__job_enter (struct skp_resolver *r, struct job *job,
   add_lookup (same ? same : job, lookup);
   if (!same)
     add_job (r, job);
-  pthread_mutex_unlock (&r->lock);
+  skp__resolver_unlock (r);
   if (same)
     {
       free (job->answer);

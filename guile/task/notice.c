@@ -55,19 +55,29 @@ scm_skp__notice_end (struct scm_skp__notice *notice)
   scm_skp__shared_leave ();
 }
 
-void
-scm_skp__notice_give (struct scm_skp__notice *notice)
+void *
+scm_skp__notice_give (void *notice)
 {
+  struct scm_skp__notice *given = notice;
+  struct skp_poller *whom = NULL;
   scm_skp__shared_take ();
-  struct loop_poller *p = notice->poller;
+  struct loop_poller *p = given->poller;
   if (p)
     {
-      unlink_notice (notice);
-      link_into (&p->given, notice);
+      unlink_notice (given);
+      link_into (&p->given, given);
       atomic_store (&p->news, 1);
-      skp_poller_wake (p->core);
+      if (skp_poller_wake_begin (p->core) == 1)
+        whom = p->core;
     }
   scm_skp__shared_leave ();
+  return whom;
+}
+
+void
+scm_skp__notice_wake (void *whom)
+{
+  skp_poller_wake_end (whom);
 }
 
 void

@@ -21,8 +21,11 @@ struct scm_skp__notice
 void scm_skp__notice_begin (struct scm_skp__notice *notice, SCM waiter);
 void scm_skp__notice_end (struct scm_skp__notice *notice);
 
-/* Whoever waits for NOTICE goes on.  In any thread.  */
-void scm_skp__notice_give (struct scm_skp__notice *notice);
+/* Whoever waits for NOTICE, a struct scm_skp__notice, goes on; and unless this
+   returns NULL, he is to be woken: WHOM is what it returns.  In any thread, the
+   second where no lock is held; as skp_lookup_tell calls them.  */
+void *scm_skp__notice_give (void *notice);
+void scm_skp__notice_wake (void *whom);
 
 /* In the thread of the loop: end the waits whose notice was given.  */
 void scm_skp__take_notices (struct loop_poller *p);

@@ -168,16 +168,19 @@ scm_skp__make_ready (SCM poller, SCM entry)
     }
   SCM inbox = scm_cons (entry, SCM_EOL);
   scm_skp__shared_take ();
-  int open = p->core != NULL;
-  if (open)
+  struct skp_poller *core = p->core;
+  int due = 0;
+  if (core)
     {
       SCM_SETCDR (inbox, p->inbox);
       p->inbox = inbox;
       atomic_store (&p->news, 1);
-      skp_poller_wake (p->core);
+      due = skp_poller_wake_begin (core);
     }
   scm_skp__shared_leave ();
-  return scm_from_bool (open);
+  if (due == 1)
+    skp_poller_wake_end (core);
+  return scm_from_bool (core != NULL);
 }
 
 /* Was POLLER opened by this process?  Not if it forked since.  */

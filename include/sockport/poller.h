@@ -66,6 +66,13 @@ SKP_API int skp_poller_wait (struct skp_poller *poller,
    the owner sleeps.  */
 SKP_API int skp_poller_wake (struct skp_poller *poller);
 
+/* The same in two steps, for those who hold a lock that whoever is woken would
+   meet: the first, under the lock, returns 1 if the owner sleeps, and then the
+   second, without it, makes the system call.  Between the two POLLER may be
+   closed, which takes until the second is done.  */
+SKP_API int skp_poller_wake_begin (struct skp_poller *poller);
+SKP_API int skp_poller_wake_end (struct skp_poller *poller);
+
 /* A new descriptor that stands for several: it is readable as long as one of
    those added to it is ready, FD for the directions in READY.  So whoever can
    wait for one descriptor can wait for the first of many.  Close it with

@@ -102,10 +102,14 @@ SKP_API int skp_resolver_start (struct skp_resolver *resolver,
 SKP_API int skp_lookup_descriptor (struct skp_lookup *lookup);
 
 /* Have TELL called with DATA when skp_lookup_take should be called, in any
-   thread, once or more; it must not call anything of the resolver's.  1, and it
-   is not called, if that is so already, else 0.  NULL: no more.  */
-SKP_API int skp_lookup_tell (struct skp_lookup *lookup, void (*tell) (void *),
-                             void *data);
+   thread, once or more, under a lock of the resolver's.  Unless it returns
+   NULL, WAKE is called with what it returns soon after, whether LOOKUP has been
+   dropped or not: once the lock is free, so that whoever is woken does not meet
+   it, but if several are told at once, for the last of them alone.  Neither may
+   call anything of the resolver's.  1, and nothing is called, if LOOKUP can be
+   taken already, else 0.  A TELL of NULL: no more.  */
+SKP_API int skp_lookup_tell (struct skp_lookup *lookup, void *(*tell) (void *),
+                             void (*wake) (void *), void *data);
 
 /* The answer, which stays as long as LOOKUP does; NULL if there is none yet.
    A lookup that had to wait for others is begun here if no thread is idle, in

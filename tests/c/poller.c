@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -178,6 +179,53 @@ a_wake_before_the_wait_counts (void **state)
   skp_poller_close (poller);
 }
 
+static void *
+wake_late (void *poller)
+{
+  sched_yield ();
+  skp_poller_wake_end (poller);
+  return NULL;
+}
+
+struct sleeper
+{
+  struct skp_poller *poller;
+  _Atomic int done;
+};
+
+static void *
+sleep_until_done (void *data)
+{
+  struct sleeper *sleeper = data;
+  struct skp_poller_event event;
+  while (!sleeper->done
+         && skp_poller_wait (sleeper->poller, &event, 1, -1) == 0)
+    continue;
+  return NULL;
+}
+
+/* A poller is not closed before its bell was rung: the descriptor might be
+   somebody else's by then.  */
+static void
+a_wake_in_two_steps (void **state)
+{
+  (void)state;
+  struct sleeper sleeper = { .poller = opened () };
+  struct skp_poller_event event;
+  pthread_t asleep, waking;
+  /* Nobody sleeps: the next wait does not.  */
+  assert_int_equal (skp_poller_wake_begin (sleeper.poller), 0);
+  assert_int_equal (skp_poller_wait (sleeper.poller, &event, 1, -1), 0);
+  pthread_create (&asleep, NULL, sleep_until_done, &sleeper);
+  while (skp_poller_wake_begin (sleeper.poller) == 0)
+    sched_yield ();
+  sleeper.done = 1;
+  pthread_create (&waking, NULL, wake_late, sleeper.poller);
+  pthread_join (asleep, NULL);
+  skp_poller_close (sleeper.poller);
+  pthread_join (waking, NULL);
+}
+
 struct counted
 {
   struct skp_poller *poller;
@@ -258,7 +306,8 @@ child_is_refused (struct skp_poller *poller, int fd)
   int ok = skp_poller_wait (poller, &event, 1, -1) == -ECHILD
            && skp_poller_watch (poller, fd) == -ECHILD
            && skp_poller_forget (poller, fd) == -ECHILD
-           && skp_poller_wake (poller) == -ECHILD;
+           && skp_poller_wake (poller) == -ECHILD
+           && skp_poller_wake_begin (poller) == -ECHILD;
   skp_poller_close (poller);
   return ok;
 }
@@ -343,6 +392,6 @@ TESTS (TEST (a_set_stands_for_several), TEST (edges_are_reported_once),
        TEST (what_is_forgotten_is_silent),
        TEST (a_reused_descriptor_is_another), TEST (a_file_is_refused),
        TEST (bad_counts_are_refused), TEST (the_time_is_kept),
-       TEST (a_wake_before_the_wait_counts), TEST (no_wake_is_lost),
-       TEST (many_descriptors), TEST (the_child_has_no_share),
-       TEST (no_descriptor_left));
+       TEST (a_wake_before_the_wait_counts), TEST (a_wake_in_two_steps),
+       TEST (no_wake_is_lost), TEST (many_descriptors),
+       TEST (the_child_has_no_share), TEST (no_descriptor_left));
