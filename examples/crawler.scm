@@ -1,7 +1,7 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; crawler.scm [URI]: follows the links of a site from its page at URI on, fifty
 ;;; pages at a time, over kept connections, and shows how far it is.  Without URI it
-;;; first makes itself a site of 1,000 pages.
+;;; first makes itself a site of 1,000 pages.  It ends with 1 if there was no page.
 
 (use-modules (sockport) (sockport http) (sockport web-client)
              (ice-9 exceptions) (ice-9 match) (ice-9 regex)
@@ -91,7 +91,9 @@ many did not."
             (crawl uri)))
       (lambda (good bad)
         (close-http-pool pool)
-        (format #t "~a pages, ~a failed~%" good bad)))))
+        (format #t "~a pages, ~a failed~%" good bad)
+        (when (zero? good)
+          (exit 1))))))
 
 ;;; A site of its own.
 

@@ -46,12 +46,11 @@
 
 (define (target request)
   (let ((uri (request-uri request)))
-    (if (uri-host uri)
-        (uri->string uri)
-        (string-append (uri-path uri)
-                       (if (uri-query uri)
-                           (string-append "?" (uri-query uri))
-                           "")))))
+    (cond ((uri-scheme uri) (uri->string uri))
+          ;; Of CONNECT: behind the two slashes.
+          ((uri-host uri) (string-drop (uri->string uri) 2))
+          ((uri-query uri) (string-append (uri-path uri) "?" (uri-query uri)))
+          (else (uri-path uri)))))
 
 (define (request-line request)
   (match (request-version request)

@@ -13,14 +13,15 @@
   #:use-module (web request)
   #:export (forwarded-reader))
 
-;;; Elements of a header that is a list, as strings.  Commas and semicolons in quotes
-;;; part nothing.
+;;; Commas and semicolons in quotes part nothing, and a backslash means something in
+;;; quotes alone.
 (define (split-outside-quotes text separator)
+  "Return the elements of TEXT, strings; #f if a quote in it is not ended."
   (let next ((chars (string->list text)) (quoted? #f) (part '()) (parts '()))
     (define (end) (string-trim-both (reverse-list->string part)))
     (match chars
-      (() (reverse (cons (end) parts)))
-      ((#\\ char . rest)
+      (() (and (not quoted?) (reverse (cons (end) parts))))
+      ((#\\ char . (? (const quoted?) rest))
        (next rest quoted? (cons* char #\\ part) parts))
       ((#\" . rest) (next rest (not quoted?) (cons #\" part) parts))
       ((char . rest)
@@ -84,9 +85,12 @@
             (and node (internet (node->address node))))
           pairs)))
 
+;;; What a client leaves open in quotes would take in what its proxy has added.
 (define (forwarded-hops request)
   (append-map (lambda (text)
-                (map parse-element (split-outside-quotes text #\,)))
+                (match (split-outside-quotes text #\,)
+                  (#f '((#f)))
+                  (elements (map parse-element elements))))
               (header-texts request 'forwarded)))
 
 (define (last-text request name)

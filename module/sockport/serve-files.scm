@@ -86,9 +86,15 @@
 (define (ranges-of request entity)
   (let ((headers (request-headers request)))
     (and (eq? 'GET (request-method request))
-         (assq-ref headers 'range)
-         (range-wanted? headers (entity-etag entity) (entity-modified entity))
-         (resolve-ranges (assq-ref headers 'range) (entity-size entity)))))
+         (assq 'range headers)
+         (range-wanted? headers (invalid-headers request) (entity-etag entity)
+                        (entity-modified entity))
+         (match (values-of headers 'range)
+           ((range) (resolve-ranges range (entity-size entity)))
+           (_ #f)))))
+
+(define (invalid-headers request)
+  (or (assq-ref (request-meta request) 'invalid-headers) '()))
 
 (define (send-entity request entity fd)
   (define headers (entity-headers entity))
@@ -124,10 +130,14 @@
 (define (accepted? request coding)
   "Does the client of REQUEST take CODING?"
   (any (match-lambda
-         ((quality . name)
-          (and (positive? quality)
-               (string-ci=? coding (format #f "~a" name)))))
-       (or (assq-ref (request-headers request) 'accept-encoding) '())))
+         (('accept-encoding . codings)
+          (any (match-lambda
+                 ((quality . name)
+                  (and (positive? quality)
+                       (string-ci=? coding (format #f "~a" name)))))
+               codings))
+         (_ #f))
+       (request-headers request)))
 
 (define (open-file site path name coding suffix)
   (open-entity

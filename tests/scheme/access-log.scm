@@ -34,6 +34,11 @@
     (line (request #:query "a=b") 200 1234))
   (test-equal "no body" "192.0.2.1 - - [TIME] \"HEAD /page HTTP/1.1\" 304 -\n"
     (line (request #:method 'HEAD) 304 0))
+  (test-equal "the target of CONNECT"
+    "192.0.2.1 - - [TIME] \"CONNECT a:443 HTTP/1.1\" 200 -\n"
+    (line (build-request (build-uri-reference #:host "a" #:port 443 #:path "")
+                         #:method 'CONNECT #:headers '((host "a" . 443)))
+          200 0))
   (test-equal "no request" "192.0.2.1 - - [TIME] \"-\" 400 -\n" (line #f 400 0))
   (test-equal "no line is made by a client"
     "192.0.2.1 - - [TIME] \"GET /\\\"\\\\\\x0a\\xc3\\xa4 HTTP/1.1\" 200 -\n"

@@ -87,6 +87,8 @@
    (lambda (connect server)
      (test-equal "one of pages that are there and not"
        '(0 "3 pages, 1 failed\n")
-       (run "crawler.scm" (uri-of server "/"))))))
+       (run "crawler.scm" (uri-of server "/")))
+     (test-equal "none" '(1 "0 pages, 1 failed\n")
+       (run "crawler.scm" (uri-of server "/none"))))))
 
 (test-end "examples-client")

@@ -187,7 +187,18 @@
     (from "for=6.6.6.6;proto=https, for=192.0.2.1;proto=http, for=10.0.0.1"))
   (test-equal "hidden" '("127.0.0.1:9" https #f)
     (from "for=6.6.6.6, for=_hidden;proto=https"))
-  (test-equal "nonsense" '("127.0.0.1:9" #f #f) (from "=;,\"\\")))
+  (test-equal "nonsense" '("127.0.0.1:9" #f #f) (from "=;,\"\\"))
+  ;; What a client sends, and what its proxy has put behind it.
+  (for-each
+   (lambda (sent)
+     (test-equal (list "the client cannot hide what the proxy says" sent)
+       '("127.0.0.1:9" #f #f)
+       (from (string-append sent ", for=192.0.2.1")))
+     (test-equal (list "in quotes neither" sent) '("127.0.0.1:9" #f #f)
+       (from (string-append sent ", for=\"[2001:db8::1]\""))))
+   '("for=6.6.6.6;x=\"" "for=6.6.6.6;x=\"\\" "for=6.6.6.6;x=\"a\\\""))
+  (test-equal "a backslash hides nothing" '("192.0.2.1:0" #f #f)
+    (from "for=6.6.6.6;x=\\, for=192.0.2.1")))
 
 (test-case "arguments"
   (test-error* "another header" '(wrong-type-arg #:header "forwarded-reader")

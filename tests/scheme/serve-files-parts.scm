@@ -3,6 +3,8 @@
 
 (use-modules (harness)
              (harness files)
+             ((harness web) #:select (call-with-http codes (ask . ask-at)))
+             (ice-9 regex)
              (srfi srfi-1)
              (srfi srfi-19)
              (sockport serve condition)
@@ -71,8 +73,36 @@
   (define (at seconds) (time-utc->date (make-time time-utc 0 seconds) 0))
   (define now (time-second (current-time time-utc)))
   (test-equal "the same and long ago; another; just now" '(#t #f #f)
-    (list (range-wanted? `((if-range . ,(at 1000))) '("x" . #t) 1000)
-          (range-wanted? `((if-range . ,(at 1001))) '("x" . #t) 1000)
-          (range-wanted? `((if-range . ,(at now))) '("x" . #t) now))))
+    (list (range-wanted? `((if-range . ,(at 1000))) '() '("x" . #t) 1000)
+          (range-wanted? `((if-range . ,(at 1001))) '() '("x" . #t) 1000)
+          (range-wanted? `((if-range . ,(at now))) '() '("x" . #t) now))))
+
+;;; Over a socket, as the headers come.
+(test-case "headers that nobody can parse, and on several lines"
+  (call-with-tree
+   (lambda (root)
+     (call-with-http (file-handler root)
+       (lambda (new server)
+         (define (answer . lines)
+           (apply ask-at new "GET" "/data" lines))
+         (define tag
+           (match:substring
+            (string-match "ETag: ([^\r]*)" (answer)) 1))
+         (define (code . lines) (car (codes (apply answer lines))))
+         (test-equal "a part only of what the client is sure to have"
+           '(206 200 200 200)
+           (list (code "Range: bytes=0-0" (string-append "If-Range: " tag))
+                 (code "Range: bytes=0-0" "If-Range: something")
+                 (code "Range: bytes=0-0" (string-append "If-Range: " tag)
+                       (string-append "If-Range: " tag))
+                 (code "Range: bytes=0-0" (string-append "If-Range: W/" tag))))
+         (test-equal "tags on two lines" '(200 412 304 200)
+           (list (code "If-Match: \"x\"" (string-append "If-Match: " tag))
+                 (code "If-Match: \"x\"" "If-Match: \"y\"")
+                 (code "If-None-Match: \"x\""
+                       (string-append "If-None-Match: W/" tag))
+                 (code "If-None-Match: \"x\"" "If-None-Match: \"y\"")))
+         (test-equal "ranges on two lines are none" 200
+           (code "Range: bytes=0-0" "Range: bytes=2-2")))))))
 
 (test-end "serve-files-parts")

@@ -8,6 +8,7 @@
   #:use-module (srfi srfi-19)
   #:export (precondition
             range-wanted?
+            values-of
             resolve-ranges))
 
 ;;; An entity's tag is a pair of a string and whether it is strong, as (web http)
@@ -24,34 +25,46 @@
                    (or (not strong?) (and other-strong? (cdr etag))))))
            tags)))
 
+(define (values-of headers name)
+  "Return the values of all lines of the header NAME."
+  (filter-map (match-lambda
+                ((key . value) (and (eq? key name) value)))
+              headers))
+
+(define (tags-of headers name)
+  "Return the tags in the lines of the header NAME, or *; #f if there is none."
+  (match (values-of headers name)
+    (() #f)
+    (lines (if (memq '* lines) '* (concatenate lines)))))
+
 (define (precondition headers etag modified)
   "Return #f if the request with HEADERS is to be answered as it is, or the code to
 answer with: 412 or 304.  The order is that of RFC 9110, 13.2.2."
-  (define (header name) (assq-ref headers name))
+  (define (tags name) (tags-of headers name))
   (define (since name compare)
-    (match (header name)
+    (match (assq-ref headers name)
       ((? date? date) (compare modified (seconds date)))
       (_ #f)))
-  (cond ((if (header 'if-match)
-             (not (matches? etag #t (header 'if-match)))
+  (cond ((if (assq 'if-match headers)
+             (not (matches? etag #t (tags 'if-match)))
              (since 'if-unmodified-since >))
          412)
-        ((if (header 'if-none-match)
-             (matches? etag #f (header 'if-none-match))
+        ((if (assq 'if-none-match headers)
+             (matches? etag #f (tags 'if-none-match))
              (since 'if-modified-since <=))
          304)
         (else #f)))
 
-(define (range-wanted? headers etag modified)
-  "Does the request want its range, if the client has the entity that there is?
-Nobody can tell of a date that it is the only one of its second, so that it has to be
-the same, and a while ago (RFC 9110, 8.8.2.2)."
-  (match (assq-ref headers 'if-range)
-    (#f #t)
-    ((? date? date)
+(define (range-wanted? headers invalid etag modified)
+  "Does the request with HEADERS, and with those that are INVALID, want its range, if
+the client has the entity that there is?  Nobody can tell of a date that it is the only
+one of its second, so that it has to be the same, and a while ago (RFC 9110, 8.8.2.2)."
+  (match (append (values-of headers 'if-range) (values-of invalid 'if-range))
+    (() #t)
+    (((? date? date))
      (and (= modified (seconds date))
           (< (+ modified 1) (current-time*))))
-    ((tag . strong?) (matches? etag #t (list (cons tag strong?))))
+    (((tag . strong?)) (matches? etag #t (list (cons tag strong?))))
     (_ #f)))
 
 (define (current-time*)
