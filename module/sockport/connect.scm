@@ -70,7 +70,7 @@
 
 (define (raise-alone target key args)
   "Raise what the attempt to connect to TARGET, the only address, has raised."
-  (if (and (eq? key 'system-error) (internet? target))
+  (if (eq? key 'system-error)
       (raise-failures
        (list (cons target (system-error-errno (cons key args)))))
       (apply throw key args)))

@@ -184,6 +184,8 @@
   (refused 2 "sockport: 8080 is not right: expecting text such as host:port; port 8080"
            "listen" "8080")
   (refused 2 "tcp, udp or unix" "ls" "sctp")
+  (refused 1 "sockport: no address is of the family that is wanted" "connect"
+           "--family=6" "127.0.0.1:1")
   (refused 3 "127.0.0.1, nosuchservice cannot be looked up: there is no such service"
            "connect"
            "127.0.0.1:nosuchservice"))

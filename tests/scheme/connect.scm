@@ -109,7 +109,7 @@
     (connect-to "127.0.0.1:1" #:delay 0))
   (test-error* "a local name" '(wrong-type-arg #:local "connect-to")
     (connect-to "127.0.0.1:1" #:local "localhost"))
-  (test-error* "another family" '(misc-error)
+  (test-error* "another family" '(misc-error #f "connect-to")
     (connect-to (list "127.0.0.1:1") #:family AF_INET6))
   (test-equal "a service that is none" EAI_SERVICE
     (catch 'getaddrinfo-error
@@ -132,6 +132,9 @@
     (test-everywhere "each"
       `(,ECONNREFUSED (,first . ,ECONNREFUSED) (,second . ,ECONNREFUSED))
       (lambda () (failed (list first second second first))))
+    (test-everywhere "one that has no port"
+      `(,ENOENT (,(make-socket-address AF_UNIX "/nonexistent") . ,ENOENT))
+      (lambda () (failed "unix:/nonexistent")))
     (test-equal "of another error" '()
       (catch 'system-error
         (lambda ()

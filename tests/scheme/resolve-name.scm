@@ -1,7 +1,8 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Look-ups that take long, with a name server that answers when the test lets it.
 
-(use-modules (harness) (harness dns) (harness socket) (ice-9 ftw) (ice-9 match)
+(use-modules (harness) (harness dns) (harness process) (harness socket)
+             (ice-9 ftw) (ice-9 match)
              (ice-9 threads) (srfi srfi-1) (sockport))
 
 (define own-network? (in-own-network))
@@ -71,6 +72,30 @@
                (reply! server query address)
                (task-state task))))))
       (test-assert "no thread is left" (reply-until server before)))))
+
+;; It would wait for as long as the name server may take.
+(test-case "who exits does not wait for a look-up"
+  (require-network)
+  (let-ports ((server (name-server)))
+    (for-each
+     (match-lambda
+       ((where program)
+        (call-with-peer
+         (list "guile" "--no-auto-compile" "-c"
+               (format #f "(use-modules (ice-9 threads) (sockport))
+(define (look-up) (getaddrinfo \"exit.test\" \"80\" 0 AF_INET))
+~s" program))
+         (lambda (peer)
+           (test-equal "it is asked for" "exit.test" (car (next-query server)))
+           (test-equal where 7 (status:exit-val (peer-status peer)))))))
+     '(("in a thread" (begin (call-with-new-thread look-up) (read-char) (exit 7)))
+       ("in a task"
+        (run-tasks (lambda () (spawn-task look-up) (read-char) (exit 7))))
+       ("by a handler"
+        (begin (sigaction SIGCHLD (lambda (signal) (exit 7)))
+               (call-with-new-thread
+                (lambda () (read-char) (kill (getpid) SIGCHLD)))
+               (look-up)))))))
 
 (test-case "equal look-ups share one question, and numbers need none"
   (require-network)

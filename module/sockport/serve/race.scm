@@ -239,7 +239,8 @@
   (match (reverse (race-failures race))
     (()
      (when (null? (race-codes race))
-       (error "connect-to: no address is of the family that is wanted"))
+       (scm-error 'misc-error "connect-to"
+                  "no address is of the family that is wanted" '() #f))
      (lookup-failed (worst (race-codes race)) 'connect-to (race-name race)))
     ((? (const (race-refusal race)))
      (apply throw (race-refusal race)))
