@@ -65,9 +65,13 @@
           (else (ended pid)))))
 
 (define (environment bell)
+  "Return the variables of the new process: it is told of BELL, and has to say that it
+lives if this one has."
+  (define our-watchdog (format #f "WATCHDOG_PID=~a" (getpid)))
   (match (socket-address->string (getsockname bell))
     ((= (lambda (text) (substring text 5)) name) ; after "unix:"
-     (cons (string-append "SOCKPORT_HAND_OVER=" name) (%environment)))))
+     (cons (string-append "SOCKPORT_HAND_OVER=" name)
+           (delete our-watchdog (%environment))))))
 
 (define (begin-process command listeners bell)
   "Start COMMAND, and return the number of its process once that is ready."
@@ -93,8 +97,8 @@
   "Start COMMAND, a list of strings, or this program anew, with LISTENERS, sockets or
 an alist from names to sockets, for its listen-fds; wait until it says with
 notify-manager that it is ready, tell the service manager that it is the main
-process, and return its number.  If it ends, or what is around this does, this process
-is what it was."
+process, and return its number; notify-manager tells nobody anything from then on.  If
+it ends, or what is around this does, this process is what it was."
   (unless (list? listeners)
     (refuse-type "hand-over" 1 "list of sockets" listeners))
   (unless (or (not command) (and (list? command) (pair? command)))
@@ -107,5 +111,7 @@ is what it was."
        (let ((pid (begin-process (or command (own-command))
                                  (map named listeners) bell)))
          (notify-manager #:main-pid pid)
+         ;; The end of this process would be taken for that of the service.
+         (unsetenv "NOTIFY_SOCKET")
          pid))
      (lambda () (close-port bell)))))

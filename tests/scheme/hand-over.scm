@@ -189,9 +189,33 @@ anew, until some have; return all answers."
       (test-equal '("READY=1" "STATUS=greeting everybody")
         (next-message manager))
       (test-equal (list (format #f "MAINPID=~a" pid)) (next-message manager))
-      (unsetenv "NOTIFY_SOCKET")
+      (test-equal "it hears no more of the old one" #f
+        (notify-manager #:stopping? #t))
       (kill pid SIGTERM)
+      (test-equal "but of the new one" '("STOPPING=1") (next-message manager))
       (test-equal "it ends" 0 (status:exit-val (wait-process pid))))))
+
+;; Without this the manager would end the new process for being silent.
+(test-case "the new process has to say that it lives if the old one had"
+  (define program "(use-modules (sockport))
+(display (watchdog-seconds) (current-error-port))
+(notify-manager #:ready? #t)")
+  (define (seconds-there pid)
+    (setenv "WATCHDOG_USEC" "2000000")
+    (setenv "WATCHDOG_PID" (number->string pid))
+    (with-temporary-directory
+     (lambda (directory)
+       (define file (string-append directory "/seconds"))
+       (let-ports ((listener (tcp-listener)))
+         (wait-process
+          (hand-over (list listener)
+                     (list "sh" "-c" "exec guile --no-auto-compile -c \"$1\" 2>\"$2\""
+                           "sh" program file)))
+         (call-with-input-file file get-string-all)))))
+  (test-equal "it had" "2" (seconds-there (getpid)))
+  (test-equal "another has" "#f" (seconds-there 1))
+  (unsetenv "WATCHDOG_USEC")
+  (unsetenv "WATCHDOG_PID"))
 
 ;;; It passes no variable on that it is not told.
 (define (variables . names)
