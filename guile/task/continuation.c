@@ -12,12 +12,15 @@
 #include "dynamic-stack.h"
 #include "../primitive.h"
 
+#include <gc/gc.h>
 #include <stdlib.h>
 #include <string.h>
 
 int scm_skp__checking;
 static SCM leaver;
-static __thread const struct scm_vm_cont *filled; /* to be compared */
+/* To be compared, and how many collections there were when it was filled.  */
+static __thread const struct scm_vm_cont *filled;
+static __thread GC_word filled_after;
 
 /* Is what was called from the frame FP called by the procedure that leaves a
    task?  Nothing of its frame is needed once a task goes on.  */
@@ -133,9 +136,24 @@ scm_skp__fill (SCM task, const struct scm_skp__leaving *l)
   if (!scm_skp__checking)
     return own != NULL;
   filled = own;
+  filled_after = GC_get_gc_no ();
   if (own && scm_skp__checking == 2)
     own->stack_bottom[2].as_uint ^= 1;
   return 0;
+}
+
+/* A collection puts SCM_UNSPECIFIED into what will not be used any more of the
+   frames on the stack, but not of a continuation.  */
+static int
+same_stack (const union scm_vm_stack_element *own,
+            const union scm_vm_stack_element *of_guile, ptrdiff_t size)
+{
+  int collected = GC_get_gc_no () != filled_after;
+  for (ptrdiff_t i = 0; i < size; i++)
+    if (own[i].as_uint != of_guile[i].as_uint
+        && !(collected && scm_is_eq (of_guile[i].as_scm, SCM_UNSPECIFIED)))
+      return 0;
+  return 1;
 }
 
 static int
@@ -160,8 +178,7 @@ same (const struct scm_vm_cont *own, const struct scm_vm_cont *of_guile)
   return own->vra == of_guile->vra && own->flags == of_guile->flags
          && own->fp_offset == of_guile->fp_offset
          && own->stack_size == of_guile->stack_size
-         && !memcmp (a + first, b + first,
-                     (size_t)(own->stack_size - first) * sizeof *a)
+         && same_stack (a + first, b + first, own->stack_size - first)
          && same_items (own->dynstack, of_guile->dynstack);
 }
 
