@@ -129,6 +129,13 @@ procedure (const char *name, SCM (*function) (SCM, SCM, SCM, SCM), SCM around,
       scm_call_2 (around, proc, SCM_I_MAKINUM (direction)));
 }
 
+/* Is PORT one that nothing waits for?  */
+static SCM
+string_port (SCM port)
+{
+  return scm_from_bool (SCM_STRPORTP (port));
+}
+
 /* For all file ports of the process.  (AROUND try direction) returns what is
    called in place of TRY; the fluid FLUID has WAITER in tasks.  */
 static SCM
@@ -149,6 +156,7 @@ scm_skp__init_stream (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%tried?", 2, 0, 0, was_tried },
+    { "%string-port?", 1, 0, 0, string_port },
     { "%write-or-errno", 4, 0, 0, write_or_errno },
     { "%write-failed", 1, 0, 0, write_failed },
     { "%hook-file-ports!", 4, 0, 0, hook_file_ports },

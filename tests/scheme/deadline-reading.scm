@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Every procedure of Guile's that reads, in a deadline that passes before it has what
-;;; it wants: what was received is what the next call gets.
+;;; Every procedure of Guile's that reads, in a deadline that passes, or in a task that is
+;;; cancelled, before it has what it wants: what was received is what the next call gets.
 
 (use-modules (harness)
              (harness socket)
@@ -104,13 +104,23 @@
 
 (define append-map (@ (srfi srfi-1) append-map))
 
-(define (in-halves mode read first second)
-  "Return what READ gets in a deadline after FIRST has come, and after SECOND has."
+(define (too-early read port)
+  (with-deadline 0.01 (lambda () (read port)) (const 'late)))
+
+(define (cancelled read port)
+  (let ((task (spawn-task (lambda () (read port)))))
+    (do ((i 0 (+ i 1))) ((= i 10)) (task-yield))
+    (cancel! task)
+    (catch #t (lambda () (join task)) (const 'late))))
+
+(define (in-halves mode end read first second)
+  "Return what READ gets when it is ended by END after FIRST has come, and after SECOND
+has."
   (let ((pair (socketpair AF_UNIX SOCK_STREAM 0)))
     (setvbuf (car pair) mode)
     (set-port-encoding! (car pair) "UTF-8")
     (send (cdr pair) (bytes-of first))
-    (let* ((late (with-deadline 0.01 (lambda () (read (car pair))) (const 'late)))
+    (let* ((late (end read (car pair)))
            (sent (send (cdr pair) (bytes-of second)))
            (then (with-deadline 5 (lambda () (read (car pair)))
                                 (const 'still-late))))
@@ -120,7 +130,7 @@
 
 (for-each
  (match-lambda
-   ((where . call)
+   ((where end call)
     (for-each
      (lambda (mode)
        (test-case (format #f "in a ~a, buffering ~a" where mode)
@@ -128,25 +138,30 @@
           (match-lambda
             ((name read first second value)
              (test-equal name (list 'late value)
-               (call (lambda () (in-halves mode read first second))))))
+               (call (lambda () (in-halves mode end read first second))))))
           table)))
      '(none line block))))
- `((thread . ,(lambda (thunk) (thunk)))
-   (task . ,run-tasks)))
+ `((thread ,too-early ,(lambda (thunk) (thunk)))
+   (task ,too-early ,run-tasks)
+   ("task that is cancelled" ,cancelled ,run-tasks)))
+
+(define (to-the-end end read)
+  (let* ((pair (socketpair AF_UNIX SOCK_STREAM 0))
+         (sent (send (cdr pair) "abc"))
+         (late (end read (car pair))))
+    (send (cdr pair) "def")
+    (close-port (cdr pair))
+    (let ((whole (read (car pair))))
+      (close-port (car pair))
+      (list late whole))))
 
 (test-case "to the end"
   (for-each
    (match-lambda
      ((name read value)
-      (let ((pair (socketpair AF_UNIX SOCK_STREAM 0)))
-        (send (cdr pair) "abc")
-        (test-equal name (list 'late value)
-          (let ((late (with-deadline 0.01 (lambda () (read (car pair)))
-                                     (const 'late))))
-            (send (cdr pair) "def")
-            (close-port (cdr pair))
-            (list late (read (car pair)))))
-        (close-port (car pair)))))
+      (test-equal name (list 'late value) (to-the-end too-early read))
+      (test-equal (list name "that is cancelled") (list 'late value)
+        (run-tasks (lambda () (to-the-end cancelled read))))))
    (list (list "get-string-all" get-string-all "abcdef")
          (list "read-string" read-string "abcdef")
          (list "get-bytevector-all" get-bytevector-all

@@ -1,9 +1,9 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Reading that loses nothing.  Guile's procedures that take several bytes keep what
-;;; they have in variables while they wait for more, and a deadline that passes then
-;;; would lose it.  So, where there is a deadline, what such a procedure is going to
-;;; take is first gathered in the port's buffer; from a port of TLS always, where it
-;;; costs little beside the rest, so that cancel! loses nothing either.
+;;; they have in variables while they wait for more, and a deadline that passes then,
+;;; or cancel!, would lose it.  So, where either may come, what such a procedure is
+;;; going to take is first gathered in the port's buffer; from a port of TLS under any
+;;; scheduler, so that what is in C there does not wait.
 
 (define-module (sockport ports gather)
   #:use-module (ice-9 binary-ports)
@@ -90,7 +90,7 @@ later."
 ;;; What each procedure gathers, given its arguments.
 
 (define (input? port)
-  (and (input-port? port) (not (port-closed? port))))
+  (and (input-port? port) (not (port-closed? port)) (not (%string-port? port))))
 
 (define line-gatherer
   (case-lambda

@@ -76,7 +76,7 @@
 
 (define (use-suspendable-ports! guarded? wait-for-c around waiter)
   "Make Guile's own port procedures wait where tasks and deadlines can see it.
-(GUARDED?) says whether a deadline is set; (WAIT-FOR-C port direction) waits where
+(GUARDED?) says whether a wait may be ended; (WAIT-FOR-C port direction) waits where
 libguile would by itself, or returns #f if it may.  (AROUND try direction) returns what
 is called in place of TRY, a procedure of file ports.  WAITER is the read waiter of
 tasks."

@@ -186,15 +186,9 @@ Whatever is waited for in an outer deadline ends with that one at the latest."
           (task (task-deadline task ns thunk on-expired))
           (else (thread-deadline ns thunk on-expired)))))
 
-(define (deadline?)
-  "Is there a deadline around here?"
-  (let ((task (current-task)))
-    (if task
-        (let find ((scope (task-scope task)))
-          (and scope
-               (or (scope-deadline scope)
-                   (find (scope-parent scope)))))
-        (fluid-ref thread-scope))))
+(define (interruptible?)
+  "May what waits here be ended: by a deadline or, in a task, by cancel! as well?"
+  (or (in-task?) (and (fluid-ref thread-scope) #t)))
 
 ;;; libguile's own procedures in C, display say, wait in poll.
 (define (wait-for-c port direction)
@@ -220,7 +214,7 @@ Whatever is waited for in an outer deadline ends with that one at the latest."
                      (again))))))))
 
 (define (prepare-ports!)
-  (use-suspendable-ports! deadline? wait-for-c waiting-for-c task-read-waiter))
+  (use-suspendable-ports! interruptible? wait-for-c waiting-for-c task-read-waiter))
 
 (define (deadline-left)
   "Return the seconds until the nearest deadline around here, 0 if it has passed,
