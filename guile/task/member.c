@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* Tasks as members of a group: how one begins, and how it ends where nobody has
-   asked to hear of that.  What else its end means to others is decided in
-   (sockport task group).  */
+/* Tasks as members of a group: how one begins, and how it ends where nothing
+   but `join' has asked to hear of that.  What else its end means to others is
+   decided in (sockport task group).  */
 
 #include "claim.h"
 #include "dynamic-stack.h"
@@ -94,7 +94,22 @@ task_forget (SCM task)
   return SCM_UNSPECIFIED;
 }
 
-/* Note that TASK has ended in STATE with RESULT.  */
+/* The tasks that wait for the end of TASK, in its loop, go on.  */
+static void
+resume_joiners (SCM task)
+{
+  SCM joiners = scm_skp__field (task, TASK_JOINERS);
+  if (scm_is_null (joiners))
+    return;
+  scm_skp__set_field (task, TASK_JOINERS, SCM_EOL);
+  SCM poller = scm_skp__field (scm_skp__running, LOOP_POLLER);
+  for (joiners = scm_reverse (joiners); scm_is_pair (joiners);
+       joiners = SCM_CDR (joiners))
+    scm_skp__push (&scm_skp__poller (poller)->queue, SCM_CAR (joiners));
+}
+
+/* Note that TASK, of the loop that runs here, has ended in STATE with RESULT,
+   and let those that wait for it go on.  */
 static SCM
 task_ended (SCM task, SCM state, SCM result)
 {
@@ -102,10 +117,13 @@ task_ended (SCM task, SCM state, SCM result)
   scm_skp__set_field (task, TASK_STATE, state);
   SCM end = SCM_PACK (__atomic_exchange_n (
       END_OF (task), SCM_UNPACK (closed_before), __ATOMIC_SEQ_CST));
-  return scm_is_true (end) ? scm_skp__channel_close (end) : SCM_BOOL_F;
+  if (scm_is_true (end))
+    scm_skp__channel_close (end);
+  resume_joiners (task);
+  return SCM_UNSPECIFIED;
 }
 
-/* Would nothing of this thread hear that TASK has returned?  */
+/* Would none but those that wait for TASK hear that it has returned?  */
 static int
 ends_unheard (SCM task)
 {
@@ -113,7 +131,6 @@ ends_unheard (SCM task)
       on_end = scm_skp__field (task, TASK_ON_END);
   int only_member = scm_is_pair (next) && scm_is_eq (SCM_CAR (next), task);
   return scm_is_true (next) && !only_member
-         && scm_is_null (scm_skp__field (task, TASK_JOINERS))
          && (scm_is_false (on_end) || scm_is_pair (on_end));
 }
 

@@ -235,10 +235,11 @@ int scm_skp__begin_wait (SCM loop);
    asyncs are off.  */
 void scm_skp__recover (SCM loop);
 
-/* Leave the running task of LOOP, for PROC.  If its continuation could be
+/* Leave the running task of LOOP, for PROC: #t.  If its continuation could be
    filled anew, the abort that follows takes none; and if another task is ready,
-   that goes on instead of what follows.  */
-void scm_skp__leave (SCM loop, const struct scm_skp__leaving *leaving);
+   that goes on instead of what follows.  The procedure that begins that task,
+   for PROC to call in tail position, if it has not run yet.  */
+SCM scm_skp__leave (SCM loop, const struct scm_skp__leaving *leaving);
 
 /* The loop that runs in this thread, or 0.  */
 extern __thread SCM scm_skp__running

@@ -213,7 +213,7 @@ static int
 can_resume (const scm_thread *thread, const struct scm_vm_cont *from,
             const union scm_vm_stack_element *base, const scm_t_bits *items)
 {
-  return from && from->fp_offset == from->stack_size
+  return from->fp_offset == from->stack_size
          && scm_skp__machine_code (from->stack_bottom)
          && scm_skp__machine_code (base)
          && base - from->stack_size - 2 * FRAME_HEADER > thread->vm.stack_limit
@@ -222,25 +222,55 @@ can_resume (const scm_thread *thread, const struct scm_vm_cont *from,
          && scm_skp__can_exchange (SCM_DYNSTACK_FIRST (from->dynstack));
 }
 
-/* Go on with the next task of LOOP, if one is ready, in place of that which is
-   left at L, whose ITEMS can be exchanged.  */
+/* Can START, which is no continuation, be called in place of the one on the
+   stack, by what has called the primitive that runs?  */
 static int
+can_begin (SCM start, const struct scm_skp__leaving *l)
+{
+  return SCM_PROGRAM_P (start) && !SCM_PROGRAM_IS_PARTIAL_CONTINUATION (start)
+         && scm_skp__machine_code (l->thread->vm.fp)
+         && scm_skp__machine_code (l->base);
+}
+
+/* Make the frame at L, of what has called the primitive that runs, the oldest:
+   what it calls in tail position is called as if by the loop.  */
+static void
+drop_callers (const struct scm_skp__leaving *l)
+{
+  struct scm_vm *vm = &l->thread->vm;
+  union scm_vm_stack_element *frame = vm->fp;
+  ptrdiff_t size = l->fp - frame;
+  vm->fp = SCM_FRAME_DYNAMIC_LINK (l->base);
+  atomic_signal_fence (memory_order_seq_cst);
+  memmove (l->base - size, frame, (size_t)size * sizeof *frame);
+  atomic_signal_fence (memory_order_seq_cst);
+  vm->fp = l->base - size;
+  atomic_signal_fence (memory_order_seq_cst);
+  vm->sp = vm->fp - 1;
+}
+
+/* Go on with the next task of LOOP, if one is ready, in place of that which is
+   left at L, whose ITEMS can be exchanged.  #f if it cannot; the procedure that
+   begins the task, for who called the primitive to call in tail position; #t to
+   what was left.  */
+static SCM
 resume_next (SCM loop, const struct scm_skp__leaving *l, scm_t_bits *items)
 {
   scm_thread *thread = l->thread;
   struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
   struct scm_skp__queue *q = &p->queue;
   if (!scm_skp__has_next (q))
-    return 0;
+    return SCM_BOOL_F;
   if (scm_skp__chaos ())
     scm_skp__chaos_next (q);
   if (!scm_skp__is_task (q->entry[q->head]))
-    return 0;
-  SCM next = q->entry[q->head];
-  const struct scm_vm_cont *from
-      = scm_skp__continuation (scm_skp__field (next, TASK_CONTINUATION));
-  if (!can_resume (thread, from, l->base, items))
-    return 0;
+    return SCM_BOOL_F;
+  SCM next = q->entry[q->head],
+      start = scm_skp__field (next, TASK_CONTINUATION);
+  const struct scm_vm_cont *from = scm_skp__continuation (start);
+  if (!(from ? can_resume (thread, from, l->base, items)
+             : can_begin (start, l)))
+    return SCM_BOOL_F;
   scm_skp__pop (q);
   scm_skp__turn = (struct scm_skp__turn){ .left = SCM_SKP__TURN };
   if (scm_skp__chaos ())
@@ -253,10 +283,15 @@ resume_next (SCM loop, const struct scm_skp__leaving *l, scm_t_bits *items)
   if (scm_skp__may_be_set (&p->base))
     scm_skp__set_aside (&p->base);
   scm_skp__run_next (p, next);
+  if (!from)
+    {
+      drop_callers (l);
+      return start;
+    }
   scm_skp__enter_items (&thread->dynstack, from->dynstack,
                         thread->vm.stack_top - l->base, thread->vm.registers);
   put_on_stack (&thread->vm, from, l->base);
-  return 1;
+  return SCM_BOOL_T;
 }
 
 /* Have the abort to PROMPT take a continuation, or not.  Only an abort that
@@ -271,31 +306,35 @@ set_escape (scm_t_bits *prompt, int escape)
 }
 
 /* The running task of LOOP was left at L: go on with another in its place, when
-   one is ready.  Not where something has to be informed of that first.  */
-static int
+   one is ready, as `resume_next'.  Not where something has to be informed of
+   that first.  */
+static SCM
 go_on (SCM loop, const struct scm_skp__leaving *l)
 {
   scm_t_bits *items = SCM_DYNSTACK_NEXT (l->prompt);
   if (!scm_skp__can_exchange (items))
-    return 0;
+    return SCM_BOOL_F;
   if (!scm_skp__has_next (
           &scm_skp__poller (scm_skp__field (loop, LOOP_POLLER))->queue))
     scm_skp__turn_in_place (loop);
   return resume_next (loop, l, items);
 }
 
-void
+SCM
 scm_skp__leave (SCM loop, const struct scm_skp__leaving *l)
 {
   scm_skp__set_field (loop, LOOP_INSIDE, SCM_BOOL_F);
   if (!fitting || !l->base)
-    return;
-  set_escape (l->prompt, scm_skp__fill (scm_skp__field (loop, LOOP_CURRENT), l)
-                             && !go_on (loop, l));
+    return SCM_BOOL_T;
+  int filled = scm_skp__fill (scm_skp__field (loop, LOOP_CURRENT), l);
+  SCM next = filled ? go_on (loop, l) : SCM_BOOL_F;
+  set_escape (l->prompt, filled && scm_is_false (next));
+  return scm_is_false (next) ? SCM_BOOL_T : next;
 }
 
 /* The running task of LOOP is over: go on with the next, if it can be done
-   here; else the caller returns to the loop.  */
+   here, and if it begins by returning what begins it; else #f, and the caller
+   returns to the loop.  */
 static SCM
 task_over (SCM loop)
 {
@@ -303,7 +342,7 @@ task_over (SCM loop)
   if (fitting && !scm_skp__checking
       && scm_skp__can_leave (&l, scm_skp__field (loop, LOOP_THREAD)) > 0
       && l.base && scm_skp__can_exchange (SCM_DYNSTACK_NEXT (l.prompt)))
-    resume_next (loop, &l, SCM_DYNSTACK_NEXT (l.prompt));
+    return resume_next (loop, &l, SCM_DYNSTACK_NEXT (l.prompt));
   return SCM_BOOL_F;
 }
 

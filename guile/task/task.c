@@ -245,7 +245,8 @@ yield (SCM loop, struct scm_skp__leaving *leaving)
    PORT, until the others have run; with #f as DIRECTION, until something else
    wakes it, asyncs being off then; #t.  A number if it is not left (enum
    scm_skp__not_left).  When #t is returned to the task itself, it has to be
-   left by an abort.  */
+   left by an abort; a procedure begins another task in its place, and is to be
+   called in tail position.  */
 static SCM
 task_wait (SCM loop, SCM port, SCM direction)
 {
@@ -259,8 +260,7 @@ task_wait (SCM loop, SCM port, SCM direction)
     why = park (loop, port, (size_t)SCM_I_INUM (direction), &leaving);
   if (why)
     return SCM_I_MAKINUM (why);
-  scm_skp__leave (loop, &leaving);
-  return SCM_BOOL_T;
+  return scm_skp__leave (loop, &leaving);
 }
 
 /* For what was left to say that it goes on: its interrupt, or #f, as for what

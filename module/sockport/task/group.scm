@@ -14,7 +14,6 @@
   #:use-module (sockport task loop)
   #:use-module (sockport task origin)
   #:use-module (sockport task inherit)
-  #:use-module (sockport task join)
   #:use-module (sockport task member)
   #:use-module (sockport primitive)
   #:use-module ((sockport task record) #:select (loop-poller))
@@ -124,7 +123,7 @@ an exception."
          (cancelled? (and (eq? state 'failed)
                           (own-cancellation?
                            result (scope-outermost (task-scope task))))))
-    (note-end! task (if cancelled? 'cancelled state) result)
+    (%task-ended! task (if cancelled? 'cancelled state) result)
     (%task-forget! task)
     (unless (or (dealt-with? group task state result)
                 (eq? state 'done)

@@ -7,21 +7,12 @@
   #:use-module (sockport task loop)
   #:use-module (sockport task origin)
   #:use-module (sockport task waiter)
-  #:export (note-end!
-            task-values
+  #:export (task-values
             wait-for-end
             check-task))
 
 (define (check-task object who)
   (check-that (task? object) object 1 "task" who))
-
-(define (note-end! task state result)
-  "Note that TASK has ended, and let those that wait for it go on."
-  (%task-ended! task state result)
-  (let ((joiners (task-joiners task)))
-    (unless (null? joiners)
-      (set-task-joiners! task '())
-      (for-each resume! (reverse joiners)))))
 
 (define (abandon-join joiner)
   (let* ((task (task-place joiner)) (joiners (task-joiners task)))

@@ -70,8 +70,8 @@ error of WHO if it cannot wait here."
                         (leave-inside! loop)
                         ((loop-ended loop) task 'done results))
                       ;; Not a tail call: the frame is where the next one's go.
-                      (%task-over loop)
-                      #t))))
+                      (let ((next (%task-over loop)))
+                        (when next (next)))))))
               #f #f #f #f #f #f #f #f #f 'ready #f '() on-end name loop group scope))
 
 (define (check-same task)
@@ -90,14 +90,14 @@ error of WHO if it cannot wait here."
 ;;; frame of this procedure is all that %task-wait has to leave out.  When that has
 ;;; gone on with another task it does not return until this one goes on; else it has
 ;;; filled the continuation of this one anew, and the abort takes none, or it has
-;;; done nothing.
+;;; done nothing.  A procedure is another task, which begins in the place of this one.
 (define leave! #f)
 (set! leave!
       (lambda (loop port direction)
         (let ((why (%task-wait loop port direction)))
-          (if (eq? why #t)
-              (abort-to-prompt task-tag #f)
-              (not-left loop port direction why)))))
+          (cond ((eq? why #t) (abort-to-prompt task-tag #f))
+                ((procedure? why) (why))
+                (else (not-left loop port direction why))))))
 
 (define-syntax-rule (suspend! task abandon place expr ...)
   "Leave TASK, which runs, until it is resumed; asyncs are off before and on after, and
