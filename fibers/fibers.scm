@@ -68,11 +68,12 @@
           (system-async-mark interrupted (loop-thread loop)))
         (watch us now))))
   (define (start)
-    (let ((us (inexact->exact (ceiling (/ 1000000 hz)))))
+    ;; Once in an hour at least: a clock cannot tell all times.
+    (let ((us (inexact->exact (ceiling (min 3600000000 (/ 1000000 hz))))))
       (call-with-new-thread (lambda () (with-mutex lock (watch us -1))))))
   (define thread #f)
-  (if (zero? hz)
-      (thunk)
+  ;; As with Fibers, below 0 is never, too.
+  (if (positive? hz)
       (dynamic-wind
         (lambda () (set! thread (start)))
         thunk
@@ -80,7 +81,8 @@
           (with-mutex lock
             (set! over? #t)
             (signal-condition-variable wake))
-          (join-thread thread)))))
+          (join-thread thread)))
+      (thunk)))
 
 (define (run scheduler hz cpus finished?)
   (define (run-loop)

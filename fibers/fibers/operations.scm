@@ -48,15 +48,15 @@
       (perform-any (vector operation) "perform-operation")))
 
 ;;; TRY returns a thunk or #f.  BLOCK is given the flag of the wait, and has moved it
-;;; from W to S when it calls the procedure that resumes with a thunk.  NACK is called
-;;; if another operation was chosen.
+;;; from W to S when it calls the procedure that resumes with a thunk.  NACK is called with
+;;; the scheduler if another operation was chosen.
 (define (make-base-operation wrap try block)
   "Return an operation that (TRY) does if it returns a thunk, and else (BLOCK flag
 scheduler resume); WRAP, unless it is #f, is applied to its values."
   (make-base-operation/internal wrap try block #f))
 
 (define* (make-base-operation/internal wrap try block #:optional nack)
-  "As `make-base-operation'; (NACK) is called if another was chosen."
+  "As `make-base-operation'; (NACK scheduler) is called if another was chosen."
   (define (start waiter operation)
     (define (resume thunk)
       (%wake-claimed waiter thunk operation))
@@ -69,7 +69,7 @@ scheduler resume); WRAP, unless it is #f, is applied to its values."
     (and nack
          (lambda ()
            (unless (eq? operation (waiter-chosen waiter))
-             (nack)))))
+             (nack (current-scheduler))))))
   (make-operation (lambda ()
                     (let ((thunk (try)))
                       (and thunk (list thunk))))

@@ -72,7 +72,9 @@ apt-get has it"))
        (call-with-values
            (lambda ()
              (apply run-program
-                    `("env" "-C" ,place ,@own-network
+                    `("env" "-C" ,place
+                      ,(string-append "TEST_SUITE_DIR=" directory "/test-suite")
+                      ,@own-network
                       "timeout" ,(number->string (* 60 patience))
                       "guile" "--no-auto-compile"
                       "-L" ,(string-append directory "/test-suite")

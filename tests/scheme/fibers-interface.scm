@@ -55,6 +55,12 @@
                   #:drain? #t #:parallelism 1)
       seen))
   (test-error* "needs a thunk" '(misc-error) (run-fibers))
+  (test-equal "with #:hz below 0, that no clock can tell, and without an end"
+      '(never seldom always)
+    (map (lambda (hz result)
+           (run-fibers (const result) #:hz hz #:parallelism 1))
+         '(-1 1e-30 +inf.0)
+         '(never seldom always)))
   (test-error* "raises what its first fiber does" '(mine) (fibers (throw 'mine)))
   (test-eqv "inside another" 3 (fibers (+ 1 (fibers 2))))
   (test-error* "without it no fiber is spawned" '(misc-error)
@@ -244,13 +250,14 @@ once it was spawned, and what it leaves behind of its own."
          (list (get-message got) (get-message got) (join-thread thread))))))
   (test-eq "at once" 'kept
     (fibers (choose (make-atomic-box '(value . kept)))))
-  (test-equal "what was not chosen is told" '(told)
+  (test-equal "what was not chosen is told, and by which scheduler" '(#t)
     (fibers
-     (let ((seen '()))
+     (let* ((seen '())
+            (note (lambda (scheduler)
+                    (set! seen (cons (eq? scheduler (current-scheduler)) seen)))))
        (perform-operation
         (choice-operation
-         (make-base-operation/internal #f (const #f) (const #f)
-                                       (lambda () (set! seen (cons 'told seen))))
+         (make-base-operation/internal #f (const #f) (const #f) note)
          (sleep-operation 0.001)))
        seen)))
   (test-error* "an error in one" '(mine)

@@ -1,0 +1,94 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; What a task receives after it has read all that there was, by Sockport's procedures
+;;; and by Guile's own of ports.
+
+(use-modules (harness)
+             (harness socket)
+             (harness task)
+             (ice-9 binary-ports)
+             (ice-9 control)
+             (ice-9 suspendable-ports)
+             (ice-9 textual-ports)
+             (ice-9 threads)
+             ((rnrs bytevectors) #:select (bytevector-length))
+             (sockport))
+
+(test-begin "task-drained")
+
+;;; After a short read a TCP socket counts as empty until the poller says more.
+(define (recv-count sock)
+  (recv! sock bytes))
+
+(define (port-count sock)
+  (let ((some (get-bytevector-some sock)))
+    (if (eof-object? some) 0 (bytevector-length some))))
+
+(define (test-after-short-reads receive)
+  (define (received . acts)
+    "Do ACTS, each followed by a receive; return what the receives gave."
+    (let-ports ((s (tcp-pair)))
+      (setvbuf (car s) 'block)
+      (in-tasks
+       (send (cdr s) "first")
+       (spawn-task (lambda ()
+                     (for-each (lambda (act) (sleep 0.01) (act (cdr s))) acts)))
+       (let loop ((counts '()) (left (1+ (length acts))))
+         (if (zero? left)
+             (reverse counts)
+             (loop (cons (receive (car s)) counts) (1- left)))))))
+  (define (end sock) (shutdown sock 1))
+  (test-equal "data" '(5 3 2)
+    (received (lambda (s) (send s "abc")) (lambda (s) (send s "de"))))
+  (test-equal "data and an end" '(5 3 0)
+    (received (lambda (s) (send s "abc") (end s)) (const #f)))
+  (test-equal "an end" '(5 0) (received end))
+  (test-equal "urgent data, and more after it" '(5 2 2)
+    (received (lambda (s) (send s "abX" MSG_OOB) (send s "de")) (const #f)))
+  (let-ports ((s (tcp-pair)))
+    (setvbuf (car s) 'block)
+    (in-tasks
+     (define (poll)
+       (with-deadline 0 (lambda () (receive (car s))) (const 'late)))
+     (send (cdr s) "first")
+     (receive (car s))
+     (test-eq "nothing" 'late (poll))
+     (send (cdr s) "x")
+     (receive (car s))
+     (test-eq "nothing after a read" 'late (poll))
+     (send (cdr s) "xy")
+     ;; No turn of the loop since: the poller has not told.
+     (test-equal "0 asks the kernel" 2 (poll)))))
+
+(test-case "what comes after a short read is not missed"
+  (test-after-short-reads recv-count)
+  (let-ports ((s (tcp-pair)))
+    (in-tasks
+     (send (cdr s) "x")
+     (recv! (car s) bytes)
+     (send (cdr s) "line\n")
+     (test-equal "a port procedure" "line" (get-line (car s)))
+     (let ((thread (call-with-new-thread
+                    (lambda () (recv! (car s) bytes)))))
+       (send (cdr s) "xyz")
+       (wait-until (lambda () (thread-exited? thread)))
+       (test-equal "another thread" 3 (join-thread thread))))))
+
+(test-case "nor by what reads the port"
+  (test-after-short-reads port-count)
+  (let-ports ((s (tcp-pair)))
+    (setvbuf (car s) 'block)
+    (in-tasks
+     (define count #f)
+     (with-deadline 0.01 (lambda () (port-count (car s))) (const 'late))
+     (send (cdr s) "x")
+     (port-count (car s))
+     (send (cdr s) "xyz")
+     (string-for-each (lambda (_) (set! count (port-count (car s)))) "x")
+     (test-equal "below a procedure in C, which waits with the loop" 3 count)
+     (send (cdr s) "ab")
+     (test-equal "for a waiter of the program's own" 2
+       (let/ec fail
+         (parameterize ((current-read-waiter (lambda (_) (fail #f))))
+           (port-count (car s))))))))
+
+(test-end "task-drained")
