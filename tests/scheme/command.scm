@@ -39,6 +39,16 @@
     (require-program "socat")
     (test-equal "socat" "from socat" (socat "printf 'from socat'" address))))
 
+(test-case "with a standard descriptor that is closed"
+  (with-server (peer address "echo" "127.0.0.1:0")
+    (for-each
+     (match-lambda
+       ((closed . expected)
+        (test-equal closed expected
+          (apply output-of "sh" "-c" (string-append "printf x | \"$@\" " closed) "sh"
+                 (drop (sockport "connect" address) 4)))))
+     '(("<&-" 0 "") (">&-" 0 "") ("2>&-" 0 "x") ("<&- >&- 2>&-" 0 "")))))
+
 (test-case "over UNIX sockets"
   (with-temporary-directory
    (lambda (directory)
