@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <langinfo.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sockport/guile.h>
 
@@ -207,6 +208,22 @@ scm_skp__address_args (struct skp_address *address, SCM family, SCM *first,
     scm_error_num_args_subr (who);
   parts_to (address, rules, number, values, count, pos + 1, 1, who);
   return count;
+}
+
+int
+scm_skp__address_quick (struct skp_address *address, SCM family, SCM part,
+                        SCM port)
+{
+  struct sockaddr_in made = { .sin_family = AF_INET };
+  if (!scm_is_eq (family, SCM_I_MAKINUM (AF_INET)) || !SCM_I_INUMP (part)
+      || !SCM_I_INUMP (port) || (uint64_t)SCM_I_INUM (part) > UINT32_MAX
+      || (uint64_t)SCM_I_INUM (port) > UINT16_MAX)
+    return 0;
+  made.sin_addr.s_addr = htonl ((uint32_t)SCM_I_INUM (part));
+  made.sin_port = htons ((uint16_t)SCM_I_INUM (port));
+  memcpy (&address->storage, &made, sizeof made);
+  address->length = sizeof made;
+  return 1;
 }
 
 void

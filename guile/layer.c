@@ -113,9 +113,9 @@ later (SCM port, ssize_t n, int instant, const char *who)
   scm_skp__port_fail (port, n, who);
 }
 
-SCM
-scm_skp__layer_receive (SCM port, const struct scm_skp__slice *slice, SCM flags,
-                        const char *who)
+static SCM
+receive (SCM port, const struct scm_skp__slice *slice, SCM flags,
+         const char *who)
 {
   int now = instant (flags, who);
   if (SCM_CLOSEDP (port))
@@ -126,14 +126,26 @@ scm_skp__layer_receive (SCM port, const struct scm_skp__slice *slice, SCM flags,
   return n < 0 ? later (port, n, now, who) : SCM_I_MAKINUM (n);
 }
 
+SCM
+scm_skp__layer_receive (const char *who, SCM port, SCM buffer, SCM flags,
+                        SCM start, SCM end)
+{
+  struct scm_skp__slice slice;
+  scm_skp__in_slice (&slice, buffer, start, end, 2, 4, who);
+  SCM n = receive (port, &slice, flags, who);
+  if (SCM_I_INUMP (n) && !SCM_BYTEVECTOR_P (buffer))
+    scm_skp__in_done (&slice, buffer, (size_t)SCM_I_INUM (n));
+  scm_remember_upto_here_1 (buffer);
+  return n;
+}
+
 /* So many records of one call, then the others' turn.  */
 #define MOST_RECORDS 16
 
 /* When all is taken and not all has gone, this returns as if there were more:
    going on with nothing then waits for that.  */
-SCM
-scm_skp__layer_transmit (SCM port, const struct scm_skp__slice *slice,
-                         SCM flags)
+static SCM
+transmit (SCM port, const struct scm_skp__slice *slice, SCM flags)
 {
   static const char who[] = "send";
   int now = instant (flags, who);
@@ -155,6 +167,16 @@ scm_skp__layer_transmit (SCM port, const struct scm_skp__slice *slice,
     return later (port, n, now, who);
   int whole = n >= 0 && moved == slice->size;
   return SCM_I_MAKINUM (whole || now ? (ssize_t)moved : -(ssize_t)moved);
+}
+
+SCM
+scm_skp__layer_transmit (SCM port, SCM message, SCM flags, SCM start, SCM end)
+{
+  struct scm_skp__slice slice;
+  scm_skp__out_slice (&slice, message, start, end, 2, 4, "send");
+  SCM n = transmit (port, &slice, flags);
+  scm_remember_upto_here_1 (message);
+  return n;
 }
 
 /* LAYER, a pointer to a struct scm_skp__layer that stays.  */

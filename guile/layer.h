@@ -54,14 +54,13 @@ scm_skp__bottom (SCM port, size_t *direction)
    and sends: as skp_transfer_recv, skp_transfer_send and skp_message_send for a
    file port.  */
 struct iovec;
-struct scm_skp__slice;
 
 /* What recv! and send do on a layered PORT, with what their primitives answer.
  */
-SCM scm_skp__layer_receive (SCM port, const struct scm_skp__slice *slice,
-                            SCM flags, const char *who);
-SCM scm_skp__layer_transmit (SCM port, const struct scm_skp__slice *slice,
-                             SCM flags);
+SCM scm_skp__layer_receive (const char *who, SCM port, SCM buffer, SCM flags,
+                            SCM start, SCM end);
+SCM scm_skp__layer_transmit (SCM port, SCM message, SCM flags, SCM start,
+                             SCM end);
 
 ssize_t scm_skp__port_recv (SCM port, void *bytes, size_t size);
 ssize_t scm_skp__port_send (SCM port, const struct iovec *slices, int count);

@@ -54,7 +54,12 @@ void scm_skp__address_to (struct skp_address *address, SCM vector, int pos,
 int scm_skp__address_args (struct skp_address *address, SCM family, SCM *first,
                            SCM *args, int pos, const char *who);
 
-/* The same when nothing may follow the address.  */
+/* The same of an IPv4 address whose two parts are small integers, without its
+   family's table; 0, and nothing was done, if it is none.  */
+int scm_skp__address_quick (struct skp_address *address, SCM family, SCM part,
+                            SCM port);
+
+/* The same as scm_skp__address_args when nothing may follow the address.  */
 void scm_skp__address_whole (struct skp_address *address, SCM family, SCM first,
                              SCM args, int pos, const char *who);
 

@@ -190,7 +190,7 @@ START and END may follow."
      (done-or (%sendto 0 sock message family part)
               (sendto-more sock message family (list part))))
     ((sock message family part port)
-     (done-or (%sendto 0 sock message family part port)
+     (done-or (%sendto-whole sock message family part port)
               (sendto-more sock message family (list part port))))
     ((sock message family . args)
      (done-or (apply %sendto 0 sock message family args)

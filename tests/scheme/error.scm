@@ -5,6 +5,7 @@
 (use-modules (harness)
              (harness error)
              (harness socket)
+             (ice-9 match)
              (rnrs bytevectors)
              (sockport)
              (sockport channel)
@@ -16,6 +17,19 @@
     (words (lambda () expr))))
 
 (test-begin "error")
+
+(test-case "an address of two numbers is refused as any other"
+  (let-ports ((sock (socket AF_INET SOCK_DGRAM 0)))
+    (for-each
+     (match-lambda
+       ((key detail . address)
+        (test-error* address (list key detail "sendto")
+          (apply sendto sock #vu8(1) address))))
+     `((out-of-range 4 ,AF_INET ,(expt 2 32) 1) (out-of-range 4 ,AF_INET -1 1)
+       (wrong-type-arg 4 ,AF_INET 1.5 1) (out-of-range 5 ,AF_INET 1 65536)
+       (out-of-range 5 ,AF_INET 1 -1) (wrong-type-arg 5 ,AF_INET 1 #f)
+       (system-error ,EINVAL ,AF_INET ,INADDR_LOOPBACK 0)
+       (system-error ,EAFNOSUPPORT ,AF_INET6 ,INADDR_LOOPBACK 9)))))
 
 (test-case "the address is named"
   (let ((port (free-port)))
@@ -56,7 +70,7 @@
       (listen sock 1)))
   (let-ports ((sock (socket AF_UNIX SOCK_DGRAM 0)))
     (test-words "sendto: 127.0.0.1:9: Invalid argument (the socket is of AF_UNIX, the address of AF_INET)"
-      (sendto sock "x" AF_INET INADDR_LOOPBACK 9)))
+      (sendto sock #vu8(1) AF_INET INADDR_LOOPBACK 9)))
   (test-words "inet-pton: an address of AF_INET6, not of AF_INET: \"::1\""
     (inet-pton AF_INET "::1"))
   (test-words "inet-pton: not a numeric address (getaddrinfo looks names up): \"localhost\""

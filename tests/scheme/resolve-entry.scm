@@ -31,10 +31,31 @@
     (getserv "http" "nosuchproto") (getservbyname "https" "tcp")
     (getservbyport 53 "udp")))
 
+;; Room for what Scheme allocates, and none for the stack of a thread.
+(define little (* 512 1024))
+
+(define (address-space)
+  (* 4096 (call-with-input-file "/proc/self/statm" read)))
+
+(define (with-little-memory thunk)
+  "Call THUNK where no thread can be started."
+  (define-values (soft hard) (getrlimit 'as))
+  (gc)
+  (dynamic-wind
+    (lambda () (setrlimit 'as (+ (address-space) little) hard))
+    thunk
+    (lambda () (setrlimit 'as soft hard))))
+
 ;; A thread's descriptors for waiting are made when it waits first.
 (with-deadline 0 (lambda () (sleep 1)) (const #f))
 
 (test-begin "resolve-entry")
+
+;; First, since a thread that was started once is used again.
+(test-case "a look-up that cannot begin is the system's error, not the host's"
+  (test-error* "gethost" (list 'system-error EAGAIN "gethost")
+    (with-little-memory (lambda () (gethost "nosuch.invalid"))))
+  (test-assert "and has no consequences" (vector? (gethost "localhost"))))
 
 (test-case "the same as Guile's own"
   (for-each (match-lambda

@@ -236,6 +236,9 @@
       (test-equal "by address object" (cons 3 from) (send-and-receive "abc" to))
       (test-equal "by parts" (cons 3 from)
         (send-and-receive "abc" AF_INET INADDR_LOOPBACK (sockaddr:port to)))
+      (test-equal "a bytevector" (cons 3 from)
+        (send-and-receive #vu8(1 2 3) AF_INET INADDR_LOOPBACK
+                          (sockaddr:port to)))
       (test-equal "with flags" (cons 3 from)
         (send-and-receive "abc" AF_INET INADDR_LOOPBACK (sockaddr:port to)
                           MSG_DONTROUTE))
