@@ -196,4 +196,12 @@
         (test-equal "SIGTERM ends it well" 0
           (status:exit-val (peer-status peer)))))))
 
+(test-case "collections, which all clients wait for, are seldom"
+  (call-with-http
+      (lambda (request body)
+        (values '() (number->string (assq-ref (gc-stats) 'heap-size))))
+    (lambda (new server)
+      (test-assert "there is room between two"
+        (<= (ash 64 20) (string->number (body-of (exchange new get))))))))
+
 (test-end "web-statistics")
