@@ -132,11 +132,13 @@ fill (SCM task, const struct scm_skp__leaving *l)
 int
 scm_skp__fill (SCM task, const struct scm_skp__leaving *l)
 {
+  /* Before it is filled: another thread may collect as soon as it is.  */
+  if (scm_skp__checking)
+    filled_after = GC_get_gc_no ();
   struct scm_vm_cont *own = fill (task, l);
   if (!scm_skp__checking)
     return own != NULL;
   filled = own;
-  filled_after = GC_get_gc_no ();
   if (own && scm_skp__checking == 2)
     own->stack_bottom[2].as_uint ^= 1;
   return 0;
