@@ -58,6 +58,18 @@
      (close-port (car pair)))
    (list (unix-pair) (pipe))))
 
+(test-case "an unbuffered port is asked for what is wanted, at once"
+  (let* ((asked '())
+         (port (make-custom-binary-input-port
+                "port"
+                (lambda (bytes start count)
+                  (set! asked (cons count asked))
+                  count)
+                #f #f #f)))
+    (setvbuf port 'none)
+    (in-tasks (get-bytevector-n port 6))
+    (test-equal '(6) asked)))
+
 (test-case "many wait on one port"
   (let-ports ((server (unix-listener)))
     (test-equal "all accept" 20

@@ -23,6 +23,12 @@
   (let ((buffer (port-read-buffer port)))
     (- (port-buffer-end buffer) (port-buffer-cur buffer))))
 
+;;; Of an unbuffered port, so much at a time as Guile's own would ask for.
+(define (room port wanted)
+  (if (= 1 (port-read-buffering port))
+      (min wanted 65536)
+      1))
+
 (define (gather-more! port wanted)
   "Add what comes next to PORT's buffer; #f at the end of file.  From an unbuffered
 port no more than WANTED bytes are taken, because what follows may be for somebody
@@ -30,10 +36,11 @@ else."
   (let* ((buffer (port-read-buffer port))
          (bytes (port-buffer-bytevector buffer))
          (size (bytevector-length bytes))
-         (end (port-buffer-end buffer)))
+         (end (port-buffer-end buffer))
+         (needed (room port wanted)))
     (cond ((port-buffer-has-eof? buffer) #f)
-          ((= end size)
-           (expand-port-read-buffer! port (* 2 size))
+          ((< (- size end) needed)
+           (expand-port-read-buffer! port (max (* 2 size) (+ end needed)))
            (gather-more! port wanted))
           (else
            (let ((count (read-bytes port bytes end
