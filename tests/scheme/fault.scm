@@ -112,6 +112,10 @@
    ("send" (lambda () (pair SOCK_STREAM)) (a b) (send a "abc") identity)
    ("sendto" udp-and-batch (sock batch) (sendto sock "abc" (getsockname sock))
     identity)
+   ("sendto two numbers" udp-and-batch (sock batch)
+    (sendto sock #vu8(1 2 3) AF_INET INADDR_LOOPBACK
+            (sockaddr:port (getsockname sock)))
+    identity)
    ("recv!" (pair-with-data SOCK_STREAM) (a b) (recv! a buffer)
     (received buffer))
    ("recv" (pair-with-data SOCK_STREAM) (a b) (recv a 9) utf8->string)
