@@ -242,6 +242,18 @@ without ever leaving what it is in."
        (close-port listener)
        'slept))))
 
+(test-case "a task that begins where another is left has nothing of its stack"
+  (define (deepest depth)
+    (if (zero? depth)
+        (join (spawn-task (lambda () (stack-length (make-stack #t)))))
+        (+ 0 (deepest (- depth 1)))))
+  ;; Often enough for what begins it to be machine code.
+  (test-equal "as deep as the first" '(#t)
+    (in-tasks
+     (let ((first (deepest 0)))
+       (delete-duplicates
+        (map (lambda (depth) (= first (deepest depth))) (iota 300)))))))
+
 (test-case "what is filled can be compared with what Guile takes"
   (define (status-with setting thunk)
     (run-program "env" "-u" "SOCKPORT_PLAIN_TASKS" "-u" "SOCKPORT_CHAOS"
