@@ -6,6 +6,7 @@
              (harness socket)
              (ice-9 binary-ports)
              (ice-9 match)
+             (ice-9 ports internal)
              (ice-9 rdelim)
              (ice-9 textual-ports)
              (rnrs bytevectors)
@@ -166,5 +167,23 @@ has."
          (list "read-string" read-string "abcdef")
          (list "get-bytevector-all" get-bytevector-all
                (string->utf8 "abcdef")))))
+
+(test-case "much, one piece after the other"
+  (run-tasks
+   (lambda ()
+     (define bytes (make-bytevector 1500 97))
+     (match (socketpair AF_UNIX SOCK_STREAM 0)
+       ((here . there)
+        (setvbuf here 'block 4096)
+        (let next ((left 300))
+          (unless (zero? left)
+            (send there bytes)
+            (get-bytevector-n! here bytes 0 1500)
+            (next (- left 1))))
+        (test-assert "the port's buffer stays small"
+          (<= (bytevector-length (port-buffer-bytevector (port-read-buffer here)))
+              8192))
+        (close-port here)
+        (close-port there))))))
 
 (test-end "deadline-reading")

@@ -29,6 +29,20 @@
       (min wanted 65536)
       1))
 
+(define (make-room! port needed)
+  "Have room for NEEDED bytes more behind what PORT's buffer holds, which moves to the
+beginning; a larger one is taken only for more than a half of it, or where it must be."
+  (let* ((buffer (port-read-buffer port))
+         (bytes (port-buffer-bytevector buffer))
+         (size (bytevector-length bytes))
+         (held (buffered port)))
+    (cond ((or (> (* 2 held) size) (< (- size held) needed))
+           (expand-port-read-buffer! port (max (* 2 size) (+ held needed))))
+          (else
+           (bytevector-copy! bytes (port-buffer-cur buffer) bytes 0 held)
+           (set-port-buffer-cur! buffer 0)
+           (set-port-buffer-end! buffer held)))))
+
 (define (gather-more! port wanted)
   "Add what comes next to PORT's buffer; #f at the end of file.  From an unbuffered
 port no more than WANTED bytes are taken, because what follows may be for somebody
@@ -40,7 +54,7 @@ else."
          (needed (room port wanted)))
     (cond ((port-buffer-has-eof? buffer) #f)
           ((< (- size end) needed)
-           (expand-port-read-buffer! port (max (* 2 size) (+ end needed)))
+           (make-room! port needed)
            (gather-more! port wanted))
           (else
            (let ((count (read-bytes port bytes end
