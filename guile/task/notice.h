@@ -21,9 +21,9 @@ struct scm_skp__notice
 void scm_skp__notice_begin (struct scm_skp__notice *notice, SCM waiter);
 void scm_skp__notice_end (struct scm_skp__notice *notice);
 
-/* Whoever waits for NOTICE, a struct scm_skp__notice, goes on; and unless this
-   returns NULL, he is to be woken: WHOM is what it returns.  In any thread, the
-   second where no lock is held; as skp_lookup_tell calls them.  */
+/* Let whoever waits for NOTICE, a struct scm_skp__notice, go on.  Returns what
+   scm_skp__notice_wake is to be called with once no lock is held, or NULL if
+   nobody sleeps.  In any thread; skp_lookup_tell calls both.  */
 void *scm_skp__notice_give (void *notice);
 void scm_skp__notice_wake (void *whom);
 

@@ -65,8 +65,8 @@
           (else (ended pid)))))
 
 (define (environment bell)
-  "Return the variables of the new process: it is told of BELL, and has to say that it
-lives if this one has."
+  "Return the variables of the new process: they name BELL, and have it notify the
+manager's watchdog if this process has to."
   (define our-watchdog (format #f "WATCHDOG_PID=~a" (getpid)))
   (match (socket-address->string (getsockname bell))
     ((= (lambda (text) (substring text 5)) name) ; after "unix:"
@@ -97,8 +97,9 @@ lives if this one has."
   "Start COMMAND, a list of strings, or this program anew, with LISTENERS, sockets or
 an alist from names to sockets, for its listen-fds; wait until it says with
 notify-manager that it is ready, tell the service manager that it is the main
-process, and return its number; notify-manager tells nobody anything from then on.  If
-it ends, or what is around this does, this process is what it was."
+process, and return its number; from then on notify-manager does nothing in this
+process.  If COMMAND ends before it is ready, or a deadline or `cancel!' ends the wait,
+this process stays what it was."
   (unless (list? listeners)
     (refuse-type "hand-over" 1 "list of sockets" listeners))
   (unless (or (not command) (and (list? command) (pair? command)))
