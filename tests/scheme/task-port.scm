@@ -242,4 +242,15 @@
            0.15))
       (join-thread sender))))
 
+(test-case "output that nobody takes is met once"
+  (let-ports ((pair (unix-pair)))
+    (setvbuf (car pair) 'block 100)
+    (in-tasks
+     (put-string (car pair) "abc")
+     (close-port (cdr pair))
+     (test-error* "by the first call" (list 'system-error EPIPE "fport_write")
+       (force-output (car pair)))
+     (test-equal "not by the next" #t
+       (begin (force-output (car pair)) #t)))))
+
 (test-end "task-port")

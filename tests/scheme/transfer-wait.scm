@@ -4,6 +4,7 @@
 
 (use-modules (harness)
              (harness socket)
+             (ice-9 binary-ports)
              (ice-9 match)
              (ice-9 rdelim)
              (ice-9 threads)
@@ -178,5 +179,15 @@
                met)))
     (close-port (car pair))
     (close-port (cdr pair))))
+
+(test-case "sendto of more than a stream has room for"
+  (let-ports ((pair (tcp-pair)))
+    (define size 30000000)
+    (match (getpeername (car pair))
+      (#(_ address port)
+       (let ((reader (in-thread (lambda () (get-bytevector-n (cdr pair) size)))))
+         (test-equal "sent" size
+           (sendto (car pair) (make-bytevector size 7) AF_INET address port))
+         (test-equal "received" size (bytevector-length (join-thread reader))))))))
 
 (test-end "transfer-wait")
