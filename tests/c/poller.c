@@ -337,7 +337,7 @@ no_descriptor_left (void **state)
   (void)state;
   struct rlimit limit, none;
   getrlimit (RLIMIT_NOFILE, &limit);
-  int probe = dup (0);
+  int probe = open ("/dev/null", O_RDONLY);
   close (probe);
   for (rlim_t spare = 0; spare < 2; spare++)
     {
