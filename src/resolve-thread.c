@@ -20,7 +20,7 @@
 #define KEEP_SECONDS 1
 
 /* How soon a call is soon, and how long it is looked for before sleeping: as
-   long as it takes who was told of an answer to wake and ask for the next.  On
+   long as it takes one that got its answer to wake and ask for the next.  On
    processors that sleep that is mostly their waking, not work.  */
 #define SOON_NS 200000
 
@@ -139,8 +139,9 @@ stop_waiting (struct skp_resolver *r, struct worker *worker)
 }
 
 /* Take from R what the thread that ends is there, and unlock R.  Each waits for
-   the one that ended before it, so that who waits for LEAVER waits for all: the
-   C library frees what is a thread's under locks that fork does not know.  */
+   the one that ended before it, so that to wait for LEAVER is to wait for all:
+   the C library frees what is a thread's under locks that fork does not know.
+ */
 static void
 leave (struct skp_resolver *r)
 {

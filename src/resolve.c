@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* Look-ups in threads: who runs, who waits, who has lost interest.
+/* Look-ups in threads: jobs, their threads and their lookups.
 
    A job is one query; its lookups are those who want the answer.  A job is
    QUEUED until fewer than the limit run.  Then an idle thread of its place
@@ -73,8 +73,8 @@ skp_resolver_close (struct skp_resolver *resolver)
   skp__resolver_unlock (resolver);
 }
 
-/* The descriptor is in blocking mode, because those who wait for a descriptor
-   that is not are refused by some.  */
+/* The descriptor is in blocking mode, because some programs refuse to wait for
+   one that is not.  */
 void
 skp__job_tell (struct skp_resolver *r, const struct skp_lookup *lookup)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* Channels: values on their way, and who waits to get or to put.
+/* Channels: values on their way, and the waiters to get or to put.
 
-   What a channel holds, and who waits for it, changes under a lock, which one
-   depends on the channel.  Nothing waits, raises or runs an async under it, and
-   fork takes all of them, so no flag of a wait (claim.c) is ever left at C. Who
-   waits no longer is dropped from a queue when met, or when the queue is full.
+   What a channel holds, and its waiters, change under a lock; which one depends
+   on the channel.  Nothing waits, raises or runs an async under it, and
+   fork takes all of them, so no flag of a wait (claim.c) is ever left at C.
+   A waiter that is over is dropped from a queue when met, or when that is full.
  */
 
 #include "claim.h"
@@ -13,8 +13,8 @@
 
 #include <pthread.h>
 
-/* Who waits for a channel, as which of its operations, with what to put; or #f,
-   #f, and a value that is held.  */
+/* A waiter, the operation it waits by, and what it would put; or #f, #f, and a
+   value that is held.  */
 struct entry
 {
   SCM waiter, operation, load;
@@ -238,7 +238,7 @@ attempt (SCM channel, SCM load, try_function *try, struct entries *q)
   leave (c);
   if (!claimed)
     return scm_is_true (waiter) ? scm_skp__entered : scm_skp__nothing;
-  /* Not under the lock: who is woken looks at the channel.  */
+  /* Not under the lock: the woken look at the channel.  */
   wake (&step);
   return step.value;
 }
@@ -327,7 +327,7 @@ scm_skp__channel_close (SCM channel)
   return scm_from_bool (open);
 }
 
-/* Give VALUE to all who wait to get; if nobody does, hold it while there is
+/* Give VALUE to all that wait to get; if none does, hold it while there is
    room.  */
 static SCM
 channel_tell (SCM channel, SCM value)

@@ -37,11 +37,11 @@ int scm_skp__end (SCM mine);
 int scm_skp__is_over (SCM waiter);
 
 /* Wake the sleeper of WAITER, which was claimed, with VALUE, that of OPERATION.
-   Seldom under a lock, which who is woken may need.  */
+   Seldom under a lock, which the woken may need.  */
 void scm_skp__deliver (SCM waiter, SCM value, SCM operation);
 
 /* What is got where there is nothing, and where what runs here was entered as
-   who waits.  */
+   a waiter.  */
 extern SCM scm_skp__nothing, scm_skp__entered;
 
 /* A waiter as which the task that runs here is about to sleep, asyncs being off

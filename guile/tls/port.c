@@ -230,7 +230,7 @@ port_fd (SCM port)
   return SCM_OPFPORTP (sock) ? SCM_FPORT_FDES (sock) : -1;
 }
 
-/* Who reads or writes much does it past the buffers.  HTTP has
+/* Much is read and written past the buffers.  HTTP has
    buffers of its own, and memory of this size, for each connection, would keep
    the collector busy.  */
 static void

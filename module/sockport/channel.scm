@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Channels, which carry values between tasks and threads and hold back who puts
-;;; faster than others get; and events, which tell many at once.
+;;; Channels, which carry values between tasks and threads and hold back a sender
+;;; that is faster than its receivers; and events, which happen once, for all waiters.
 
 (define-module (sockport channel)
   #:use-module (ice-9 binary-ports)
@@ -32,7 +32,7 @@
 
 (define the-eof-object (eof-object))
 
-;;; CORE has the values and who waits (guile/task/channel.c).
+;;; CORE has the values and the waiters (guile/task/channel.c).
 (define-record-type <channel>
   (%make-channel capacity core)
   channel?
@@ -126,8 +126,8 @@ closed."
           (else (refuse-closed channel "channel-try-put")))))
 
 (define (channel-close! channel)
-  "Let nothing more be put into CHANNEL.  What it holds can still be got; who
-waits to get gets the end-of-file object, who waits to put an error."
+  "Let nothing more be put into CHANNEL.  What it holds can still be got; those
+that wait to get get the end-of-file object, those that wait to put an error."
   (check-channel channel 1 "channel-close!")
   (%channel-close (channel-core channel))
   *unspecified*)

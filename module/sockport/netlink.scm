@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; The frame of netlink (RFC 3549): messages, attributes, a request and all that
-;;; the kernel answers.  What a protocol's messages mean is its users' to know.
+;;; The frame of netlink (RFC 3549): messages, attributes, a request and all of
+;;; the kernel's replies.  What a protocol's messages mean is its users' to know.
 
 (define-module (sockport netlink)
   #:use-module (ice-9 atomic)
@@ -276,7 +276,7 @@ tell changed meanwhile, or a request before it was left by a deadline or an erro
                (else (loop rest (cons message found) changed?))))))))
 
 (define* (netlink-request sock type flags #:optional (payload #vu8()))
-  "Ask the kernel by a message of TYPE, FLAGS and PAYLOAD, wait for all its answers
+  "Ask the kernel by a message of TYPE, FLAGS and PAYLOAD, wait for all its replies
 and return the list of them.  Its refusal is a system-error.  A listing that changed
 while it was made is asked for again."
   (check-port sock 1 "netlink-request")

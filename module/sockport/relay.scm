@@ -55,7 +55,7 @@
        (progress (+ moved count))
        (next (+ moved count))))))
 
-;;; Who takes no more has been told the end, or needs not be.
+;;; A peer that takes no more knows of the end, or need not know.
 (define (end-stream to)
   (catch 'system-error
     (lambda () (shutdown to SHUT_WR))
@@ -82,7 +82,7 @@ number so far each time that there are more."
 ;;; Both ways.
 
 (define (move-while-taken from to progress)
-  "As `move'; who takes no more may still have something to say."
+  "As `move'; a peer that takes no more may still have something to send."
   (catch 'system-error
     (lambda () (move from to progress))
     (lambda args

@@ -48,7 +48,7 @@
              (take-unused! semaphore)))))
 
 (define (semaphore-acquire! semaphore)
-  "Wait until SEMAPHORE can be had, and have it.  Who waits longest is first."
+  "Wait until SEMAPHORE can be had, and have it.  The longest waiter is first."
   (check-semaphore semaphore "semaphore-acquire!")
   (unless (take-unused! semaphore)
     (core-get (semaphore-core semaphore) "semaphore-acquire!"))
@@ -62,7 +62,7 @@
 
 ;;; It is handed on, so that nobody comes in between.
 (define (semaphore-release! semaphore)
-  "Give SEMAPHORE back, to who waits longest."
+  "Give SEMAPHORE back, to the longest waiter."
   (check-semaphore semaphore "semaphore-release!")
   (%channel-put (semaphore-core semaphore) #t)
   *unspecified*)

@@ -168,8 +168,8 @@
 (define (joined names)
   (lambda () (string-join names "/")))
 
-;;; The name of an index is written as it is, a path may not be: the key tells them
-;;; apart.
+;;; The name of an index is written as it is, a path may not be: the key
+;;; distinguishes them.
 (define (open-index site request path names)
   (let next ((index (site-index site)))
     (match index

@@ -13,8 +13,8 @@
             watch-signal!
             unwatch-signal!))
 
-;;; CORE, that of a channel, has who waits, or a signal that arrived while nobody
-;;; did.  BEFORE is the handler and the flags that the signal had.
+;;; CORE, that of a channel, has the waiters, or a signal that arrived while there was
+;;; none.  BEFORE is the handler and the flags that the signal had.
 (define-record-type <watched>
   (make-watched core before)
   watched?

@@ -48,7 +48,7 @@
      (bytevector-copy! bytes start copy 0 count)
      (set-stream-queue! stream (cons copy (stream-queue stream)))
      (set-stream-size! stream (+ count (stream-size stream)))
-     ;; Memory has an end: who takes this much by C waits, and all with it.
+     ;; Memory has an end: C code that writes this much waits, and all with it.
      (when (> (stream-size stream) most-queued)
        (flush! stream))))
  (lambda (port)

@@ -21,7 +21,7 @@
               path))))
 
 (define (file-identity path)
-  "Return what tells the socket at PATH from others, #f if there is none."
+  "Return what identifies the socket at PATH, #f if there is none."
   (let ((status (stat path #f)))
     (and status (eq? 'socket (stat:type status))
          (list (stat:dev status) (stat:ino status)))))

@@ -153,8 +153,8 @@ made or used."
       (share-idle-ticks share)
       (share-request-ticks share)))
 
-;;; Bytes that move buy time, but never more than there was at first: who takes or
-;;; sends fewer than the rate is cut in the end.
+;;; Bytes that move buy time, but never more than there was at first: a client
+;;; that takes or sends fewer than the rate is cut off in the end.
 (define (sweep! share connection)
   (let ((expires (connection-expires connection)) (now (share-ticks share)))
     (when expires

@@ -15,7 +15,7 @@
             with-id
             id-text))
 
-;;; What tells this process from others, and how many there were.
+;;; What distinguishes this process from others, and how many there were.
 (define prefix
   (delay (substring (string-filter char-set:letter+digit (%websocket-key)) 0 10)))
 

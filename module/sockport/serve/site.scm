@@ -65,9 +65,9 @@
             (string-join (map socket-address->string (addresses-of server))
                          " "))))
 
-;;; The part of a server in one thread.  Who waits for room, or for the server's end,
-;;; does so in WAITERS, the core of a channel, and who waits for its connections to
-;;; become fewer in ENDS, another, so that a connection's end wakes nobody else.
+;;; The part of a server in one thread.  WAITERS, the core of a channel, has those that
+;;; wait for room or for the server's end; ENDS, another, those that wait for its
+;;; connections to become fewer, so that a connection's end wakes nobody else.
 (define-record-type <site>
   (%make-site server group count waiters ends short?)
   site?

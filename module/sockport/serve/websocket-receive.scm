@@ -29,7 +29,7 @@
 (define close-seconds 5)
 
 (define (fit-buffer! ws)
-  "Have room for more: much for a message that is long, little for who waits."
+  "Have room for more: much for a message that is long, little while waiting."
   (let ((size (bytevector-length (buffer ws))))
     (cond ((and (= (end ws) size) (< size large) (message ws))
            (set-buffer! ws (make-bytevector (max small (min large (* 4 size))))))
