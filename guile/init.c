@@ -24,6 +24,7 @@ static void (*const inits[]) (void) = {
   scm_skp__init_http_response, scm_skp__init_resolve_entry,
   scm_skp__init_http_client,   scm_skp__init_scheme_port,
   scm_skp__init_layer,         scm_skp__init_http_send,
+  scm_skp__init_port_buffer,
 };
 
 void

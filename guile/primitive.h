@@ -57,6 +57,7 @@ void scm_skp__init_descriptor (void);
 void scm_skp__init_message (void);
 void scm_skp__init_option (void);
 void scm_skp__init_poller (void);
+void scm_skp__init_port_buffer (void);
 void scm_skp__init_print (void);
 void scm_skp__init_process (void);
 void scm_skp__init_proxy_header (void);

@@ -3,6 +3,7 @@
    own way blocks on a descriptor in blocking mode, and with it every task of
    the thread; this one never does, so that they go to the waiter instead.  */
 
+#include "stream.h"
 #include "loop.h"
 #include "port.h"
 #include "primitive.h"
@@ -12,7 +13,7 @@
 
 /* What the last attempt of this thread has found: that descriptor N would have
    to be waited for, 2N + 1 to read and 2N + 2 to write.  */
-static __thread size_t tried;
+static __thread size_t tried __attribute__ ((tls_model ("initial-exec")));
 
 /* (PROC port direction) waits for PORT as what runs here has to, or returns #f.
  */
@@ -21,8 +22,8 @@ static SCM wait_for_c;
 /* Where the waiter of those who read is, and the one that has the loop wait. */
 static SCM read_waiter, loop_waiter;
 
-static SCM
-would_block (SCM port, size_t direction)
+SCM
+scm_skp__would_block (SCM port, size_t direction)
 {
   tried = 2 * (size_t)SCM_FPORT_FDES (port) + 1 + direction;
   return SCM_BOOL_F;
@@ -50,14 +51,32 @@ is_to_try_again (SCM port, size_t direction)
              scm_call_2 (wait_for_c, port, SCM_I_MAKINUM (direction)));
 }
 
+int
+scm_skp__loop_waits (void)
+{
+  return scm_skp__in_loop ()
+         && scm_is_eq (scm_fluid_ref (read_waiter), loop_waiter);
+}
+
 /* Is it known that there is nothing to read, and is the loop going to wait for
    more?  Another waiter has to hear what the kernel says.  */
 static inline int
 is_drained (SCM port)
 {
   return scm_skp__drained (scm_skp__fd (port, 1, "fport_read"))
-         && scm_is_eq (scm_fluid_ref (read_waiter), loop_waiter)
-         && scm_skp__can_leave_here ();
+         && scm_skp__loop_waits () && scm_skp__can_leave_here ();
+}
+
+ssize_t
+scm_skp__read_some (SCM port, void *bytes, size_t size)
+{
+  ssize_t n;
+  do
+    n = skp_stream_read (scm_skp__fd (port, 1, "fport_read"), bytes, size);
+  while (n == -EAGAIN && is_to_try_again (port, 0));
+  if (n > 0 && (size_t)n < size)
+    scm_skp__note_drained (SCM_FPORT_FDES (port));
+  return n;
 }
 
 /* libguile has checked the arguments, which are its own buffer's.  */
@@ -69,37 +88,37 @@ file_read (SCM port, SCM buffer, SCM start, SCM count)
   if (scm_skp__turn_over () && !scm_skp__below_c ())
     return SCM_BOOL_F;
   if (is_drained (port))
-    return would_block (port, 0);
-  ssize_t n;
-  do
-    n = skp_stream_read (scm_skp__fd (port, 1, "fport_read"), bytes, size);
-  while (n == -EAGAIN && is_to_try_again (port, 0));
-  if (n > 0 && (size_t)n < size)
-    scm_skp__note_drained (SCM_FPORT_FDES (port));
-  return n == -EAGAIN ? would_block (port, 0)
+    return scm_skp__would_block (port, 0);
+  ssize_t n = scm_skp__read_some (port, bytes, size);
+  return n == -EAGAIN ? scm_skp__would_block (port, 0)
                       : scm_skp__count (n, "fport_read");
 }
 
-static ssize_t
-write_some (SCM port, SCM buffer, SCM start, SCM count)
+ssize_t
+scm_skp__write_some (SCM port, const void *bytes, size_t size)
 {
-  signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
-  ssize_t n;
-  if (scm_skp__turn_over () && !scm_skp__below_c ())
-    return -EAGAIN;
-  do
-    n = skp_stream_write (scm_skp__fd (port, 1, "fport_write"), bytes,
-                          (size_t)SCM_I_INUM (count));
-  while (n == -EAGAIN && is_to_try_again (port, 1));
+  ssize_t n = -EAGAIN;
+  if (!scm_skp__turn_over () || scm_skp__below_c ())
+    do
+      n = skp_stream_write (scm_skp__fd (port, 1, "fport_write"), bytes, size);
+    while (n == -EAGAIN && is_to_try_again (port, 1));
   if (n == -EAGAIN)
-    would_block (port, 1);
+    scm_skp__would_block (port, 1);
   return n;
+}
+
+static ssize_t
+write_slice (SCM port, SCM buffer, SCM start, SCM count)
+{
+  return scm_skp__write_some (
+      port, SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start),
+      (size_t)SCM_I_INUM (count));
 }
 
 static SCM
 file_write (SCM port, SCM buffer, SCM start, SCM count)
 {
-  ssize_t n = write_some (port, buffer, start, count);
+  ssize_t n = write_slice (port, buffer, start, count);
   return n == -EAGAIN ? SCM_BOOL_F : scm_skp__count (n, "fport_write");
 }
 
@@ -108,7 +127,7 @@ file_write (SCM port, SCM buffer, SCM start, SCM count)
 static SCM
 write_or_errno (SCM port, SCM buffer, SCM start, SCM count)
 {
-  ssize_t n = write_some (port, buffer, start, count);
+  ssize_t n = write_slice (port, buffer, start, count);
   return n == -EAGAIN ? SCM_BOOL_F : SCM_I_MAKINUM ((scm_t_signed_bits)n);
 }
 

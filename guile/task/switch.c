@@ -126,7 +126,10 @@ fetch_ahead (const struct scm_skp__queue *q)
         {
           __builtin_prefetch (SCM2PTR (vm_cont));
           if (SCM_NIMP (port))
-            __builtin_prefetch ((void *)SCM_STREAM (port));
+            {
+              __builtin_prefetch ((void *)SCM_STREAM (port));
+              __builtin_prefetch (SCM_PORT (port));
+            }
           continue;
         }
       const struct scm_vm_cont *data = SCM_VM_CONT_DATA (vm_cont);

@@ -13,6 +13,7 @@
   #:re-export (read-bytes plain-read-waiter)
   #:export (use-suspendable-ports!
             set-layer-flusher!
+            wait-keeping
             plain-write-waiter))
 
 (define plain-write-waiter
@@ -26,7 +27,7 @@
       (let ((count (%write-or-errno port (port-buffer-bytevector buffer)
                                     cur (- end cur))))
         (cond ((not count)
-               (wait-keeping port buffer)
+               (wait-keeping port)
                (flush-keeping port))
               ((negative? count)
                (drop! buffer)
@@ -39,12 +40,14 @@
 (define (drop! buffer)
   (set-port-buffer-cur! buffer (port-buffer-end buffer)))
 
-(define (wait-keeping port buffer)
-  (catch 'system-error
-    (lambda () ((current-write-waiter) port))
-    (lambda error
-      (drop! buffer)
-      (apply throw error))))
+(define (wait-keeping port)
+  "Wait for PORT to write what it has, which is dropped only if that has failed."
+  (let ((buffer (port-write-buffer port)))
+    (catch 'system-error
+      (lambda () ((current-write-waiter) port))
+      (lambda error
+        (drop! buffer)
+        (apply throw error)))))
 
 (define* (force-output #:optional (port (current-output-port)))
   (unless (and (output-port? port) (not (port-closed? port)))
@@ -74,16 +77,23 @@
 (define installed? #f)
 (define installing (make-mutex))
 
-(define (use-suspendable-ports! guarded? wait-for-c around waiter)
+(define (use-suspendable-ports! guarded? wait-for-c around waiter quicker)
   "Make Guile's own port procedures wait where tasks and deadlines can see it.
 (GUARDED?) says whether a wait may be ended; (WAIT-FOR-C port direction) waits where
 libguile would by itself, or returns #f if it may.  (AROUND try direction) returns what
 is called in place of TRY, a procedure of file ports.  WAITER is the read waiter of
-tasks."
+tasks.  (QUICKER) returns rows of a module, a name there, and what returns the procedure
+to call instead of the one that it is given."
   (unless installed?
     (with-mutex installing
       (unless installed?
         (install! guarded? wait-for-c around waiter)
+        (for-each (match-lambda
+                    ((module name quick)
+                     (let ((module (resolve-module module)))
+                       (module-set! module name
+                                    (quick (module-ref module name))))))
+                  (quicker))
         (set! installed? #t)))))
 
 (define (install! guarded? wait-for-c around waiter)

@@ -9,6 +9,7 @@
   #:use-module (sockport io argument)
   #:use-module (sockport task exception)
   #:use-module (sockport task loop)
+  #:use-module (sockport io binary)
   #:use-module (sockport ports fibers)
   #:use-module (sockport ports guile)
   #:use-module (sockport primitive)
@@ -214,7 +215,8 @@ Whatever is waited for in an outer deadline ends with that one at the latest."
                      (again))))))))
 
 (define (prepare-ports!)
-  (use-suspendable-ports! interruptible? wait-for-c waiting-for-c task-read-waiter))
+  (use-suspendable-ports! interruptible? wait-for-c waiting-for-c task-read-waiter
+                          quick-procedures))
 
 (define (deadline-left)
   "Return the seconds until the nearest deadline around here, 0 if it has passed,
