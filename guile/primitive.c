@@ -10,7 +10,8 @@
 #include "error.h"
 
 /* How a part of a procedure differs in its name from that.  */
-static const char *const parts[] = { "-whole", "-now", "-result", "-begin" };
+static const char *const parts[]
+    = { "-whole", "-now", "-next", "-result", "-begin" };
 
 /* The name by which Guile shows the primitive NAME, in the heading of an error
    say: of what the user knows, so without the % of what is internal.  */

@@ -185,24 +185,31 @@ accept_by (int (*accept) (int, int, struct skp_address *), SCM pair, SCM sock,
 }
 
 static SCM
-accept_try (SCM pair, SCM sock, SCM flags)
+accept_in_turn (int (*accept) (int, int, struct skp_address *), SCM pair,
+                SCM sock, SCM flags)
 {
-  return accept_by (accept_alone, pair, sock, flags);
+  return scm_skp__turn_over () ? SCM_BOOL_F
+                               : accept_by (accept, pair, sock, flags);
 }
 
-/* For a listener that is known to be in non-blocking mode.  */
+/* For a listener that is known to be in non-blocking mode: where somebody is
+   likely to wait, and where not.  */
 static SCM
 accept_now (SCM pair, SCM sock, SCM flags)
 {
-  return scm_skp__turn_over ()
-             ? SCM_BOOL_F
-             : accept_by (skp_socket_accept_now, pair, sock, flags);
+  return accept_in_turn (skp_socket_accept_now, pair, sock, flags);
 }
 
 static SCM
-accept_in_turn (SCM pair, SCM sock, SCM flags)
+accept_next (SCM pair, SCM sock, SCM flags)
 {
-  return scm_skp__turn_over () ? SCM_BOOL_F : accept_try (pair, sock, flags);
+  return accept_in_turn (skp_socket_accept_next, pair, sock, flags);
+}
+
+static SCM
+accept_first (SCM pair, SCM sock, SCM flags)
+{
+  return accept_in_turn (accept_alone, pair, sock, flags);
 }
 
 static int
@@ -220,7 +227,7 @@ scm_skp_accept4 (SCM sock, SCM flags)
   SCM pair = scm_cons (SCM_BOOL_F, SCM_BOOL_F);
   for (;;)
     {
-      SCM accepted = accept_try (pair, sock, flags);
+      SCM accepted = accept_by (accept_alone, pair, sock, flags);
       if (scm_is_true (accepted) || nonblocking (sock, "accept"))
         return accepted;
       scm_skp__block (sock, POLLIN, "accept");
@@ -276,7 +283,6 @@ connect_result (SCM sock, SCM fam, SCM address, SCM args)
 
 /* A full queue has no event to wait for: look again later.  Not after
    DEADLINE_NS.  */
-
 static int
 connect_patiently (SCM sock, SCM fam, SCM address, SCM args,
                    int64_t deadline_ns)
@@ -379,8 +385,9 @@ scm_skp__init_socket (void)
     { "%shutdown", 2, 0, 0, scm_skp_shutdown },
     { "bind", 2, 1, 1, scm_skp_bind },
     { "listen", 2, 0, 0, scm_skp_listen },
-    { "%accept", 2, 1, 0, accept_in_turn },
+    { "%accept", 2, 1, 0, accept_first },
     { "%accept-now", 3, 0, 0, accept_now },
+    { "%accept-next", 3, 0, 0, accept_next },
     { "%connect", 2, 1, 1, connect_try },
     { "%connect-result", 2, 1, 1, connect_result },
     { "getsockname", 1, 0, 0, scm_skp_getsockname },

@@ -93,6 +93,13 @@ skp_socket_accept_now (int fd, int flags, struct skp_address *peer)
   return result;
 }
 
+int
+skp_socket_accept_next (int fd, int flags, struct skp_address *peer)
+{
+  int err = skp__check_ready (fd, POLLIN);
+  return err < 0 ? err : skp_socket_accept_now (fd, flags, peer);
+}
+
 /* accept4 has no flag that keeps it from waiting on a blocking listener, so the
    queue is looked at first; what does not listen never waits there.  If another
    process takes the connection between the two calls, accept4 waits for the

@@ -3,8 +3,8 @@
 
    Guile takes one by copying the stack to new memory each time, and leaves by
    an abort.  A task that waits has an old continuation, which nothing else
-   refers to and which will not be called again: if it is as large, it is filled
-   anew instead; else a new one is made like those that Guile makes.
+   refers to and which will not be called again: if it has the room, it is
+   filled anew instead; else a new one is made like those that Guile makes.
 
    Where that is not known to work (dynamic-stack.h), none of this is called. */
 
@@ -74,37 +74,79 @@ note_kind (SCM k, const struct scm_vm_cont *data)
   kind.data = *data;
 }
 
-/* A continuation and all that it copies: the items are behind the stack.  */
+/* A continuation and all that it copies, in ROOM bytes: the items are behind
+   the stack.  */
 struct whole
 {
   struct scm_vm_cont data;
   scm_t_dynstack dynstack;
+  size_t room;
   union scm_vm_stack_element stack[];
 };
 
-/* As `refill', but a new one; #f if that is left to Guile.  */
-static SCM
-make_filled (const scm_thread *thread, union scm_vm_stack_element *fp,
-             union scm_vm_stack_element *base, const scm_t_bits *prompt)
+/* The size of what has to be copied where a task is left.  */
+struct extent
 {
-  ptrdiff_t size = base - fp, words = thread->dynstack.top
-                                      - SCM_DYNSTACK_NEXT (prompt)
-                                      + SCM_DYNSTACK_HEADER_LEN;
-  if (!kind.data.mra || !scm_skp__machine_code (fp))
-    return SCM_BOOL_F;
-  struct whole *whole = scm_gc_malloc (sizeof *whole + (size_t)size * sizeof *fp
-                                           + (size_t)words * sizeof *prompt,
-                                       "task");
-  scm_t_bits *items = (scm_t_bits *)(whole->stack + size);
+  ptrdiff_t size, words;
+};
+
+static struct extent
+extent_of (const struct scm_skp__leaving *l)
+{
+  ptrdiff_t items = l->thread->dynstack.top - SCM_DYNSTACK_NEXT (l->prompt);
+  return (struct extent){ l->base - l->fp, items + SCM_DYNSTACK_HEADER_LEN };
+}
+
+static size_t
+bytes_of (const struct extent *e)
+{
+  return (size_t)e->size * sizeof (union scm_vm_stack_element)
+         + (size_t)e->words * sizeof (scm_t_bits);
+}
+
+static void
+divide (struct whole *whole, const struct extent *e)
+{
+  scm_t_bits *items = (scm_t_bits *)(whole->stack + e->size);
   items[0] = 0; /* the first, there is none before it */
   whole->dynstack = (scm_t_dynstack){ .base = items,
-                                      .top = items + words,
-                                      .limit = items + words };
+                                      .top = items + e->words,
+                                      .limit = items + e->words };
+  whole->data.fp_offset = whole->data.stack_size = e->size;
+}
+
+/* As `refill', where OLD was made here and has the room, for a task that waits
+   now in one procedure and now in another.  One that is much too large is let
+   go: what waits for long shall not hold the memory of what was deep.  */
+static int
+refill_otherwise (struct scm_vm_cont *old, const struct scm_skp__leaving *l)
+{
+  struct whole *whole = (struct whole *)old;
+  struct extent e = extent_of (l);
+  size_t needed = bytes_of (&e);
+  if (old->dynstack != &whole->dynstack || needed > whole->room
+      || needed < whole->room / 4 || !scm_skp__machine_code (l->fp))
+    return 0;
+  divide (whole, &e);
+  memset ((char *)whole->stack + needed, 0, whole->room - needed);
+  return refill (old, l->thread, l->fp, l->base, l->prompt);
+}
+
+/* As `refill', but a new one; #f if that is left to Guile.  */
+static SCM
+make_filled (const struct scm_skp__leaving *l)
+{
+  struct extent e = extent_of (l);
+  size_t room = bytes_of (&e);
+  if (!kind.data.mra || !scm_skp__machine_code (l->fp))
+    return SCM_BOOL_F;
+  struct whole *whole = scm_gc_malloc (sizeof *whole + room, "task");
+  whole->room = room;
   whole->data = kind.data;
-  whole->data.fp_offset = whole->data.stack_size = size;
   whole->data.stack_bottom = whole->stack;
   whole->data.dynstack = &whole->dynstack;
-  refill (&whole->data, thread, fp, base, prompt);
+  divide (whole, &e);
+  refill (&whole->data, l->thread, l->fp, l->base, l->prompt);
   SCM k = scm_skp__words (kind.program, 3);
   SCM_SET_CELL_WORD_1 (k, kind.code);
   SCM vm_cont = scm_skp__words (kind.vm_cont, 2);
@@ -120,9 +162,11 @@ fill (SCM task, const struct scm_skp__leaving *l)
       = scm_skp__continuation (scm_skp__field (task, TASK_CONTINUATION));
   if (!called_by_leaver (l->thread->vm.fp))
     return NULL;
-  if (old && refill (old, l->thread, l->fp, l->base, l->prompt))
+  if (old
+      && (refill (old, l->thread, l->fp, l->base, l->prompt)
+          || refill_otherwise (old, l)))
     return old;
-  SCM new = make_filled (l->thread, l->fp, l->base, l->prompt);
+  SCM new = make_filled (l);
   if (scm_is_false (new))
     return NULL;
   scm_skp__set_field (task, TASK_CONTINUATION, new);

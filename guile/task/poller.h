@@ -70,7 +70,11 @@ struct loop_poller
   struct scm_skp__notice *awaited, *given; /* notice.h */
   int pipe[2];     /* libguile writes to it when an async is queued */
   unsigned sleeps; /* so many waits do not look for events before they sleep */
-  int asked;       /* has something to be asked before each turn?  */
+  /* Positive where what is waited for comes soon, so that it is looked for;
+     and how often that was in vain, in a row (turn.c).  */
+  int brisk;
+  unsigned vain;
+  int asked; /* has something to be asked before each turn?  */
   /* What the thread had when the loop began to run.  */
   unsigned int asyncs_blocked;
   SCM outer; /* the loop that ran there, its parent's after a fork */

@@ -19,6 +19,17 @@
    that has happened, so many waits sleep at once.  */
 #define SLEEPS_AT_ONCE 16
 
+/* Where what is waited for has come soon before, it is looked for so long
+   before one sleeps: who has just been given something often takes no longer to
+   give the next, and waking a processor takes as long again.  */
+#define SOON_NS 100000
+
+/* So many waits have to end soon until one looks again who has looked in vain:
+   where others keep the processors, each time.  Twice as many after each time
+   in a row, but for the last.  */
+#define WAITS_AFTER_VAIN 32
+#define MOST_VAIN 5
+
 __thread SCM scm_skp__running __attribute__ ((tls_model ("initial-exec")));
 __thread struct scm_skp__hints scm_skp__hints;
 __thread const char *scm_skp__wanted;
@@ -119,29 +130,78 @@ sleep_in (struct loop_poller *p, struct wait_call *call, scm_thread *thread)
   scm_skp__asyncs_off (thread);
 }
 
+static int
+came (struct loop_poller *p, const struct wait_call *call)
+{
+  return call->result != 0 || atomic_load (&p->news);
+}
+
 /* Is it likely that there is something, so that Guile mode need not be left? */
 static int
 looks_first (struct loop_poller *p, int64_t timeout_ns)
 {
-  if (timeout_ns == 0 || atomic_load (&p->news) || p->sleeps == 0)
+  if (timeout_ns == 0 || atomic_load (&p->news) || p->sleeps == 0
+      || p->brisk > 0)
     return 1;
   p->sleeps--;
   return 0;
 }
 
+/* Look for what should come soon; how long that took.  */
+static int64_t
+look_on (struct loop_poller *p, struct wait_call *call)
+{
+  int64_t begun_ns = scm_skp__monotonic_ns (), spent_ns;
+  do
+    {
+      do_wait (call);
+      spent_ns = scm_skp__monotonic_ns () - begun_ns;
+    }
+  while (!came (p, call) && spent_ns < SOON_NS);
+  if (came (p, call))
+    p->vain = 0;
+  else
+    {
+      p->brisk = -(WAITS_AFTER_VAIN << p->vain);
+      p->vain += p->vain < MOST_VAIN;
+    }
+  return spent_ns;
+}
+
+/* Sleep, noting whether what ended that came soon.  */
+static void
+sleep_noting (struct loop_poller *p, struct wait_call *call, scm_thread *thread)
+{
+  int64_t begun_ns = scm_skp__monotonic_ns ();
+  sleep_in (p, call, thread);
+  int soon = (call->result > 0 || atomic_load (&p->news))
+             && scm_skp__monotonic_ns () - begun_ns < SOON_NS;
+  if (soon)
+    p->brisk += p->brisk < 1;
+  else if (p->brisk > 0)
+    p->brisk = 0;
+}
+
 static void
 wait_for_events (struct loop_poller *p, SCM loop, struct wait_call *call)
 {
-  int64_t timeout_ns = p->queue.count ? 0 : until_timer_ns (loop);
+  int64_t timeout_ns = p->queue.count ? 0 : until_timer_ns (loop), spent_ns = 0;
   int looked = looks_first (p, timeout_ns);
   if (looked)
     do_wait (call);
-  if (call->result != 0 || timeout_ns == 0 || atomic_load (&p->news))
+  if (timeout_ns == 0 || came (p, call))
+    return;
+  if (p->brisk > 0 && (timeout_ns < 0 || timeout_ns > SOON_NS))
+    spent_ns = look_on (p, call);
+  if (came (p, call))
     return;
   if (looked)
     p->sleeps = SLEEPS_AT_ONCE;
-  call->timeout_ns = timeout_ns;
-  sleep_in (p, call, SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD)));
+  call->timeout_ns = timeout_ns < 0          ? -1
+                     : timeout_ns > spent_ns ? timeout_ns - spent_ns
+                                             : 0;
+  sleep_noting (p, call,
+                SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD)));
 }
 
 /* Have what is ready in LOOP in its queue, having waited for it if nothing is;

@@ -30,8 +30,11 @@ SKP_API int skp_socket_listen (int fd, int backlog);
 SKP_API int skp_socket_accept (int fd, int flags, struct skp_address *peer);
 
 /* The same for a listener that is in non-blocking mode, with fewer system
-   calls.  */
+   calls: with one, where somebody is likely to wait in the queue, and else with
+   a look at the queue first, since an accept4(2) in vain makes a socket.  */
 SKP_API int skp_socket_accept_now (int fd, int flags, struct skp_address *peer);
+SKP_API int skp_socket_accept_next (int fd, int flags,
+                                    struct skp_address *peer);
 
 /* Start to connect: 0 when connected at once.  -EINPROGRESS: when FD becomes
    writable, skp_socket_error reports how it ended.  -EAGAIN: the listener's

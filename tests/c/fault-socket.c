@@ -98,15 +98,27 @@ probe_accept (void)
 }
 
 static long
-probe_accept_now (void)
+accept_nonblocking (int (*accept) (int, int, struct skp_address *))
 {
   struct skp_address address;
   int caller, fd = open_listener (&caller, &address);
   assert_int_equal (skp_socket_set_nonblocking (fd, 1), 0);
-  long result = PROBE (skp_socket_accept_now (fd, 0, &output.address));
+  long result = PROBE (accept (fd, 0, &output.address));
   close (caller);
   close (fd);
   return and_close (result);
+}
+
+static long
+probe_accept_now (void)
+{
+  return accept_nonblocking (skp_socket_accept_now);
+}
+
+static long
+probe_accept_next (void)
+{
+  return accept_nonblocking (skp_socket_accept_next);
 }
 
 /* Nobody has come: a call that waited would wait for ever.  */
@@ -323,6 +335,7 @@ const struct operation socket_operations[]
         { "socket_accept", probe_accept },
         { "socket_accept, none there", probe_accept_none },
         { "socket_accept_now", probe_accept_now },
+        { "socket_accept_next", probe_accept_next },
         { "socket_connect", probe_connect },
         { "socket_connect, non-blocking", probe_connect_nonblocking },
         { "connect_begin", probe_connect_begin },

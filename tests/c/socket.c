@@ -133,7 +133,7 @@ static void
 accept_never_waits (void **state)
 {
   (void)state;
-  struct skp_address to;
+  struct skp_address to, peer;
   int server = listener (AF_INET, 5, &to);
   for (int nonblocking = 0; nonblocking < 2; nonblocking++)
     {
@@ -145,6 +145,13 @@ accept_never_waits (void **state)
   /* Now it is in non-blocking mode, and known to be.  */
   assert_int_equal (skp_socket_accept_now (server, 0, NULL), -EAGAIN);
   assert_int_equal (forced.accepts, 1);
+  assert_int_equal (skp_socket_accept_next (server, 0, NULL), -EAGAIN);
+  assert_int_equal (forced.accepts, 1);
+  int client = client_of (&to);
+  int taken = skp_socket_accept_next (server, 0, &peer);
+  assert_true (taken >= 0 && peer.length == to.length && forced.accepts == 2);
+  close (taken);
+  close (client);
   close (server);
 }
 

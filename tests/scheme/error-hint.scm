@@ -66,7 +66,7 @@ SO_BROADCAST, set before)")
    (lambda (row)
      (test-equal row (cdr row) (shown (car row))))
    '((%connect-result . connect) (%send-whole . send) (%recv-whole! . recv!)
-     (%accept-now . accept) (%socket . socket) (%sendto . sendto)
+     (%accept-now . accept) (%accept-next . accept) (%socket . socket) (%sendto . sendto)
      (bind . bind)))
   (module-for-each
    (lambda (name variable)

@@ -25,6 +25,19 @@
           (test-equal "both are counted" 2 (server-connections server)))
         (wait-for-task (lambda () (zero? (server-connections server))))))))
 
+(test-case "the first that has come is served before the queue is looked at"
+  (let ((counts '()) (the-server #f))
+    (call-with-server
+        (lambda (sock peer)
+          (set! counts (cons (server-connections the-server) counts)))
+      (lambda (server)
+        (set! the-server server)
+        (let-ports ((a (client server)) (b (client server)) (c (client server)))
+          (for-each (lambda (sock) (test-equal "ended" 0 (end-of sock)))
+                    (list a b c)))))
+    (test-equal "all are served" 3 (length counts))
+    (test-equal "one was accepted then" 1 (last counts))))
+
 (test-case "an error in a handler ends its connection only, and is logged"
   (let ((lines (call-with-server
                    (lambda (sock peer)

@@ -150,6 +150,8 @@
 
 ;;; An accept4 that finds nobody has made a socket in vain, and costs as much as ten
 ;;; polls.  So it is called at once only if the poller has said that somebody waits.
+;;; That one is served before the queue is looked at: who connects anew when the
+;;; connection has ended is there by then, or the look was made while nobody waited.
 ;;; And errors are caught around many connections, because that costs as well.
 (define (accept-connections site listener)
   (define server (site-server site))
@@ -162,7 +164,7 @@
       (cond ((or (stopping server) (port-closed? listener)) #f)
             ((not (reserve! server))
              (await-room site)
-             (next %accept))
+             (next %accept-next))
             (else
              (set! reserved? #t)
              (let ((accepted (answering address-length pair
@@ -173,7 +175,9 @@
                       (set! pause first-pause)
                       (set-site-count! site (+ (site-count site) 1))
                       (begin-conversation site inherit (car accepted) (cdr accepted))
-                      (next %accept))
+                      (when (eq? accept %accept-now)
+                        (task-yield))
+                      (next %accept-next))
                      (else
                       (release! server)
                       (wait-readable listener 'accept)
