@@ -5,7 +5,7 @@
 ;;;
 ;;; A FILE is looked for under SRCDIR, then under OUTDIR (generated ones); its
 ;;; object goes to OUTDIR under the same name, ending in .go.  What is older than
-;;; its source, or uses what was compiled again, is compiled again.
+;;; its source, or than what it uses, is compiled again.
 ;;; --werror: a warning is a failure.
 
 (use-modules (ice-9 match)
@@ -107,14 +107,31 @@
     (display said (current-error-port))
     said))
 
-(define (compile-units units)
-  "Compile what is stale among the ordered UNITS; return those that warned."
-  (let loop ((units units) (fresh '()) (warned '()))
+(define (newer-elsewhere? name units object)
+  "Was module NAME, if it is none of UNITS, compiled after OBJECT?  What a record's
+procedures stand for is in the objects of those that use it."
+  (let ((its (and (not (find (lambda (unit) (equal? name (unit-name unit))) units))
+                  (every symbol? name)
+                  (search-path %load-compiled-path
+                               (string-append
+                                (string-join (map symbol->string name) "/") ".go")))))
+    (and its (older? object its))))
+
+(define (stale? unit units fresh)
+  "Is UNIT to be compiled, where those named FRESH were?"
+  (or (older? (unit-object unit) (unit-source unit))
+      (any (lambda (name)
+             (or (member name fresh)
+                 (newer-elsewhere? name units (unit-object unit))))
+           (unit-uses unit))))
+
+(define (compile-units all)
+  "Compile what is stale among the ordered ALL; return those that warned."
+  (let loop ((units all) (fresh '()) (warned '()))
     (match units
       (() warned)
       ((unit . rest)
-       (if (or (older? (unit-object unit) (unit-source unit))
-               (any (cut member <> fresh) (unit-uses unit)))
+       (if (stale? unit all fresh)
            (loop rest (cons (unit-name unit) fresh)
                  (if (string-null? (compile-unit unit))
                      warned
