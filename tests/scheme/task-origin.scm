@@ -168,7 +168,7 @@
       (string-contains text "raised in task alone"))))
 
 (test-case "code that is not compiled"
-  (let ((text (shown (failure-of (lambda () (car '()))))))
+  (let ((text (shown (failure-of (eval '(lambda () (car '())) (current-module))))))
     (test-assert "the error" (string-contains text "In procedure car"))
     (test-assert "it says so" (string-contains text "no compiled code"))
     (test-assert "no frames of the loop" (not (others? text)))))

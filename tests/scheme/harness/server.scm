@@ -2,6 +2,7 @@
 ;;; A server in tasks, and clients of it.
 
 (define-module (harness server)
+  #:use-module (harness)
   #:use-module (ice-9 match)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport)
@@ -21,7 +22,8 @@
           (again))))))
 
 (define (wait-for-task ready?)
-  (with-deadline 10
+  ;; Before the case itself is given up.
+  (with-deadline (* 3/4 (case-seconds))
     (lambda ()
       (let again ()
         (or (ready?)
