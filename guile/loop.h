@@ -99,11 +99,6 @@ int scm_skp__can_leave_here (void);
 /* Does a loop run in this thread?  */
 int scm_skp__in_loop (void);
 
-/* Where the last attempt that would have had to wait wanted to receive: nothing
-   that is relied on.  */
-extern __thread const char *scm_skp__wanted
-    __attribute__ ((tls_model ("initial-exec")));
-
 extern __thread struct scm_skp__hints scm_skp__hints
     __attribute__ ((tls_model ("initial-exec")));
 

@@ -118,12 +118,9 @@ get_some (SCM port)
       = scm_skp__drained (SCM_FPORT_FDES (port)) && scm_skp__loop_waits ();
   ssize_t n = loop_waits ? -EAGAIN : scm_skp__read_some (port, bytes, size);
   if (n == -EAGAIN)
-    {
-      scm_skp__wanted = (const char *)SCM2PTR (buffer);
-      return loop_waits || scm_skp__loop_waits ()
-                 ? SCM_INUM0
-                 : scm_skp__would_block (port, 0);
-    }
+    return loop_waits || scm_skp__loop_waits ()
+               ? SCM_INUM0
+               : scm_skp__would_block (port, 0);
   if (n <= 0)
     return n ? scm_skp__count (n, "fport_read") : SCM_EOF_VAL;
   return bytevector (bytes, (size_t)n);

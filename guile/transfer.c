@@ -190,10 +190,7 @@ recv_once (const char *who, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
     return receive_try (&t);
   int fd = SCM_FPORT_FDES (sock);
   if (scm_skp__drained (fd))
-    {
-      scm_skp__wanted = t.slice.bytes;
-      return SCM_BOOL_F;
-    }
+    return SCM_BOOL_F;
   SCM n = receive_try (&t);
   if (SCM_I_INUMP (n) && SCM_I_INUM (n) > 0
       && (size_t)SCM_I_INUM (n) < t.slice.size)

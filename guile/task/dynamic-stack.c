@@ -146,8 +146,7 @@ task_fluids (SCM task)
   SCM bindings = task_bindings (task);
   if (!scm_skp__running || scm_is_false (task))
     return bindings;
-  struct scm_skp__base *base
-      = &scm_skp__poller (scm_skp__field (scm_skp__running, LOOP_POLLER))->base;
+  struct scm_skp__base *base = &scm_skp__poller_in (scm_skp__running)->base;
   return scm_skp__may_be_set (base) ? scm_skp__add_set (base, bindings)
                                     : bindings;
 }

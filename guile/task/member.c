@@ -102,10 +102,10 @@ resume_joiners (SCM task)
   if (scm_is_null (joiners))
     return;
   scm_skp__set_field (task, TASK_JOINERS, SCM_EOL);
-  SCM poller = scm_skp__field (scm_skp__running, LOOP_POLLER);
   for (joiners = scm_reverse (joiners); scm_is_pair (joiners);
        joiners = SCM_CDR (joiners))
-    scm_skp__push (&scm_skp__poller (poller)->queue, SCM_CAR (joiners));
+    scm_skp__push (&scm_skp__poller_in (scm_skp__running)->queue,
+                   SCM_CAR (joiners));
 }
 
 /* Note that TASK, of the loop that runs here, has ended in STATE with RESULT,

@@ -113,42 +113,52 @@ scm_skp__watched (const struct loop_poller *p, int fd, scm_t_bits owner)
   return owners && (size_t)fd < owners->size && owners->owner[fd] == owner;
 }
 
-/* The fields of the records <loop> and <task> of (sockport task loop) that are
-   known here; they are the first there, in this order.  */
+/* The fields of <loop>, <task>, <timers> and <timer>, records of (sockport task
+   record) and (sockport task timer), that are known here: the first there, in
+   this order.  */
+#define SCM_SKP__LOOP_FIELDS(FIELD)                                            \
+  FIELD (LOOP_CURRENT, "current")                                              \
+  FIELD (LOOP_TURNS, "turns")                                                  \
+  FIELD (LOOP_POLLER, "poller")                                                \
+  FIELD (LOOP_THREAD, "thread")                                                \
+  FIELD (LOOP_SLOTS, "slots")                                                  \
+  FIELD (LOOP_INSIDE, "inside?")                                               \
+  FIELD (LOOP_TIMERS, "timers")
+#define SCM_SKP__TASK_FIELDS(FIELD)                                            \
+  FIELD (TASK_CONTINUATION, "continuation")                                    \
+  FIELD (TASK_ABANDON, "abandon")                                              \
+  FIELD (TASK_PLACE, "place")                                                  \
+  FIELD (TASK_INTERRUPT, "interrupt")                                          \
+  FIELD (TASK_PORT, "port")                                                    \
+  FIELD (TASK_SETTINGS, "settings")                                            \
+  FIELD (TASK_END, "end")                                                      \
+  FIELD (TASK_PREVIOUS, "previous")                                            \
+  FIELD (TASK_NEXT, "next")                                                    \
+  FIELD (TASK_STATE, "state")                                                  \
+  FIELD (TASK_RESULT, "result")                                                \
+  FIELD (TASK_JOINERS, "joiners")                                              \
+  FIELD (TASK_ON_END, "on-end")
+#define SCM_SKP__TIMERS_FIELDS(FIELD)                                          \
+  FIELD (TIMERS_HEAP, "heap")                                                  \
+  FIELD (TIMERS_COUNT, "count")
+#define SCM_SKP__TIMER_FIELDS(FIELD) FIELD (TIMER_TIME, "time")
+
+#define SCM_SKP__FIELD_NUMBER(number, name) number,
 enum loop_field
 {
-  LOOP_CURRENT,
-  LOOP_TURNS,
-  LOOP_POLLER,
-  LOOP_THREAD,
-  LOOP_SLOTS,
-  LOOP_INSIDE,
-  LOOP_TIMERS,
+  SCM_SKP__LOOP_FIELDS (SCM_SKP__FIELD_NUMBER)
 };
 enum task_field
 {
-  TASK_CONTINUATION,
-  TASK_ABANDON,
-  TASK_PLACE,
-  TASK_INTERRUPT,
-  TASK_PORT,
-  TASK_WANTED,
-  TASK_SETTINGS,
-  TASK_END,
-  TASK_PREVIOUS,
-  TASK_NEXT,
-  TASK_STATE,
-  TASK_RESULT,
-  TASK_JOINERS,
-  TASK_ON_END,
+  SCM_SKP__TASK_FIELDS (SCM_SKP__FIELD_NUMBER)
 };
-
-/* Those of the heap of timers of (sockport task timer).  */
+enum timers_field
+{
+  SCM_SKP__TIMERS_FIELDS (SCM_SKP__FIELD_NUMBER)
+};
 enum timer_field
 {
-  TIMERS_HEAP,
-  TIMERS_COUNT,
-  TIMER_TIME = 0,
+  SCM_SKP__TIMER_FIELDS (SCM_SKP__FIELD_NUMBER)
 };
 
 static inline SCM
@@ -161,6 +171,19 @@ static inline void
 scm_skp__set_field (SCM record, size_t field, SCM value)
 {
   SCM_STRUCT_SLOT_SET (record, field, value);
+}
+
+/* What LOOP has: its poller, and the thread that it belongs to.  */
+static inline struct loop_poller *
+scm_skp__poller_in (SCM loop)
+{
+  return scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
+}
+
+static inline scm_thread *
+scm_skp__thread_in (SCM loop)
+{
+  return SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD));
 }
 
 extern SCM scm_skp__task_type;
@@ -227,9 +250,9 @@ struct scm_skp__leaving
   union scm_vm_stack_element *fp, *base;
 };
 
-/* Can the task that runs in THREAD be left here?  1, also if it is not known; 0
+/* Can the task that runs in LOOP be left here?  1, also if it is not known; 0
    below C code; negative in an async.  */
-int scm_skp__can_leave (struct scm_skp__leaving *leaving, SCM thread);
+int scm_skp__can_leave (struct scm_skp__leaving *leaving, SCM loop);
 
 /* The running task of LOOP, if one runs, is about to wait: 0, asyncs being off
    afterwards, or why it cannot.  */

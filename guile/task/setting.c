@@ -92,7 +92,7 @@ note (struct scm_skp__base *base)
 static struct scm_skp__base *
 base_of (SCM loop)
 {
-  return &scm_skp__poller (scm_skp__field (loop, LOOP_POLLER))->base;
+  return &scm_skp__poller_in (loop)->base;
 }
 
 /* The fluids are now what they are outside of the tasks of LOOP; and until

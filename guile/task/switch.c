@@ -68,94 +68,9 @@ scm_skp__push (struct scm_skp__queue *q, SCM entry)
   q->entry[(q->head + q->count++) & (q->size - 1)] = entry;
 }
 
-/* What the procedure that begins a task has closed over.  */
-__attribute__ ((always_inline)) static inline void
-fetch_closed (SCM proc)
-{
-  if (!SCM_PROGRAM_P (proc))
-    return;
-  for (size_t i = 0; i < SCM_PROGRAM_NUM_FREE_VARIABLES (proc); i++)
-    {
-      SCM closed = SCM_PROGRAM_FREE_VARIABLE_REF (proc, i);
-      if (SCM_NIMP (closed))
-        __builtin_prefetch (SCM2PTR (closed));
-    }
-}
-
-/* With thousands of tasks, what one of them needs is seldom in the processor's
-   cache when it begins or goes on, and the way is a chain of pointers.  So each
-   step of the way is fetched ahead, while those before it in the queue run:
-   DISTANCE tasks ahead, the first step; and so on.  */
-/* Inlined, or the compiler finds that it has no effect.  */
-__attribute__ ((always_inline)) static inline void
-fetch_ahead (const struct scm_skp__queue *q)
-{
-  enum
-  {
-    STEPS = 5
-  };
-  for (size_t ahead = 1; ahead <= STEPS && ahead < q->count; ahead++)
-    {
-      SCM task = q->entry[(q->head + ahead) & (q->size - 1)];
-      if (ahead == STEPS)
-        {
-          const char *fields = (const char *)SCM2PTR (task);
-          __builtin_prefetch (fields);
-          __builtin_prefetch (fields + 64);
-          continue;
-        }
-      if (!scm_skp__is_task (task))
-        continue;
-      SCM continuation = scm_skp__field (task, TASK_CONTINUATION),
-          port = scm_skp__field (task, TASK_PORT);
-      if (ahead == STEPS - 1)
-        {
-          __builtin_prefetch (SCM2PTR (continuation));
-          if (SCM_NIMP (port))
-            __builtin_prefetch (SCM2PTR (port));
-          continue;
-        }
-      if (!SCM_PROGRAM_IS_PARTIAL_CONTINUATION (continuation))
-        {
-          if (ahead == STEPS - 2)
-            fetch_closed (continuation);
-          continue;
-        }
-      SCM vm_cont = SCM_PROGRAM_FREE_VARIABLE_REF (continuation, 0);
-      if (ahead == STEPS - 2)
-        {
-          __builtin_prefetch (SCM2PTR (vm_cont));
-          if (SCM_NIMP (port))
-            {
-              __builtin_prefetch ((void *)SCM_STREAM (port));
-              __builtin_prefetch (SCM_PORT (port));
-            }
-          continue;
-        }
-      const struct scm_vm_cont *data = SCM_VM_CONT_DATA (vm_cont);
-      if (ahead == STEPS - 3)
-        {
-          __builtin_prefetch (data);
-          continue;
-        }
-      __builtin_prefetch (data->dynstack);
-      SCM wanted = scm_skp__field (task, TASK_WANTED);
-      if (SCM_I_INUMP (wanted))
-        {
-          const char *bytes = (const char *)(intptr_t)SCM_I_INUM (wanted);
-          __builtin_prefetch (bytes - 1);
-          __builtin_prefetch (bytes + 63);
-        }
-      for (ptrdiff_t i = 0; i < data->stack_size; i += 8)
-        __builtin_prefetch (data->stack_bottom + i);
-    }
-}
-
 SCM
 scm_skp__pop (struct scm_skp__queue *q)
 {
-  if (fitting)
-    fetch_ahead (q);
   SCM entry = q->entry[q->head];
   q->entry[q->head] = SCM_BOOL_F;
   q->head = (q->head + 1) & (q->size - 1);
@@ -169,9 +84,9 @@ scm_skp__pop (struct scm_skp__queue *q)
 
 /* 0 if C code is between; negative in an async.  */
 int
-scm_skp__can_leave (struct scm_skp__leaving *l, SCM thread_object)
+scm_skp__can_leave (struct scm_skp__leaving *l, SCM loop)
 {
-  *l = (struct scm_skp__leaving){ .thread = SCM_I_THREAD_DATA (thread_object) };
+  *l = (struct scm_skp__leaving){ .thread = scm_skp__thread_in (loop) };
   if (!scm_skp__known)
     return 1;
   const struct scm_vm *vm = &l->thread->vm;
@@ -260,7 +175,7 @@ static SCM
 resume_next (SCM loop, const struct scm_skp__leaving *l, scm_t_bits *items)
 {
   scm_thread *thread = l->thread;
-  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
+  struct loop_poller *p = scm_skp__poller_in (loop);
   struct scm_skp__queue *q = &p->queue;
   if (!scm_skp__has_next (q))
     return SCM_BOOL_F;
@@ -317,8 +232,7 @@ go_on (SCM loop, const struct scm_skp__leaving *l)
   scm_t_bits *items = SCM_DYNSTACK_NEXT (l->prompt);
   if (!scm_skp__can_exchange (items))
     return SCM_BOOL_F;
-  if (!scm_skp__has_next (
-          &scm_skp__poller (scm_skp__field (loop, LOOP_POLLER))->queue))
+  if (!scm_skp__has_next (&scm_skp__poller_in (loop)->queue))
     scm_skp__turn_in_place (loop);
   return resume_next (loop, l, items);
 }
@@ -342,8 +256,7 @@ static SCM
 task_over (SCM loop)
 {
   struct scm_skp__leaving l;
-  if (fitting && !scm_skp__checking
-      && scm_skp__can_leave (&l, scm_skp__field (loop, LOOP_THREAD)) > 0
+  if (fitting && !scm_skp__checking && scm_skp__can_leave (&l, loop) > 0
       && l.base && scm_skp__can_exchange (SCM_DYNSTACK_NEXT (l.prompt)))
     return resume_next (loop, &l, SCM_DYNSTACK_NEXT (l.prompt));
   return SCM_BOOL_F;

@@ -52,8 +52,7 @@ scm_skp__wake_slot (SCM loop, size_t slot, SCM left)
   SCM slots = scm_skp__field (loop, LOOP_SLOTS);
   if (slot >= SCM_SIMPLE_VECTOR_LENGTH (slots))
     return;
-  SCM poller = scm_skp__field (loop, LOOP_POLLER);
-  struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
+  struct scm_skp__queue *q = &scm_skp__poller_in (loop)->queue;
   SCM entry = SCM_SIMPLE_VECTOR_REF (slots, slot);
   SCM_SIMPLE_VECTOR_SET (slots, slot, SCM_IMP (entry) ? left : SCM_BOOL_F);
   if (scm_is_pair (entry))
@@ -111,8 +110,7 @@ slot_of (SCM loop, SCM port, size_t direction)
     return -1 - NOT_LEFT_CLOSED;
   int fd = file ? SCM_FPORT_FDES (port) : (int)SCM_I_INUM (port);
   scm_t_bits owner = file ? (scm_t_bits)SCM_STREAM (port) : 0;
-  const struct loop_poller *p
-      = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
+  const struct loop_poller *p = scm_skp__poller_in (loop);
   if (!owner || !scm_skp__watched (p, fd, owner))
     why = scm_skp__arm (loop, fd, owner, port);
   /* In this order: once the mark is gone, the port is closed.  */
@@ -137,7 +135,7 @@ leavable (void)
   if (!loop || scm_is_false (scm_skp__field (loop, LOOP_CURRENT))
       || scm_is_false (scm_skp__field (loop, LOOP_INSIDE)))
     return -1;
-  return scm_skp__can_leave (&leaving, scm_skp__field (loop, LOOP_THREAD));
+  return scm_skp__can_leave (&leaving, loop);
 }
 
 int
@@ -158,7 +156,7 @@ static int
 may_wait (SCM loop, struct scm_skp__leaving *leaving, int attempt)
 {
   if (scm_is_false (scm_skp__field (loop, LOOP_INSIDE))
-      || scm_skp__can_leave (leaving, scm_skp__field (loop, LOOP_THREAD)) <= 0)
+      || scm_skp__can_leave (leaving, loop) <= 0)
     return NOT_LEFT_UNABLE;
   if (attempt && scm_skp__turn_was_over ())
     return NOT_LEFT_TURN;
@@ -189,9 +187,6 @@ park (SCM loop, SCM port, size_t direction, struct scm_skp__leaving *leaving)
   scm_skp__set_field (task, TASK_ABANDON, abandon_slot);
   scm_skp__set_field (task, TASK_PLACE, SCM_I_MAKINUM (slot));
   scm_skp__set_field (task, TASK_PORT, port);
-  scm_skp__set_field (
-      task, TASK_WANTED,
-      SCM_I_MAKINUM ((scm_t_signed_bits)(intptr_t)scm_skp__wanted));
   return 0;
 }
 
@@ -229,12 +224,11 @@ yield (SCM loop, struct scm_skp__leaving *leaving)
   int why = begin_wait (loop, leaving);
   if (why)
     return why;
-  SCM poller = scm_skp__field (loop, LOOP_POLLER),
-      task = scm_skp__field (loop, LOOP_CURRENT);
+  SCM task = scm_skp__field (loop, LOOP_CURRENT);
   scm_skp__set_field (task, TASK_ABANDON, SCM_BOOL_F);
   if (scm_skp__chaos ())
     scm_skp__set_field (task, TASK_PLACE, SCM_BOOL_T);
-  struct scm_skp__queue *q = &scm_skp__poller (poller)->queue;
+  struct scm_skp__queue *q = &scm_skp__poller_in (loop)->queue;
   if (scm_skp__turn_was_long ())
     q->unasked = SCM_SKP__MOST_UNASKED;
   scm_skp__push (q, task);
@@ -253,7 +247,7 @@ task_wait (SCM loop, SCM port, SCM direction)
   struct scm_skp__leaving leaving;
   int why = 0;
   if (scm_is_false (direction))
-    scm_skp__can_leave (&leaving, scm_skp__field (loop, LOOP_THREAD));
+    scm_skp__can_leave (&leaving, loop);
   else if (scm_is_false (port))
     why = yield (loop, &leaving);
   else
@@ -275,7 +269,7 @@ task_goes_on (void)
   if (scm_is_false (task))
     return SCM_BOOL_F;
   scm_skp__set_field (loop, LOOP_INSIDE, SCM_BOOL_T);
-  scm_skp__asyncs_on (SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD)));
+  scm_skp__asyncs_on (scm_skp__thread_in (loop));
   return scm_skp__field (task, TASK_INTERRUPT);
 }
 
@@ -305,11 +299,8 @@ static SCM
 in_async (void)
 {
   struct scm_skp__leaving leaving;
-  return scm_from_bool (
-      scm_skp__running
-      && scm_skp__can_leave (&leaving,
-                             scm_skp__field (scm_skp__running, LOOP_THREAD))
-             < 0);
+  return scm_from_bool (scm_skp__running
+                        && scm_skp__can_leave (&leaving, scm_skp__running) < 0);
 }
 
 /* Was there an attempt that has to wait because a turn was over?  */
@@ -319,38 +310,19 @@ turn_was_over (void)
   return scm_from_bool (scm_skp__turn_was_over ());
 }
 
-/* The fields of the records <loop> and <task>, as (sockport task record) and
-   poller.h have them.  */
-static const char loop_fields[] = "current turns poller thread slots "
-                                  "inside? timers",
-                  task_fields[] = "continuation abandon place interrupt port "
-                                  "wanted settings end previous next state "
-                                  "result joiners on-end";
-_Static_assert(LOOP_CURRENT == 0 && LOOP_TURNS == 1 && LOOP_POLLER == 2
-                   && LOOP_THREAD == 3 && LOOP_SLOTS == 4 && LOOP_INSIDE == 5
-                   && LOOP_TIMERS == 6,
-               "loop_fields");
-_Static_assert(TASK_CONTINUATION == 0 && TASK_ABANDON == 1 && TASK_PLACE == 2
-                   && TASK_INTERRUPT == 3 && TASK_PORT == 4 && TASK_WANTED == 5
-                   && TASK_SETTINGS == 6 && TASK_END == 7 && TASK_PREVIOUS == 8
-                   && TASK_NEXT == 9 && TASK_STATE == 10 && TASK_RESULT == 11
-                   && TASK_JOINERS == 12 && TASK_ON_END == 13,
-               "task_fields");
 _Static_assert(NOT_LEFT_TURN == 2 && NOT_LEFT_INTERRUPTED == 3
                    && NOT_LEFT_CLOSED == 4 && NOT_LEFT_UNABLE == 5,
                "(sockport task loop)");
 
-_Static_assert(TIMERS_HEAP == 0 && TIMERS_COUNT == 1 && TIMER_TIME == 0,
-               "known_fields");
-
-/* Texts of what has to be known to both C and Scheme.  */
+/* For each of the records, its fields that are known here.  */
 static SCM
 known_fields (void)
 {
-  return scm_list_4 (scm_from_latin1_string (loop_fields),
-                     scm_from_latin1_string (task_fields),
-                     scm_from_latin1_string ("heap count"),
-                     scm_from_latin1_string ("time"));
+#define NAME(number, name) name " "
+  return scm_list_4 (scm_from_latin1_string (SCM_SKP__LOOP_FIELDS (NAME)),
+                     scm_from_latin1_string (SCM_SKP__TASK_FIELDS (NAME)),
+                     scm_from_latin1_string (SCM_SKP__TIMERS_FIELDS (NAME)),
+                     scm_from_latin1_string (SCM_SKP__TIMER_FIELDS (NAME)));
 }
 
 /* TYPE is the record type of tasks; (ABANDON task) takes one out of its slot.

@@ -32,7 +32,6 @@
 
 __thread SCM scm_skp__running __attribute__ ((tls_model ("initial-exec")));
 __thread struct scm_skp__hints scm_skp__hints;
-__thread const char *scm_skp__wanted;
 __thread struct scm_skp__turn scm_skp__turn;
 
 struct wait_call
@@ -200,8 +199,7 @@ wait_for_events (struct loop_poller *p, SCM loop, struct wait_call *call)
   call->timeout_ns = timeout_ns < 0          ? -1
                      : timeout_ns > spent_ns ? timeout_ns - spent_ns
                                              : 0;
-  sleep_noting (p, call,
-                SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD)));
+  sleep_noting (p, call, scm_skp__thread_in (loop));
 }
 
 /* Have what is ready in LOOP in its queue, having waited for it if nothing is;
@@ -231,7 +229,7 @@ poller_wait (SCM loop)
 {
   struct loop_poller *p
       = scm_skp__poller_of (scm_skp__field (loop, LOOP_POLLER), "run-tasks");
-  scm_thread *thread = SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD));
+  scm_thread *thread = scm_skp__thread_in (loop);
   int err = take_what_comes (p, loop);
   if (err < 0)
     scm_skp__error (err, "run-tasks");
@@ -245,9 +243,8 @@ poller_wait (SCM loop)
 void
 scm_skp__turn_in_place (SCM loop)
 {
-  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
-  const scm_thread *thread
-      = SCM_I_THREAD_DATA (scm_skp__field (loop, LOOP_THREAD));
+  struct loop_poller *p = scm_skp__poller_in (loop);
+  const scm_thread *thread = scm_skp__thread_in (loop);
   if (p->asked || !p->core)
     return;
   scm_skp__set_field (loop, LOOP_CURRENT, SCM_BOOL_F);
@@ -264,7 +261,7 @@ scm_skp__turn_in_place (SCM loop)
 static SCM
 loop_enter (SCM loop, SCM asked)
 {
-  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
+  struct loop_poller *p = scm_skp__poller_in (loop);
   p->asked = scm_is_true (asked);
   scm_thread *thread = scm_skp__thread ();
   p->asyncs_blocked = thread->block_asyncs++;
@@ -280,7 +277,7 @@ loop_enter (SCM loop, SCM asked)
 static SCM
 loop_leave (SCM loop)
 {
-  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
+  struct loop_poller *p = scm_skp__poller_in (loop);
   scm_skp__thread ()->block_asyncs = p->asyncs_blocked;
   scm_skp__turn = (struct scm_skp__turn){ .left = 0 };
   scm_skp__running = scm_is_false (p->outer) ? 0 : p->outer;
@@ -297,7 +294,7 @@ loop_leave (SCM loop)
 void
 scm_skp__recover (SCM loop)
 {
-  struct loop_poller *p = scm_skp__poller (scm_skp__field (loop, LOOP_POLLER));
+  struct loop_poller *p = scm_skp__poller_in (loop);
   scm_skp__thread ()->block_asyncs = p->asyncs_blocked + 1;
 }
 

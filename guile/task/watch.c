@@ -139,8 +139,7 @@ renew (SCM port)
 {
   if (!scm_skp__running || !SCM_OPFPORTP (port))
     return SCM_UNSPECIFIED;
-  struct loop_poller *p
-      = scm_skp__poller (scm_skp__field (scm_skp__running, LOOP_POLLER));
+  struct loop_poller *p = scm_skp__poller_in (scm_skp__running);
   size_t fd = (size_t)SCM_FPORT_FDES (port);
   scm_skp__shared_take ();
   if (p->owners && fd < p->owners->size)

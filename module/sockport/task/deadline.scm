@@ -22,7 +22,6 @@
             shielded
             seconds->ns
             prepare-ports!
-            raise-deadline
             thread-limit)
   #:re-export (&deadline-exceeded
                deadline-exceeded?))
@@ -94,7 +93,7 @@ asked for; #f if that is more than a clock can tell."
             (with-exception-handler
                 (lambda (exception)
                   (if (and (deadline-exceeded? exception)
-                           (eq? (deadline-exceeded-scope exception) scope))
+                           (eq? (interruption-scope exception) scope))
                       (abort-to-prompt tag)
                       (raise-exception exception #:continuable? #t)))
               thunk))

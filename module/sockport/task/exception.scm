@@ -9,24 +9,22 @@
   #:use-module (sockport io argument)
   #:export (&deadline-exceeded
             deadline-exceeded?
-            deadline-exceeded-scope
             make-deadline-exceeded
+            interruption-scope
             &task-cancelled
             task-cancelled?
-            task-cancelled-scope
             make-task-cancelled
             &task-errors
             task-errors?
             make-task-errors
             task-errors-others))
 
+;;; The scope is in the arguments of the throw alone.
 (define-exception-type &deadline-exceeded &error
-  %make-deadline-exceeded %deadline-exceeded?
-  (scope %deadline-exceeded-scope))
+  %make-deadline-exceeded %deadline-exceeded?)
 
 (define-exception-type &task-cancelled &exception
-  %make-task-cancelled %task-cancelled?
-  (scope %task-cancelled-scope))
+  %make-task-cancelled %task-cancelled?)
 
 (define-exception-type &task-errors &exception
   make-task-errors task-errors?
@@ -36,48 +34,40 @@
   (record-reader others-of task-errors? "exception with others attached"
                  'task-errors-others))
 
-(define (thrown scope key message . irritants)
-  "Return the exception that (throw KEY …) raises, for Guile's `catch'."
-  (make-exception-from-throw key (list #f message irritants (list scope))))
+(define (thrown exception scope key message . irritants)
+  "Return EXCEPTION and, with SCOPE, that which (throw KEY …) raises."
+  (make-exception exception
+                  (make-exception-from-throw
+                   key (list #f message irritants (list scope)))))
+
+(define (interruption-scope exception)
+  "Return the scope of EXCEPTION, of a deadline or a cancellation, or #f."
+  (match (exception-args exception)
+    ((_ _ _ (scope)) scope)
+    (_ #f)))
 
 (define (thrown-again? exception key)
   (and (exception? exception)
        (eq? (exception-kind exception) key)
-       (match (exception-args exception)
-         ((_ _ _ (scope)) #t)
-         (_ #f))))
-
-(define (thrown-scope exception)
-  (car (list-ref (exception-args exception) 3)))
+       (interruption-scope exception)
+       #t))
 
 (define (make-deadline-exceeded scope)
-  (make-exception (%make-deadline-exceeded scope)
-                  (thrown scope 'deadline-exceeded
-                          "the deadline has passed")))
+  (thrown (%make-deadline-exceeded) scope 'deadline-exceeded
+          "the deadline has passed"))
 
 (define (deadline-exceeded? object)
   "Is OBJECT the exception of a deadline that has passed?"
   (or (%deadline-exceeded? object)
       (thrown-again? object 'deadline-exceeded)))
 
-(define (deadline-exceeded-scope exception)
-  (if (%deadline-exceeded? exception)
-      (%deadline-exceeded-scope exception)
-      (thrown-scope exception)))
-
 (define (make-task-cancelled scope who)
-  (make-exception (%make-task-cancelled scope)
-                  (thrown scope 'task-cancelled "cancelled: ~A" who)))
+  (thrown (%make-task-cancelled) scope 'task-cancelled "cancelled: ~A" who))
 
 (define (task-cancelled? object)
   "Is OBJECT the exception of a task that was cancelled?"
   (or (%task-cancelled? object)
       (thrown-again? object 'task-cancelled)))
-
-(define (task-cancelled-scope exception)
-  (if (%task-cancelled? exception)
-      (%task-cancelled-scope exception)
-      (thrown-scope exception)))
 
 (define (print-thrown port key args default)
   (let ((message (cadr args)) (irritants (caddr args)))

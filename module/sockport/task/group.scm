@@ -23,7 +23,6 @@
             spawn-task
             start-task!
             on-failure
-            spawn-with
             cancel!
             make-root-group
             group-fail!
@@ -96,7 +95,7 @@
 
 (define (own-cancellation? exception scope)
   (and (task-cancelled? exception)
-       (eq? (task-cancelled-scope exception) scope)))
+       (eq? (interruption-scope exception) scope)))
 
 ;;; What a task has for its end where only a failure matters, as of a fiber: a handler
 ;;; around the end of each would cost a fifth of all that a short one costs.

@@ -12,7 +12,7 @@
   #:use-module (sockport task timer)
   #:export (loop-post! make-task
             begin-wait! leave! suspend! resume! interrupt! yield! yield-on! without-asyncs
-            sleep-until! raise-if winding check-interrupt check-can-wait
+            sleep-until! raise-if winding check-can-wait
             cannot-wait can-wait? set-time-limit! known? task-tag leave-inside!
             make-sleeper)
   #:re-export (loop? loop-timers loop-current loop-inside? loop-worker loop-peers loop-turns
@@ -72,7 +72,7 @@ error of WHO if it cannot wait here."
                       ;; Not a tail call: the frame is where the next one's go.
                       (let ((next (%task-over loop)))
                         (when next (next)))))))
-              #f #f #f #f #f #f #f #f #f 'ready #f '() on-end name loop group scope))
+              #f #f #f #f #f #f #f #f 'ready #f '() on-end name loop group scope))
 
 (define (check-same task)
   (unless (eq? task (current-task))

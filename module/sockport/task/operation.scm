@@ -19,7 +19,6 @@
   #:export (wait-first
             operation?
             operation-map
-            operation-finish
             readable-operation
             writable-operation
             sleep-operation
@@ -112,23 +111,13 @@ is drawn, and that in a list; or #f and #f."
   (let ((waiter (wait-for enter leave who)))
     ((operation-finish (waiter-chosen waiter)) (waiter-value waiter))))
 
-(define (wait-for-one operation who)
-  (define undo #f)
-  (define (enter waiter)
-    (set! undo ((operation-start operation) waiter operation))
-    (eq? undo #t))
-  (define (leave)
-    (when (procedure? undo) (undo)))
-  ((operation-finish operation) (waiter-value (wait-for enter leave who))))
-
 (define (perform operations who)
   "Wait for the first of OPERATIONS, a vector, and return its values."
   (call-with-values (lambda () (first-there operations))
     (lambda (operation found)
-      (cond (found ((operation-finish operation) (car found)))
-            ((= 1 (vector-length operations))
-             (wait-for-one (vector-ref operations 0) who))
-            (else (wait-for-first operations who))))))
+      (if found
+          ((operation-finish operation) (car found))
+          (wait-for-first operations who)))))
 
 (define (check-operations operations)
   (when (null? operations)

@@ -14,7 +14,7 @@
             current-loop current-task in-task?
             task? task-continuation set-task-continuation! task-abandon
             set-task-abandon! task-place set-task-place! task-interrupt
-            set-task-interrupt! set-task-port! task-name task-loop task-group
+            set-task-interrupt! task-name task-loop task-group
             task-scope set-task-scope! task-state task-ended?
             task-result task-next
             task-joiners set-task-joiners! task-on-end))
@@ -44,23 +44,22 @@
 ;;; CONTINUATION is the thunk that goes on with the task.  While it sleeps,
 ;;; (ABANDON task) takes it out of what it waits in, PLACE being where, and
 ;;; returns whether it still was there.  INTERRUPT is the exception that it gets
-;;; when it has to wait, or #f.  PORT is what it waited for last, WANTED where it
-;;; would have received, SETTINGS an alist of the fluids that it has set, or #f.
+;;; when it has to wait, or #f.  PORT is what it waited for last,
+;;; SETTINGS an alist of the fluids that it has set, or #f.
 ;;; END is the core of a channel that is closed when it ends, if anybody has asked
 ;;; for that.  PREVIOUS and NEXT are its neighbours in its group (guile/task/member.c).
 ;;; JOINERS are the tasks of the same loop that wait for its end, the latest first.
 ;;; ON-END is a procedure, #f, or a list of one that only a failure is given to.  These
-;;; fourteen are known in guile/task/poller.h.
+;;; thirteen are known in guile/task/poller.h.
 (define-record-type <task>
-  (%make-task continuation abandon place interrupt port wanted settings end
+  (%make-task continuation abandon place interrupt port settings end
               previous next state result joiners on-end name loop group scope)
   task?
   (continuation task-continuation set-task-continuation!)
   (abandon task-abandon set-task-abandon!)
   (place task-place set-task-place!)
   (interrupt task-interrupt set-task-interrupt!)
-  (port task-port set-task-port!)
-  (wanted task-wanted)
+  (port task-port)
   (settings task-settings)
   (end task-end)
   (previous task-previous)
@@ -86,7 +85,7 @@
             (unless (string-prefix? known
                                     (string-join (map symbol->string
                                                       (record-type-fields type))
-                                                 " "))
+                                                 " " 'suffix))
               (error "libguile-sockport was built for other modules:" type)))
           (list <loop> <task> <timers> <timer>) (%known-fields))
 

@@ -9,7 +9,6 @@
   #:export (make-scope
             scope-parent
             scope-group
-            scope-trigger
             scope-shield?
             scope-deadline
             scope-outermost
