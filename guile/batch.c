@@ -186,27 +186,42 @@ add (const struct holder *holder, const struct scm_skp__slice *slice,
   return SCM_I_MAKINUM (index);
 }
 
-/* The address that TO stands for.  Datagrams to one destination come in a row,
-   and comparing its parts is far cheaper than reading them; what is not a
-   number could have changed inside.  */
-static const struct skp_address *
-destination (struct holder *holder, SCM to, int pos, const char *who)
+static __attribute__ ((noinline)) void
+read_destination (struct holder *holder, SCM to, int pos, const char *who)
 {
   size_t length
       = SCM_HAS_TYP7 (to, scm_tc7_vector) ? SCM_SIMPLE_VECTOR_LENGTH (to) : 0;
   size_t i = 0;
 
-  if (length > 0 && length == holder->to_length)
-    while (i < length
-           && scm_is_eq (SCM_SIMPLE_VECTOR_REF (to, i), holder->to[i]))
-      i++;
-  if (length > 0 && i == length)
-    return &holder->address;
   holder->to_length = 0;
   scm_skp__address_to (&holder->address, to, pos, who);
-  for (i = 0; i < length && SCM_NUMBERP (SCM_SIMPLE_VECTOR_REF (to, i)); i++)
+  for (; i < length && SCM_NUMBERP (SCM_SIMPLE_VECTOR_REF (to, i)); i++)
     holder->to[i] = SCM_SIMPLE_VECTOR_REF (to, i);
   holder->to_length = i == length ? length : 0;
+}
+
+static inline int
+same_destination (const struct holder *holder, SCM to)
+{
+  size_t length = holder->to_length;
+
+  if (length == 0 || !SCM_HAS_TYP7 (to, scm_tc7_vector)
+      || SCM_SIMPLE_VECTOR_LENGTH (to) != length)
+    return 0;
+  for (size_t i = 0; i < length; i++)
+    if (!scm_is_eq (SCM_SIMPLE_VECTOR_REF (to, i), holder->to[i]))
+      return 0;
+  return 1;
+}
+
+/* The address that TO stands for.  Datagrams to one destination come in a row,
+   and comparing its parts is far cheaper than reading them; what is not a
+   number could have changed inside.  */
+static inline const struct skp_address *
+destination (struct holder *holder, SCM to, int pos, const char *who)
+{
+  if (!same_destination (holder, to))
+    read_destination (holder, to, pos, who);
   return &holder->address;
 }
 

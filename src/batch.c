@@ -170,23 +170,29 @@ same_address (const struct skp_address *a, const struct skp_address *b)
   return memcmp (&a->storage, &b->storage, a->length) == 0;
 }
 
+/* What is seldom done is apart, lest each datagram pays for the registers that
+   it needs.  */
+static __attribute__ ((noinline)) uint32_t
+add_address (struct skp_batch *batch, const struct skp_address *address)
+{
+  struct skp_address *new = &batch->addresses[batch->addresses_used];
+  new->length = address->length;
+  memcpy (&new->storage, &address->storage, address->length);
+  return (uint32_t)batch->addresses_used++;
+}
+
 /* Datagrams to one destination in a row share its copy, so that joining them
    need not compare addresses.  */
-static uint32_t
+static inline uint32_t
 place_address (struct skp_batch *batch, const struct skp_address *to)
 {
   static const struct skp_address none;
   const struct skp_address *address = to ? to : &none;
-  size_t last = batch->addresses_used;
+  size_t used = batch->addresses_used;
 
-  if (last == 0 || !same_address (&batch->addresses[last - 1], address))
-    {
-      batch->addresses[last].length = address->length;
-      memcpy (&batch->addresses[last].storage, &address->storage,
-              address->length);
-      batch->addresses_used = ++last;
-    }
-  return (uint32_t)(last - 1);
+  return used > 0 && same_address (&batch->addresses[used - 1], address)
+             ? (uint32_t)(used - 1)
+             : add_address (batch, address);
 }
 
 int
@@ -198,14 +204,15 @@ skp_batch_add (struct skp_batch *batch, const void *bytes, size_t length,
   if (batch->count >= batch->slots || length > batch->capacity - batch->used
       || batch->addresses_used == batch->slots)
     return -ENOSPC;
-  if (bytes && length > 0)
-    memmove (batch->bytes + batch->used, bytes, length);
-  batch->datagrams[batch->count]
-      = (struct skp_datagram){ .start = (uint32_t)batch->used,
-                               .length = (uint32_t)length,
-                               .address = place_address (batch, to) };
+  struct skp_datagram *new = &batch->datagrams[batch->count];
+  *new = (struct skp_datagram){ .start = (uint32_t)batch->used,
+                                .length = (uint32_t)length,
+                                .address = place_address (batch, to) };
   batch->used += length;
-  return (int)batch->count++;
+  int index = (int)batch->count++;
+  if (bytes && length > 0)
+    memmove (batch->bytes + new->start, bytes, length);
+  return index;
 }
 
 /* As many segments as there is room for, and their bytes at once: that is what
