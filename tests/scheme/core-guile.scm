@@ -103,22 +103,19 @@ apt-get has it"))
           its
           (again (- left 1))))))
 
-;;; Those that fork, and the one that puts Guile's own port procedures back, are
-;;; not for a task.
-
 (define files
-  '(("00-socket" "core")
+  '(("00-socket" "core" "task")
     ("net-db" "core" "task")
     ("fdes-finalizers" "core" "task")
-    ("ports" "core")
+    ("ports" "core" "task")
     ("rdelim" "core" "task")
-    ("suspendable-ports" "core")
+    ("suspendable-ports" "core" "task")
     ("web-client" "core" "task")
     ("web-http" "core" "task")
     ("web-server" "core" "task")
     ("posix" "core" "task")
     ("popen" "core" "task")
-    ("threads" "core")))
+    ("threads" "core" "task")))
 
 (case-seconds (* 400 patience))
 

@@ -12,68 +12,11 @@
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (rnrs bytevectors)
+  #:use-module (sockport ports fill)
   #:use-module (sockport primitive)
+  #:re-export (read-bytes)
   #:export (gathering-first!
-            read-bytes
             plain-read-waiter))
-
-(define read-bytes (@@ (ice-9 suspendable-ports) read-bytes))
-
-(define (buffered port)
-  (let ((buffer (port-read-buffer port)))
-    (- (port-buffer-end buffer) (port-buffer-cur buffer))))
-
-;;; Of an unbuffered port, so much at a time as Guile's own would ask for.
-(define (room port wanted)
-  (if (= 1 (port-read-buffering port))
-      (min wanted 65536)
-      1))
-
-(define (make-room! port needed)
-  "Have room for NEEDED bytes more behind what PORT's buffer holds, which moves to the
-beginning; a larger one is taken only for more than a half of it, or where it must be."
-  (let* ((buffer (port-read-buffer port))
-         (bytes (port-buffer-bytevector buffer))
-         (size (bytevector-length bytes))
-         (held (buffered port)))
-    (cond ((or (> (* 2 held) size) (< (- size held) needed))
-           (expand-port-read-buffer! port (max (* 2 size) (+ held needed))))
-          (else
-           (bytevector-copy! bytes (port-buffer-cur buffer) bytes 0 held)
-           (set-port-buffer-cur! buffer 0)
-           (set-port-buffer-end! buffer held)))))
-
-(define (gather-more! port wanted)
-  "Add what comes next to PORT's buffer; #f at the end of file.  From an unbuffered
-port no more than WANTED bytes are taken, because what follows may be for somebody
-else."
-  (let* ((buffer (port-read-buffer port))
-         (bytes (port-buffer-bytevector buffer))
-         (size (bytevector-length bytes))
-         (end (port-buffer-end buffer))
-         (needed (room port wanted)))
-    (cond ((port-buffer-has-eof? buffer) #f)
-          ((< (- size end) needed)
-           (make-room! port needed)
-           (gather-more! port wanted))
-          (else
-           (let ((count (read-bytes port bytes end
-                                    (if (= 1 (port-read-buffering port))
-                                        (min wanted (- size end))
-                                        (- size end)))))
-             (if (zero? count)
-                 (set-port-buffer-has-eof?! buffer #t)
-                 (set-port-buffer-end! buffer (+ end count)))
-             (positive? count))))))
-
-(define (gather-count! port count)
-  (let ((missing (- count (buffered port))))
-    (when (and (positive? missing) (gather-more! port missing))
-      (gather-count! port count))))
-
-(define (gather-all! port)
-  (when (gather-more! port most-positive-fixnum)
-    (gather-all! port)))
 
 (define (find-byte port bytes start)
   "Return whether one of BYTES, a list, is in PORT's buffer, START bytes on or
@@ -137,12 +80,17 @@ later."
                        ((_ start . _) (- (string-length text) start))
                        (_ (string-length text))))))))
 
-(define (count-gatherer port count)
-  (when (and (input? port) (exact-integer? count))
-    (gather-count! port count)))
-
-(define (slice-gatherer port bytes start count)
-  (count-gatherer port count))
+(define (counting gather? proc)
+  (define (taking port count take)
+    (if (and (gather? port) (input? port) (exact-integer? count) (positive? count))
+        (let ((count (gather-or-end! port count)))
+          (if count (take count) (eof-object)))
+        (take count)))
+  (case-lambda
+    ((port count)
+     (taking port count (lambda (count) (proc port count))))
+    ((port bytes start count)
+     (taking port count (lambda (count) (proc port bytes start count))))))
 
 (define (all-gatherer port)
   (when (input? port)
@@ -231,10 +179,15 @@ buffer."
      (let ((text (get-string-n port count)))
        (if (eof-object? text) "" text)))))
 
-(define (sometimes guarded? gather proc)
+(define (gathering? guarded?)
   (lambda args
-    (when (or (guarded?)
-              (and (or-map layered? args) (waiting-elsewhere?)))
+    (or (guarded?)
+        (and (or-map layered? args) (waiting-elsewhere?)))))
+
+(define (sometimes guarded? gather proc)
+  (define gather? (gathering? guarded?))
+  (lambda args
+    (when (apply gather? args)
       (apply gather args))
     (apply proc args)))
 
@@ -251,8 +204,6 @@ buffer."
     ((ice-9 textual-ports) get-string-n! ,waiting-elsewhere? ,text-gatherer!)
     ((ice-9 textual-ports) get-string-all ,guarded? ,all-gatherer)
     ((ice-9 textual-ports) get-string-n ,waiting-elsewhere? ,string-gatherer)
-    ((ice-9 binary-ports) get-bytevector-n ,guarded? ,count-gatherer)
-    ((ice-9 binary-ports) get-bytevector-n! ,guarded? ,slice-gatherer)
     ((ice-9 binary-ports) get-bytevector-all ,waiting-elsewhere?
      ,all-gatherer)))
 
@@ -272,6 +223,12 @@ buffer."
         (module-set! module name
                      (sometimes when? gather (module-ref module name))))))
    (wrappers guarded? waiting-elsewhere?))
+  (let ((binary (resolve-module '(ice-9 binary-ports))))
+    (for-each (lambda (name)
+                (module-set! binary name
+                             (counting (gathering? guarded?)
+                                       (module-ref binary name))))
+              '(get-bytevector-n get-bytevector-n!)))
   (let ((rdelim (resolve-module '(ice-9 rdelim))))
     (module-set! rdelim 'read-string
                  (string-reader guarded? (module-ref rdelim 'read-string)
