@@ -5,21 +5,14 @@
 #include "dynamic-stack.h"
 #include "../primitive.h"
 
-/* Where a procedure that is called for an async returns to: a place in
-   libguile's own code for interrupts, the same for all.  */
-static const uint32_t *async_return;
+const uint32_t *scm_skp__async_return;
 
 static SCM
 note_async (void)
 {
-  async_return = SCM_FRAME_VIRTUAL_RETURN_ADDRESS (scm_skp__thread ()->vm.fp);
+  scm_skp__async_return
+      = SCM_FRAME_VIRTUAL_RETURN_ADDRESS (scm_skp__thread ()->vm.fp);
   return SCM_UNSPECIFIED;
-}
-
-int
-scm_skp__called_for_async (const union scm_vm_stack_element *fp)
-{
-  return async_return && SCM_FRAME_VIRTUAL_RETURN_ADDRESS (fp) == async_return;
 }
 
 static SCM
@@ -40,7 +33,7 @@ asyncs_on (void)
 static SCM
 async_seen (void)
 {
-  if (!scm_skp__known || async_return)
+  if (!scm_skp__known || scm_skp__async_return)
     return SCM_BOOL_T;
   scm_system_async_mark (scm_c_make_gsubr (
       "note-async", 0, 0, 0, __extension__(scm_t_subr) note_async));

@@ -60,9 +60,18 @@ scm_skp__words (scm_t_bits first, uint32_t count)
                         : scm_words (first, count);
 }
 
+/* Where a procedure that is called for an async returns to: a place in
+   libguile's own code for interrupts, the same for all; NULL before the first
+   one.  */
+extern const uint32_t *scm_skp__async_return;
+
 /* Is what was called from the frame FP called by libguile for an async, a
    signal's handler say?  */
-int scm_skp__called_for_async (const union scm_vm_stack_element *fp);
+static inline int
+scm_skp__called_for_async (const union scm_vm_stack_element *fp)
+{
+  return SCM_FRAME_VIRTUAL_RETURN_ADDRESS (fp) == scm_skp__async_return;
+}
 
 /* The tag of the prompts of tasks; a procedure with the code of those winders
    that do nothing when a task is left or goes on.  */

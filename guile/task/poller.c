@@ -74,14 +74,6 @@ release (void *poller)
 }
 
 struct loop_poller *
-scm_skp__poller (SCM poller)
-{
-  if (!SCM_POINTER_P (poller))
-    scm_wrong_type_arg_msg ("run-tasks", 1, poller, "poller");
-  return (struct loop_poller *)SCM_POINTER_VALUE (poller);
-}
-
-struct loop_poller *
 scm_skp__poller_of (SCM poller, const char *who)
 {
   struct loop_poller *p = scm_skp__poller (poller);

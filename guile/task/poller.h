@@ -86,7 +86,11 @@ struct loop_poller
 
 /* A poller is a pointer object, which costs less to look into than one of a
    foreign type; none but (sockport task loop) and its helpers have one.  */
-struct loop_poller *scm_skp__poller (SCM poller);
+static inline struct loop_poller *
+scm_skp__poller (SCM poller)
+{
+  return SCM_POINTER_VALUE (poller);
+}
 
 /* The same, for WHO, which needs one that is open.  */
 struct loop_poller *scm_skp__poller_of (SCM poller, const char *who);
