@@ -58,56 +58,6 @@
      (close-port (car pair)))
    (list (unix-pair) (pipe))))
 
-;;; Who makes a port sees how it is read.
-(define (asked-of mode size counts proc)
-  "Return what PROC returns, called with a port that gives so many bytes as COUNTS says,
-and then its end; and how many were asked for each time."
-  (let* ((asked '())
-         (port (make-custom-binary-input-port
-                "port"
-                (lambda (bytes start count)
-                  (set! asked (cons count asked))
-                  (match counts
-                    (() 0)
-                    ((n . rest)
-                     (set! counts rest)
-                     (bytevector-fill! bytes 1)
-                     (min n count))))
-                #f #f #f)))
-    (if size (setvbuf port mode size) (setvbuf port mode))
-    (let ((result (in-tasks (proc port))))
-      (list (if (bytevector? result) (bytevector-length result) result)
-            (reverse asked)))))
-
-(define (count-read port)
-  (get-bytevector-n port 6))
-
-(test-case "a port is asked for what Guile's own procedures ask for"
-  (test-equal "what is wanted, of one without a buffer" '(6 (6))
-    (asked-of 'none #f '(6) count-read))
-  (test-equal "or what is missing" '(6 (6 2))
-    (asked-of 'none #f '(4 9) count-read))
-  (test-equal "once, at its end" (list (eof-object) '(6))
-    (asked-of 'none #f '() count-read))
-  (test-equal "once, after a part" '(4 (6 2))
-    (asked-of 'none #f '(4) count-read))
-  (test-equal "anew, having ended" (list (eof-object) '(6 2 6))
-    (asked-of 'none #f '(4)
-              (lambda (port) (count-read port) (count-read port))))
-  (test-equal "into bytes that are there" '(4 (6 2))
-    (asked-of 'none #f '(4)
-              (lambda (port)
-                (get-bytevector-n! port (make-bytevector 6) 0 6))))
-  (test-equal "a buffer's worth" '(6 (20 20 20))
-    (asked-of 'block 20 '(2 2 2 2) count-read))
-  (test-equal "until its end" '(4 (20 20 20))
-    (asked-of 'block 20 '(2 2) count-read))
-  (test-equal "which is not asked for again" (list (eof-object) '(20 20))
-    (asked-of 'block 20 '(2)
-              (lambda (port) (count-read port) (count-read port))))
-  (test-equal "or more than that, if more is wanted" '(6 (6 4 3))
-    (asked-of 'block 3 '(2 1 3) count-read)))
-
 (test-case "many wait on one port"
   (let-ports ((server (unix-listener)))
     (test-equal "all accept" 20

@@ -2,6 +2,7 @@
 ;;; What comes next, added to what a port's buffer holds.
 
 (define-module (sockport ports fill)
+  #:use-module (ice-9 match)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
   #:use-module (rnrs bytevectors)
@@ -10,7 +11,8 @@
             gather-count!
             gather-more!
             gather-or-end!
-            read-bytes))
+            read-bytes
+            skip-mark!))
 
 (define read-bytes (@@ (ice-9 suspendable-ports) read-bytes))
 
@@ -83,3 +85,27 @@ else."
             (else
              (set-port-buffer-has-eof?! buffer #f)
              #f)))))
+
+;;; Guile's own look for a mark of the byte order only where the buffer is empty.
+
+(define clear-start (@@ (ice-9 suspendable-ports) clear-stream-start-for-bom-read))
+(define %port-encoding (@@ (ice-9 suspendable-ports) %port-encoding))
+
+;;; What such marks begin with, and how many bytes they have.
+(define marks
+  '((UTF-8 3 #xef) (UTF-16 2 #xfe #xff) (UTF-32 4 #x00 #xff)))
+
+(define (next-byte port)
+  (let ((buffer (port-read-buffer port)))
+    (bytevector-u8-ref (port-buffer-bytevector buffer) (port-buffer-cur buffer))))
+
+(define (skip-mark! port wanted)
+  "Skip the mark of the byte order at PORT's beginning, where WANTED bytes of text or
+more are to be gathered."
+  (match (assq (%port-encoding port) marks)
+    ((_ length . beginnings)
+     (when (or (positive? (buffered port)) (gather-more! port wanted))
+       (when (memv (next-byte port) beginnings)
+         (gather-count! port length))
+       (clear-start port 'text)))
+    (_ #f)))

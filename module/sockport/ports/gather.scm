@@ -56,23 +56,30 @@ later."
 (define (input? port)
   (and (input-port? port) (not (port-closed? port)) (not (%string-port? port))))
 
+(define (text? port wanted)
+  "Can PORT be read?  Where WANTED bytes of text or more are gathered next."
+  (and (input? port)
+       (begin
+         (skip-mark! port wanted)
+         #t)))
+
 (define line-gatherer
   (case-lambda
     (() (line-gatherer (current-input-port)))
-    ((port . _) (when (input? port) (gather-line! port '(#\newline))))))
+    ((port . _) (when (text? port 1) (gather-line! port '(#\newline))))))
 
 (define delimited-gatherer
   (case-lambda
     ((delimiters) (delimited-gatherer delimiters (current-input-port)))
     ((delimiters port . _)
-     (when (and (input? port) (string? delimiters))
+     (when (and (string? delimiters) (text? port 1))
        (gather-line! port (string->list delimiters))))))
 
 (define delimited-gatherer!
   (case-lambda
     ((delimiters text) (delimited-gatherer! delimiters text (current-input-port)))
     ((delimiters text port . rest)
-     (when (and (input? port) (string? delimiters) (string? text))
+     (when (and (string? delimiters) (string? text) (text? port 1))
        ;; Bytes are at least as many as characters.
        (gather-line! port (string->list delimiters)
                      (match rest
@@ -96,6 +103,10 @@ later."
   (when (input? port)
     (gather-all! port)))
 
+(define (all-text-gatherer port)
+  (when (text? port most-positive-fixnum)
+    (gather-all! port)))
+
 (define (utf8-length byte)
   (cond ((< byte #xc0) 1) ((< byte #xe0) 2) ((< byte #xf0) 3) (else 4)))
 
@@ -117,6 +128,10 @@ buffer."
     (when (and (positive? missing) (gather-more! port missing))
       (gather-characters! port count))))
 
+(define (gather-text! port count)
+  (when (and (exact-integer? count) (positive? count) (text? port count))
+    (gather-characters! port count)))
+
 (define (slice-size text start end)
   (if (and (string? text) (exact-integer? start) (exact-integer? end))
       (max 0 (- (min end (string-length text)) start))
@@ -126,12 +141,10 @@ buffer."
   (case-lambda*
     ((text #:optional (port (current-input-port)) (start 0)
            (end (and (string? text) (string-length text))))
-     (when (input? port)
-       (gather-characters! port (slice-size text start end))))))
+     (gather-text! port (slice-size text start end)))))
 
 (define (text-gatherer! port text start count)
-  (when (and (input? port) (exact-integer? count))
-    (gather-characters! port count)))
+  (gather-text! port count))
 
 ;;; A datum has no end that could be looked for: it is read from a copy of what there
 ;;; is, until that has it.
@@ -139,8 +152,13 @@ buffer."
   (case-lambda
     (() (datum-gatherer (current-input-port)))
     ((port)
-     (when (and (input? port) (not (whole-datum? port)) (gather-more! port 1))
+     (when (and (copied? port) (text? port 1) (not (whole-datum? port))
+                (gather-more! port 1))
        (datum-gatherer port)))))
+
+;;; Which order of bytes a mark has told cannot be asked for.
+(define (copied? port)
+  (and (input? port) (not (member (port-encoding port) '("UTF-16" "UTF-32")))))
 
 (define (whole-datum? port)
   (let* ((buffer (port-read-buffer port))
@@ -149,6 +167,8 @@ buffer."
                       bytes 0 (bytevector-length bytes))
     (let ((copy (open-bytevector-input-port bytes)))
       (set-port-encoding! copy (or (port-encoding port) "UTF-8"))
+      ;; The last character may not be whole.
+      (set-port-conversion-strategy! copy 'substitute)
       (catch #t
         (lambda ()
           (let ((datum (plain-read copy)))
@@ -164,8 +184,7 @@ buffer."
 (define plain-read read)
 
 (define (string-gatherer port count)
-  (when (and (input? port) (exact-integer? count))
-    (gather-characters! port count)))
+  (gather-text! port count))
 
 ;;; Guile's own waits for a character more than it was asked for, and drops it.
 (define (string-reader guarded? proc get-string-n)
@@ -173,7 +192,7 @@ buffer."
     (() (proc (current-input-port)))
     ((port)
      (when (or (guarded?) (and (layered? port) (waiting-elsewhere?)))
-       (all-gatherer port))
+       (all-text-gatherer port))
      (proc port))
     ((port count)
      (let ((text (get-string-n port count)))
@@ -202,7 +221,7 @@ buffer."
     ((ice-9 rdelim) read-string! ,guarded? ,string-gatherer!)
     ((guile) read ,guarded? ,datum-gatherer)
     ((ice-9 textual-ports) get-string-n! ,waiting-elsewhere? ,text-gatherer!)
-    ((ice-9 textual-ports) get-string-all ,guarded? ,all-gatherer)
+    ((ice-9 textual-ports) get-string-all ,guarded? ,all-text-gatherer)
     ((ice-9 textual-ports) get-string-n ,waiting-elsewhere? ,string-gatherer)
     ((ice-9 binary-ports) get-bytevector-all ,waiting-elsewhere?
      ,all-gatherer)))
