@@ -166,6 +166,36 @@
          (wait-until (lambda () (thread-exited? thread)))
          (join-thread thread))))))
 
+(test-case "a loop that looks for what should come soon sees all else too"
+  (let ((pair (unix-pair)) (other (unix-pair)) (before (sigaction SIGUSR1))
+        (gate (make-channel 1)) (closing #f))
+    (define (ask left)
+      (unless (zero? left)
+        (send (car pair) "x")
+        (recv! (car pair) bytes)
+        (ask (- left 1))))
+    (define (answer)
+      (unless (zero? (recv! (cdr pair) (make-bytevector 1)))
+        (send (cdr pair) "x")
+        (answer)))
+    (define (tell . signum) (channel-put gate 'seen))
+    (define answering (call-with-new-thread answer))
+    (sigaction SIGUSR1 tell)
+    (test-equal "a timer, a thread, a signal, a close" '(0 seen seen closed)
+      (in-tasks
+       (map (lambda (wait) (ask 200) (wait))
+            (list (lambda () (sleep 1/1000))
+                  (lambda () (call-with-new-thread tell) (channel-get gate))
+                  (lambda () (kill (getpid) SIGUSR1) (channel-get gate))
+                  (lambda ()
+                    (set! closing (call-with-new-thread
+                                   (lambda () (close-port (car other)))))
+                    (guard (e (#t 'closed)) (recv! (car other) bytes)))))))
+    (sigaction SIGUSR1 (car before) (cdr before))
+    (close-port (car pair))
+    (for-each join-thread (list answering closing))
+    (for-each close-port (list (cdr pair) (cdr other)))))
+
 (test-case "workers"
   (let ((numbers (make-channel 3)))
     (test-equal "the first's value" 0
