@@ -68,9 +68,92 @@ scm_skp__push (struct scm_skp__queue *q, SCM entry)
   q->entry[(q->head + q->count++) & (q->size - 1)] = entry;
 }
 
+/* Where fewer tasks are ready, nothing is fetched ahead.  */
+#define MANY_READY 8
+
+/* What the procedure that begins a task has closed over.  */
+__attribute__ ((always_inline)) static inline void
+fetch_closed (SCM proc)
+{
+  if (!SCM_PROGRAM_P (proc))
+    return;
+  for (size_t i = 0; i < SCM_PROGRAM_NUM_FREE_VARIABLES (proc); i++)
+    {
+      SCM closed = SCM_PROGRAM_FREE_VARIABLE_REF (proc, i);
+      if (SCM_NIMP (closed))
+        __builtin_prefetch (SCM2PTR (closed));
+    }
+}
+
+/* With thousands of tasks, what one of them needs is seldom in the processor's
+   cache when it begins or goes on, and the way is a chain of pointers.  So each
+   step of the way is fetched ahead, while those before it in the queue run: the
+   first step for the task that is STEPS ahead, and so on.  Where few are ready,
+   all is in the cache, and this would be an eighth of a switch.
+
+   Inlined, or the compiler finds that it has no effect.  */
+__attribute__ ((always_inline)) static inline void
+fetch_ahead (const struct scm_skp__queue *q)
+{
+  enum
+  {
+    STEPS = 5
+  };
+  for (size_t ahead = 1; ahead <= STEPS; ahead++)
+    {
+      SCM task = q->entry[(q->head + ahead) & (q->size - 1)];
+      if (ahead == STEPS)
+        {
+          const char *fields = (const char *)SCM2PTR (task);
+          __builtin_prefetch (fields);
+          __builtin_prefetch (fields + 64);
+          continue;
+        }
+      if (!scm_skp__is_task (task))
+        continue;
+      SCM continuation = scm_skp__field (task, TASK_CONTINUATION),
+          port = scm_skp__field (task, TASK_PORT);
+      if (ahead == STEPS - 1)
+        {
+          __builtin_prefetch (SCM2PTR (continuation));
+          if (SCM_NIMP (port))
+            __builtin_prefetch (SCM2PTR (port));
+          continue;
+        }
+      if (!SCM_PROGRAM_IS_PARTIAL_CONTINUATION (continuation))
+        {
+          if (ahead == STEPS - 2)
+            fetch_closed (continuation);
+          continue;
+        }
+      SCM vm_cont = SCM_PROGRAM_FREE_VARIABLE_REF (continuation, 0);
+      if (ahead == STEPS - 2)
+        {
+          __builtin_prefetch (SCM2PTR (vm_cont));
+          if (SCM_NIMP (port))
+            {
+              __builtin_prefetch ((void *)SCM_STREAM (port));
+              __builtin_prefetch (SCM_PORT (port));
+            }
+          continue;
+        }
+      const struct scm_vm_cont *data = SCM_VM_CONT_DATA (vm_cont);
+      if (ahead == STEPS - 3)
+        {
+          __builtin_prefetch (data);
+          continue;
+        }
+      __builtin_prefetch (data->dynstack);
+      for (ptrdiff_t i = 0; i < data->stack_size; i += 8)
+        __builtin_prefetch (data->stack_bottom + i);
+    }
+}
+
 SCM
 scm_skp__pop (struct scm_skp__queue *q)
 {
+  if (q->count > MANY_READY && fitting)
+    fetch_ahead (q);
   SCM entry = q->entry[q->head];
   q->entry[q->head] = SCM_BOOL_F;
   q->head = (q->head + 1) & (q->size - 1);
