@@ -19,14 +19,14 @@
    that has happened, so many waits sleep at once.  */
 #define SLEEPS_AT_ONCE 16
 
-/* Where what is waited for has come soon before, it is looked for so long
-   before one sleeps: who has just been given something often takes no longer to
-   give the next, and waking a processor takes as long again.  */
+/* Where what is waited for has come soon before, a loop looks for it so long
+   before it sleeps: a peer that has just been given something often takes no
+   longer to give the next, and waking a processor takes as long again.  */
 #define SOON_NS 100000
 
-/* So many waits have to end soon until one looks again who has looked in vain:
-   where others keep the processors, each time.  Twice as many after each time
-   in a row, but for the last.  */
+/* After a look in vain, so many waits have to end soon before the next look;
+   where others keep the processors every look is in vain.  Twice as many after
+   each more in a row, up to MOST_VAIN times.  */
 #define WAITS_AFTER_VAIN 32
 #define MOST_VAIN 5
 

@@ -20,9 +20,9 @@
   (let ((buffer (port-read-buffer port)))
     (- (port-buffer-end buffer) (port-buffer-cur buffer))))
 
-;;; How much to ask for at a time where that is seen, by whom is asked or by who reads an
-;;; unbuffered port next: as much as Guile's own would.  #f for a socket or a file, where
-;;; any amount will do.
+;;; How much to ask for at a time where others see that: a custom port's procedure, and
+;;; the next reader of an unbuffered port.  As much as Guile's own would.  #f for a socket
+;;; or a file, where any amount will do.
 (define (amount port wanted)
   (let ((buffering (port-read-buffering port)))
     (and (or (= 1 buffering) (not (file-port? port)))
