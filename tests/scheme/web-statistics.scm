@@ -7,6 +7,7 @@
              (harness process)
              (harness socket)
              (harness web)
+             (ice-9 binary-ports)
              (ice-9 match)
              (ice-9 rdelim)
              (ice-9 regex)
