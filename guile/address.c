@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <langinfo.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sockport/guile.h>
 
@@ -210,22 +209,6 @@ scm_skp__address_args (struct skp_address *address, SCM family, SCM *first,
   return count;
 }
 
-int
-scm_skp__address_quick (struct skp_address *address, SCM family, SCM part,
-                        SCM port)
-{
-  struct sockaddr_in made = { .sin_family = AF_INET };
-  if (!scm_is_eq (family, SCM_I_MAKINUM (AF_INET)) || !SCM_I_INUMP (part)
-      || !SCM_I_INUMP (port) || (uint64_t)SCM_I_INUM (part) > UINT32_MAX
-      || (uint64_t)SCM_I_INUM (port) > UINT16_MAX)
-    return 0;
-  made.sin_addr.s_addr = htonl ((uint32_t)SCM_I_INUM (part));
-  made.sin_port = htons ((uint16_t)SCM_I_INUM (port));
-  memcpy (&address->storage, &made, sizeof made);
-  address->length = sizeof made;
-  return 1;
-}
-
 void
 scm_skp__address_whole (struct skp_address *address, SCM family, SCM first,
                         SCM args, int pos, const char *who)
@@ -258,6 +241,8 @@ scm_skp__address_into (SCM spare, const struct skp_address *address)
 {
   if (address->length < sizeof (sa_family_t))
     return SCM_BOOL_F;
+  if (scm_skp__address_quick_into (spare, address))
+    return spare;
   const struct skp_family *rules = skp_address_rules (address);
   size_t length = rules->count + 1U;
   if (!scm_is_vector (spare) || SCM_SIMPLE_VECTOR_LENGTH (spare) != length)

@@ -2,6 +2,7 @@
 /* recv!, send, recvfrom! and sendto.  The primitives try once; the C functions
    do the same until it is done.  */
 
+#include "../src/direct.h"
 #include "complete.h"
 #include "layer.h"
 #include "loop.h"
@@ -57,7 +58,7 @@ tried (const struct scm_skp__call *call, ssize_t n)
 }
 
 /* Most calls have no flags, a whole bytevector, and no loop with its turns and
-   hints: these need little more than the system call.  */
+   hints: these need little more than the system call, and make it in line.  */
 static inline int
 is_plain (SCM sock, SCM flags)
 {
@@ -72,14 +73,31 @@ receives_plainly (SCM sock, SCM buffer, SCM flags)
 }
 
 static inline SCM
-plainly (const char *who, SCM sock, SCM buffer, ssize_t n, size_t target,
-         const struct skp_address *to)
+receive_plainly (const char *who, SCM sock, SCM buffer,
+                 struct skp_address *from)
 {
+  ssize_t n = skp__direct_receive (SCM_FPORT_FDES (sock),
+                                   SCM_BYTEVECTOR_CONTENTS (buffer),
+                                   SCM_BYTEVECTOR_LENGTH (buffer), from);
   scm_remember_upto_here_2 (sock, buffer);
-  if (n >= 0 && (size_t)n >= target)
+  if (n >= 0)
+    return SCM_I_MAKINUM (n);
+  struct scm_skp__call call = { .who = who, .sock = sock };
+  return scm_skp__later (&call, n);
+}
+
+static inline SCM
+send_plainly (const char *who, SCM sock, SCM message,
+              const struct skp_address *to)
+{
+  size_t size = SCM_BYTEVECTOR_LENGTH (message);
+  ssize_t n = skp__direct_send (SCM_FPORT_FDES (sock),
+                                SCM_BYTEVECTOR_CONTENTS (message), size, to);
+  scm_remember_upto_here_2 (sock, message);
+  if (n >= 0 && (size_t)n == size)
     return SCM_I_MAKINUM (n);
   struct scm_skp__call call
-      = { .who = who, .sock = sock, .target = target, .to = to };
+      = { .who = who, .sock = sock, .target = size, .to = to };
   return tried (&call, n);
 }
 
@@ -202,11 +220,7 @@ static SCM
 recv_into_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 {
   if (receives_plainly (sock, buf, flags))
-    return plainly ("recv!", sock, buf,
-                    skp_transfer_recv (SCM_FPORT_FDES (sock),
-                                       SCM_BYTEVECTOR_CONTENTS (buf),
-                                       SCM_BYTEVECTOR_LENGTH (buf), 0),
-                    0, NULL);
+    return receive_plainly ("recv!", sock, buf, NULL);
   return recv_once ("recv!", sock, buf, flags, start, end);
 }
 
@@ -233,12 +247,7 @@ recvfrom_once (const char *who, SCM pair, SCM sock, SCM buf, SCM flags,
 {
   struct skp_address from;
   SCM n = receives_plainly (sock, buf, flags)
-              ? plainly (who, sock, buf,
-                         skp_transfer_recvfrom (SCM_FPORT_FDES (sock),
-                                                SCM_BYTEVECTOR_CONTENTS (buf),
-                                                SCM_BYTEVECTOR_LENGTH (buf), 0,
-                                                &from),
-                         0, NULL)
+              ? receive_plainly (who, sock, buf, &from)
               : receive_from (who, sock, buf, flags, start, end, &from);
   if (scm_is_false (n))
     return n;
@@ -264,11 +273,7 @@ send_once (SCM sock, SCM message, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
   if (is_plain (sock, flags) && SCM_BYTEVECTOR_P (message))
-    return plainly ("send", sock, message,
-                    skp_transfer_send (SCM_FPORT_FDES (sock),
-                                       SCM_BYTEVECTOR_CONTENTS (message),
-                                       SCM_BYTEVECTOR_LENGTH (message), 0),
-                    SCM_BYTEVECTOR_LENGTH (message), NULL);
+    return send_plainly ("send", sock, message, NULL);
   if (scm_skp__layered (sock))
     return scm_skp__layer_transmit (sock, message, flags, start, end);
   send_begin (&t, sock, message, flags, start, end);
@@ -319,11 +324,7 @@ sendto_whole (SCM sock, SCM message, SCM fam, SCM part, SCM port)
   if (!is_plain (sock, SCM_UNDEFINED) || !SCM_BYTEVECTOR_P (message)
       || !scm_skp__address_quick (&to, fam, part, port))
     return sendto_try (SCM_INUM0, sock, message, fam, part, scm_list_1 (port));
-  return plainly ("sendto", sock, message,
-                  skp_transfer_sendto (SCM_FPORT_FDES (sock),
-                                       SCM_BYTEVECTOR_CONTENTS (message),
-                                       SCM_BYTEVECTOR_LENGTH (message), 0, &to),
-                  SCM_BYTEVECTOR_LENGTH (message), &to);
+  return send_plainly ("sendto", sock, message, &to);
 }
 
 SCM

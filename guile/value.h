@@ -66,8 +66,10 @@ void scm_skp__address_whole (struct skp_address *address, SCM family, SCM first,
 /* The vector of ADDRESS; #f if it is empty.  */
 SCM scm_skp__address_from (const struct skp_address *address);
 
-/* The same, in SPARE if that is a vector of the right length.  */
+/* The same, in SPARE if that is a vector of the right length; and of an IPv4
+   address only, as scm_skp__address_quick.  */
 SCM scm_skp__address_into (SCM spare, const struct skp_address *address);
+int scm_skp__address_quick_into (SCM spare, const struct skp_address *address);
 
 /* A UNIX name or another string of the system: BYTES as a string in the
    locale's encoding, or as a bytevector when no string would give them back. */

@@ -32,14 +32,13 @@
         n
         ((recv-more sock buf 0 0 (buffer-length buf)) n))))
 
-(define (recv-later sock buf)
-  (wait-shortly sock 'recv!
-    (enough-or (retrying (wait-readable sock 'recv!) (%recv-whole! sock buf))
-               sock buf)
-    (let ((n (%recv-whole! sock buf)))
-      (if n
-          (enough-or n sock buf)
-          (recv-later sock buf)))))
+(define (recv-later sock buf result)
+  (if result
+      (enough-or result sock buf)
+      (wait-shortly sock 'recv!
+        (enough-or (retrying (wait-readable sock 'recv!) (%recv! sock buf))
+                   sock buf)
+        (recv! sock buf))))
 
 (define recv!
   (case-lambda
@@ -48,9 +47,9 @@ number of bytes; 0 is the end of a stream or an empty datagram.  FLAGS is an
 inclusive or of MSG_ constants.  Data that SOCK has buffered is ignored."
     ((sock buf)
      (let ((n (%recv-whole! sock buf)))
-       (if n
-           (enough-or n sock buf)
-           (recv-later sock buf))))
+       (if (and n (>= n 0))
+           n
+           (recv-later sock buf n))))
     ((sock buf flags)
      (done-or (%recv! sock buf flags)
               (recv-more sock buf flags 0 (buffer-length buf))))

@@ -186,23 +186,26 @@ one in the queue of errors.  All waits of one call share their PATIENCE."
     (set-car! patience (%block-deadline port events who)))
   (car patience))
 
+;;; EXPR stands here once: of two calls of a primitive the compiler would make a
+;;; procedure.
 (define-syntax-rule (retrying (wait port who) expr)
   "The value of EXPR, once it is not #f; before it is tried again, PORT is
 waited for."
-  (or expr
-      (retry wait port who (lambda () expr))))
+  (let loop ((wait-again #f))
+    (or expr
+        (let ((wait-again (or wait-again (retry-waiter wait port who))))
+          (wait-again)
+          (loop wait-again)))))
 
-(define (retry wait port who try)
+(define (retry-waiter wait port who)
   (define patience (make-patience))
-  (let loop ((pause #f))
-    (let ((ready? (wait port who patience)))
-      (or (try)
-          ;; A queue of errors that is not empty ends every wait at once.
-          (let ((pause (and (not ready?)
-                            (or pause (look-again-waiter port who wait
-                                                           patience)))))
-            (when pause (pause))
-            (loop pause))))))
+  (let ((ready? #t) (pause #f))
+    (lambda ()
+      ;; A queue of errors that is not empty ends every wait at once.
+      (set! pause (and (not ready?)
+                       (or pause (look-again-waiter port who wait patience))))
+      (when pause (pause))
+      (set! ready? (wait port who patience)))))
 
 (define (wait-awhile port who ns)
   "Let NS nanoseconds pass, or fewer if PORT is closed."

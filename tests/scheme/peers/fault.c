@@ -225,6 +225,10 @@ first_slice (const struct msghdr *header)
   return slice;
 }
 
+/* The binding makes no call past this one then.  */
+EXPORT extern const char skp_syscall_replaced;
+const char skp_syscall_replaced = 1;
+
 EXPORT long syscall (long number, ...);
 
 long
