@@ -53,11 +53,17 @@ run (const struct skp_batch *batch, size_t i, size_t limit,
   size_t most = room < SEGMENTS_JOINED ? room : SEGMENTS_JOINED;
   struct iovec *slice = slices;
 
-  *slice = (struct iovec){ batch->bytes + first->start, length };
   if (length == 0 || length >= limit)
     end = next;
   if (end > first + most)
     end = first + most;
+  /* Most are alike and lie in a row.  */
+  for (; next < end && next->start == first->start + total
+         && next->length == length && next->address == first->address
+         && total + length <= PAYLOAD_MAX;
+       next++)
+    total += length;
+  *slice = (struct iovec){ batch->bytes + first->start, total };
   for (; next < end && next->address == first->address && next->length <= length
          && next->length > 0 && next[-1].length == length
          && total + next->length <= PAYLOAD_MAX;

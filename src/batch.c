@@ -159,40 +159,66 @@ skp_batch_clear (struct skp_batch *batch)
   batch->count = batch->used = batch->addresses_used = 0;
 }
 
-static int
-same_address (const struct skp_address *a, const struct skp_address *b)
-{
-  if (a->length != b->length)
-    return 0;
-  /* The commonest length; compared without a call.  */
-  if (a->length == sizeof (struct sockaddr_in))
-    return memcmp (&a->storage, &b->storage, sizeof (struct sockaddr_in)) == 0;
-  return memcmp (&a->storage, &b->storage, a->length) == 0;
-}
-
 /* What is seldom done is apart, lest each datagram pays for the registers that
    it needs.  */
 static __attribute__ ((noinline)) uint32_t
-add_address (struct skp_batch *batch, const struct skp_address *address)
+add_address (struct skp_batch *batch, const struct skp_address *to)
 {
-  struct skp_address *new = &batch->addresses[batch->addresses_used];
-  new->length = address->length;
-  memcpy (&new->storage, &address->storage, address->length);
+  size_t used = batch->addresses_used;
+  struct skp_address *new = &batch->addresses[used];
+  if (used > 0 && new[-1].length == to->length
+      && memcmp (&new[-1].storage, &to->storage, to->length) == 0)
+    return (uint32_t)(used - 1);
+  new->length = to->length;
+  memcpy (&new->storage, &to->storage, to->length);
   return (uint32_t)batch->addresses_used++;
+}
+
+/* Is TO, NULL or of the commonest length, the address that was added last?
+   Compared without a call.  */
+static inline int
+is_last_address (const struct skp_batch *batch, const struct skp_address *to)
+{
+  if (batch->addresses_used == 0)
+    return 0;
+  const struct skp_address *last = &batch->addresses[batch->addresses_used - 1];
+  if (!to)
+    return last->length == 0;
+  return to->length == sizeof (struct sockaddr_in) && last->length == to->length
+         && memcmp (&last->storage, &to->storage, sizeof (struct sockaddr_in))
+                == 0;
 }
 
 /* Datagrams to one destination in a row share its copy, so that joining them
    need not compare addresses.  */
-static inline uint32_t
+static uint32_t
 place_address (struct skp_batch *batch, const struct skp_address *to)
 {
   static const struct skp_address none;
-  const struct skp_address *address = to ? to : &none;
-  size_t used = batch->addresses_used;
+  return add_address (batch, to ? to : &none);
+}
 
-  return used > 0 && same_address (&batch->addresses[used - 1], address)
-             ? (uint32_t)(used - 1)
-             : add_address (batch, address);
+static inline int
+add (struct skp_batch *batch, const void *bytes, size_t length,
+     uint32_t address)
+{
+  int index = (int)batch->count;
+  unsigned char *to = batch->bytes + batch->used;
+  batch->datagrams[batch->count++]
+      = (struct skp_datagram){ .start = (uint32_t)batch->used,
+                               .length = (uint32_t)length,
+                               .address = address };
+  batch->used += length;
+  if (bytes && length > 0)
+    memmove (to, bytes, length);
+  return index;
+}
+
+static __attribute__ ((noinline)) int
+add_elsewhere (struct skp_batch *batch, const void *bytes, size_t length,
+               const struct skp_address *to)
+{
+  return add (batch, bytes, length, place_address (batch, to));
 }
 
 int
@@ -204,15 +230,9 @@ skp_batch_add (struct skp_batch *batch, const void *bytes, size_t length,
   if (batch->count >= batch->slots || length > batch->capacity - batch->used
       || batch->addresses_used == batch->slots)
     return -ENOSPC;
-  struct skp_datagram *new = &batch->datagrams[batch->count];
-  *new = (struct skp_datagram){ .start = (uint32_t)batch->used,
-                                .length = (uint32_t)length,
-                                .address = place_address (batch, to) };
-  batch->used += length;
-  int index = (int)batch->count++;
-  if (bytes && length > 0)
-    memmove (batch->bytes + new->start, bytes, length);
-  return index;
+  return is_last_address (batch, to)
+             ? add (batch, bytes, length, (uint32_t)batch->addresses_used - 1)
+             : add_elsewhere (batch, bytes, length, to);
 }
 
 /* As many segments as there is room for, and their bytes at once: that is what

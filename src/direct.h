@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* The calls of transfer.h that are made most often, without flags and in line.
 
-   Returns are not predicted behind a system call where the kernel guards against
-   what processors speculate on: each function that one returns through costs 7
-   to 20 ns.  Here there is none, not even syscall(2).  */
+   Returns are not predicted behind a system call where the kernel guards
+   against what processors speculate on: each function that one returns through
+   costs 7 to 20 ns.  Here there is none, not even syscall(2).  */
 
 #ifndef SKP_DIRECT_H
 #define SKP_DIRECT_H
@@ -26,28 +26,28 @@ skp__direct (long number, long a, long b, long c, long d, long e, long f)
     return -EINTR;
 #if defined __x86_64__ && defined __LP64__
   long result;
-  register long fourth __asm__ ("r10") = d;
-  register long fifth __asm__ ("r8") = e;
-  register long sixth __asm__ ("r9") = f;
-  __asm__ volatile ("syscall"
-                    : "=a"(result)
-                    : "0"(number), "D"(a), "S"(b), "d"(c), "r"(fourth),
-                      "r"(fifth), "r"(sixth)
-                    : "rcx", "r11", "memory");
+  register long fourth __asm__("r10") = d;
+  register long fifth __asm__("r8") = e;
+  register long sixth __asm__("r9") = f;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "0"(number), "D"(a), "S"(b), "d"(c), "r"(fourth),
+                     "r"(fifth), "r"(sixth)
+                   : "rcx", "r11", "memory");
   return result;
 #elif defined __aarch64__ && defined __LP64__
-  register long call __asm__ ("x8") = number;
-  register long result __asm__ ("x0") = a;
-  register long second __asm__ ("x1") = b;
-  register long third __asm__ ("x2") = c;
-  register long fourth __asm__ ("x3") = d;
-  register long fifth __asm__ ("x4") = e;
-  register long sixth __asm__ ("x5") = f;
-  __asm__ volatile ("svc 0"
-                    : "+r"(result)
-                    : "r"(call), "r"(second), "r"(third), "r"(fourth),
-                      "r"(fifth), "r"(sixth)
-                    : "memory");
+  register long call __asm__("x8") = number;
+  register long result __asm__("x0") = a;
+  register long second __asm__("x1") = b;
+  register long third __asm__("x2") = c;
+  register long fourth __asm__("x3") = d;
+  register long fifth __asm__("x4") = e;
+  register long sixth __asm__("x5") = f;
+  __asm__ volatile("svc 0"
+                   : "+r"(result)
+                   : "r"(call), "r"(second), "r"(third), "r"(fourth),
+                     "r"(fifth), "r"(sixth)
+                   : "memory");
   return result;
 #else
   (void)number, (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
@@ -61,9 +61,9 @@ skp__direct_receive (int fd, void *buffer, size_t size,
                      struct skp_address *from)
 {
   socklen_t length = sizeof from->storage;
-  long n = skp__direct (SYS_recvfrom, fd, (long)buffer, (long)size,
-                        MSG_DONTWAIT, from ? (long)&from->storage : 0,
-                        from ? (long)&length : 0);
+  long n
+      = skp__direct (SYS_recvfrom, fd, (long)buffer, (long)size, MSG_DONTWAIT,
+                     from ? (long)&from->storage : 0, from ? (long)&length : 0);
   if (n == -EINTR)
     return from ? skp_transfer_recvfrom (fd, buffer, size, 0, from)
                 : skp_transfer_recv (fd, buffer, size, 0);
