@@ -12,34 +12,14 @@
 #include "chaos.h"
 #include "continuation.h"
 #include "dynamic-stack.h"
+#include "heap.h"
 #include "poller.h"
 #include "../primitive.h"
-#include "../value.h"
 
-#include <gc/gc.h>
 #include <stdatomic.h>
 #include <string.h>
 
 static int fitting;
-
-/* Let the heap have BYTES at least.  A collection marks everything that lives,
-   Guile's own modules included, so its cost is spread over what is allocated
-   until the next: with the few megabytes that a small program has, collecting
-   costs more than taking the continuations that fill them.  */
-static void
-have_heap (size_t bytes)
-{
-  size_t size = GC_get_heap_size ();
-  if (size < bytes)
-    GC_expand_hp (bytes - size);
-}
-
-static SCM
-reserve_heap (SCM bytes)
-{
-  have_heap ((size_t)scm_skp__integer (bytes, 0, INT32_MAX, 1, "run-tasks"));
-  return SCM_UNSPECIFIED;
-}
 
 /* A thousand bytes and more live for each task, and are marked by each
    collection: with half so many, these are to be seldom.  */
@@ -51,7 +31,7 @@ grow (struct scm_skp__queue *q)
 {
   size_t size = q->size ? 2 * q->size : 64;
   if (size == MANY)
-    have_heap (HEAP_OF_MANY);
+    scm_skp__have_heap (HEAP_OF_MANY);
   SCM *entry = scm_gc_malloc (size * sizeof *entry, "tasks");
   for (size_t i = 0; i < q->count; i++)
     entry[i] = q->entry[(q->head + i) & (q->size - 1)];
@@ -71,8 +51,10 @@ scm_skp__push (struct scm_skp__queue *q, SCM entry)
 /* Where fewer tasks are ready, nothing is fetched ahead.  */
 #define MANY_READY 8
 
+#define INLINE __attribute__ ((always_inline)) static inline
+
 /* What the procedure that begins a task has closed over.  */
-__attribute__ ((always_inline)) static inline void
+INLINE void
 fetch_closed (SCM proc)
 {
   if (!SCM_PROGRAM_P (proc))
@@ -85,68 +67,104 @@ fetch_closed (SCM proc)
     }
 }
 
-/* With thousands of tasks, what one of them needs is seldom in the processor's
-   cache when it begins or goes on, and the way is a chain of pointers.  So each
-   step of the way is fetched ahead, while those before it in the queue run: the
-   first step for the task that is STEPS ahead, and so on.  Where few are ready,
-   all is in the cache, and this would be an eighth of a switch.
+/* The entry of Q so far AHEAD of the first.  */
+INLINE SCM
+entry_ahead (const struct scm_skp__queue *q, size_t ahead)
+{
+  return q->entry[(q->head + ahead) & (q->size - 1)];
+}
 
-   Inlined, or the compiler finds that it has no effect.  */
-__attribute__ ((always_inline)) static inline void
-fetch_ahead (const struct scm_skp__queue *q)
+/* The continuation of TASK, NULL if there is none yet.  */
+INLINE const struct scm_vm_cont *
+data_of (SCM task)
+{
+  if (!scm_skp__is_task (task))
+    return NULL;
+  SCM continuation = scm_skp__field (task, TASK_CONTINUATION);
+  return SCM_PROGRAM_IS_PARTIAL_CONTINUATION (continuation) ? SCM_VM_CONT_DATA (
+             SCM_PROGRAM_FREE_VARIABLE_REF (continuation, 0))
+                                                            : NULL;
+}
+
+INLINE void
+fetch_continuation (SCM task)
+{
+  if (!scm_skp__is_task (task))
+    return;
+  SCM port = scm_skp__field (task, TASK_PORT);
+  __builtin_prefetch (SCM2PTR (scm_skp__field (task, TASK_CONTINUATION)));
+  if (SCM_NIMP (port))
+    __builtin_prefetch (SCM2PTR (port));
+}
+
+INLINE void
+fetch_inside (SCM task)
+{
+  if (!scm_skp__is_task (task))
+    return;
+  SCM continuation = scm_skp__field (task, TASK_CONTINUATION),
+      port = scm_skp__field (task, TASK_PORT);
+  if (!SCM_PROGRAM_IS_PARTIAL_CONTINUATION (continuation))
+    {
+      fetch_closed (continuation);
+      return;
+    }
+  __builtin_prefetch (
+      SCM2PTR (SCM_PROGRAM_FREE_VARIABLE_REF (continuation, 0)));
+  if (SCM_NIMP (port))
+    {
+      __builtin_prefetch ((void *)SCM_STREAM (port));
+      __builtin_prefetch (SCM_PORT (port));
+    }
+}
+
+INLINE void
+fetch_stacks (SCM task)
+{
+  const struct scm_vm_cont *data = data_of (task);
+  if (!data)
+    return;
+  __builtin_prefetch (data->dynstack);
+  for (ptrdiff_t i = 0; i < data->stack_size; i += 8)
+    __builtin_prefetch (data->stack_bottom + i);
+}
+
+/* For what waits for a port, what its newest frames have at hand: the buffer
+   into which it receives, say.  A word that is no object does no harm.  */
+INLINE void
+fetch_newest (SCM task)
 {
   enum
   {
-    STEPS = 5
+    NEWEST = 8
   };
-  for (size_t ahead = 1; ahead <= STEPS; ahead++)
-    {
-      SCM task = q->entry[(q->head + ahead) & (q->size - 1)];
-      if (ahead == STEPS)
-        {
-          const char *fields = (const char *)SCM2PTR (task);
-          __builtin_prefetch (fields);
-          __builtin_prefetch (fields + 64);
-          continue;
-        }
-      if (!scm_skp__is_task (task))
-        continue;
-      SCM continuation = scm_skp__field (task, TASK_CONTINUATION),
-          port = scm_skp__field (task, TASK_PORT);
-      if (ahead == STEPS - 1)
-        {
-          __builtin_prefetch (SCM2PTR (continuation));
-          if (SCM_NIMP (port))
-            __builtin_prefetch (SCM2PTR (port));
-          continue;
-        }
-      if (!SCM_PROGRAM_IS_PARTIAL_CONTINUATION (continuation))
-        {
-          if (ahead == STEPS - 2)
-            fetch_closed (continuation);
-          continue;
-        }
-      SCM vm_cont = SCM_PROGRAM_FREE_VARIABLE_REF (continuation, 0);
-      if (ahead == STEPS - 2)
-        {
-          __builtin_prefetch (SCM2PTR (vm_cont));
-          if (SCM_NIMP (port))
-            {
-              __builtin_prefetch ((void *)SCM_STREAM (port));
-              __builtin_prefetch (SCM_PORT (port));
-            }
-          continue;
-        }
-      const struct scm_vm_cont *data = SCM_VM_CONT_DATA (vm_cont);
-      if (ahead == STEPS - 3)
-        {
-          __builtin_prefetch (data);
-          continue;
-        }
-      __builtin_prefetch (data->dynstack);
-      for (ptrdiff_t i = 0; i < data->stack_size; i += 8)
-        __builtin_prefetch (data->stack_bottom + i);
-    }
+  const struct scm_vm_cont *data = data_of (task);
+  if (!data || data->stack_size < NEWEST
+      || SCM_IMP (scm_skp__field (task, TASK_PORT)))
+    return;
+  for (size_t i = 0; i < NEWEST; i++)
+    if (SCM_NIMP (data->stack_bottom[i].as_scm))
+      __builtin_prefetch (SCM2PTR (data->stack_bottom[i].as_scm));
+}
+
+/* With thousands of tasks, what one of them needs is seldom in the processor's
+   cache when it begins or goes on, and the way is a chain of pointers.  So each
+   step of the way is fetched ahead, while those before it in the queue run: the
+   first step for the task that is six ahead, and so on.  Where few are ready,
+   all is in the cache, and this would be an eighth of a switch.
+
+   Inlined, or the compiler finds that it has no effect.  */
+INLINE void
+fetch_ahead (const struct scm_skp__queue *q)
+{
+  const char *fields = (const char *)SCM2PTR (entry_ahead (q, 6));
+  __builtin_prefetch (fields);
+  __builtin_prefetch (fields + 64);
+  fetch_continuation (entry_ahead (q, 5));
+  fetch_inside (entry_ahead (q, 4));
+  __builtin_prefetch (data_of (entry_ahead (q, 3)));
+  fetch_stacks (entry_ahead (q, 2));
+  fetch_newest (entry_ahead (q, 1));
 }
 
 SCM
@@ -359,8 +377,8 @@ scm_skp__init_switch (void)
 {
   static const struct scm_skp__primitive primitives[] = {
     { "%task-over", 1, 0, 0, task_over },
-    { "%reserve-heap", 1, 0, 0, reserve_heap },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
   scm_skp__init_continuation ();
+  scm_skp__init_heap ();
 }
