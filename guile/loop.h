@@ -96,6 +96,11 @@ int scm_skp__below_c (void);
    loop sees what it waits for?  */
 int scm_skp__can_leave_here (void);
 
+/* For what runs here, which was left to wait for PORT and goes on, to say so:
+   #f if it can try again at once, its interrupt, or #t if something else comes
+   first, with which it is called again.  */
+SCM scm_skp__goes_on_with (SCM port);
+
 /* Does a loop run in this thread?  */
 int scm_skp__in_loop (void);
 

@@ -2,11 +2,8 @@
 /* recv!, send, recvfrom! and sendto.  The primitives try once; the C functions
    do the same until it is done.  */
 
-#include "../src/direct.h"
-#include "complete.h"
 #include "layer.h"
-#include "loop.h"
-#include "port.h"
+#include "plain.h"
 #include "value.h"
 #include "wait.h"
 
@@ -47,60 +44,6 @@ send_now (struct scm_skp__call *call, size_t moved)
                   : skp_transfer_send (fd, bytes, size, call->flags);
 }
 
-/* What a primitive returns for N, the result.  */
-static SCM
-tried (const struct scm_skp__call *call, ssize_t n)
-{
-  if (n < 0)
-    return scm_skp__later (call, n);
-  scm_skp__turn_moved ((size_t)n);
-  return SCM_I_MAKINUM (scm_skp__unfinished (call, (size_t)n) ? -n : n);
-}
-
-/* Most calls have no flags, a whole bytevector, and no loop with its turns and
-   hints: these need little more than the system call, and make it in line.  */
-static inline int
-is_plain (SCM sock, SCM flags)
-{
-  return SCM_UNBNDP (flags) && !scm_skp__turn.left && SCM_OPFPORTP (sock);
-}
-
-static inline int
-receives_plainly (SCM sock, SCM buffer, SCM flags)
-{
-  return is_plain (sock, flags) && SCM_MUTABLE_BYTEVECTOR_P (buffer)
-         && !scm_skp__low_water;
-}
-
-static inline SCM
-receive_plainly (const char *who, SCM sock, SCM buffer,
-                 struct skp_address *from)
-{
-  ssize_t n = skp__direct_receive (SCM_FPORT_FDES (sock),
-                                   SCM_BYTEVECTOR_CONTENTS (buffer),
-                                   SCM_BYTEVECTOR_LENGTH (buffer), from);
-  scm_remember_upto_here_2 (sock, buffer);
-  if (n >= 0)
-    return SCM_I_MAKINUM (n);
-  struct scm_skp__call call = { .who = who, .sock = sock };
-  return scm_skp__later (&call, n);
-}
-
-static inline SCM
-send_plainly (const char *who, SCM sock, SCM message,
-              const struct skp_address *to)
-{
-  size_t size = SCM_BYTEVECTOR_LENGTH (message);
-  ssize_t n = skp__direct_send (SCM_FPORT_FDES (sock),
-                                SCM_BYTEVECTOR_CONTENTS (message), size, to);
-  scm_remember_upto_here_2 (sock, message);
-  if (n >= 0 && (size_t)n == size)
-    return SCM_I_MAKINUM (n);
-  struct scm_skp__call call
-      = { .who = who, .sock = sock, .target = size, .to = to };
-  return tried (&call, n);
-}
-
 static inline SCM
 receive_try (struct transfer *t)
 {
@@ -110,7 +53,7 @@ receive_try (struct transfer *t)
   scm_remember_upto_here_2 (t->call.sock, t->buffer);
   if (n > 0 && !SCM_BYTEVECTOR_P (t->buffer))
     scm_skp__in_done (&t->slice, t->buffer, (size_t)n);
-  return tried (&t->call, n);
+  return scm_skp__tried (&t->call, n);
 }
 
 static inline SCM
@@ -120,7 +63,7 @@ send_try (struct transfer *t)
     return SCM_BOOL_F;
   ssize_t n = send_now (&t->call, 0);
   scm_remember_upto_here_2 (t->call.sock, t->buffer);
-  return tried (&t->call, n);
+  return scm_skp__tried (&t->call, n);
 }
 
 static SCM
@@ -219,9 +162,11 @@ recv_once (const char *who, SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 static SCM
 recv_into_try (SCM sock, SCM buf, SCM flags, SCM start, SCM end)
 {
-  if (receives_plainly (sock, buf, flags))
-    return receive_plainly ("recv!", sock, buf, NULL);
-  return recv_once ("recv!", sock, buf, flags, start, end);
+  if (!scm_skp__receives_plainly (sock, buf, flags))
+    return recv_once ("recv!", sock, buf, flags, start, end);
+  return scm_skp__turn.left
+             ? scm_skp__receive_in_loop ("recv!", sock, buf)
+             : scm_skp__receive_plainly ("recv!", sock, buf, NULL);
 }
 
 static SCM
@@ -246,8 +191,8 @@ recvfrom_once (const char *who, SCM pair, SCM sock, SCM buf, SCM flags,
                SCM start, SCM end)
 {
   struct skp_address from;
-  SCM n = receives_plainly (sock, buf, flags)
-              ? receive_plainly (who, sock, buf, &from)
+  SCM n = !scm_skp__turn.left && scm_skp__receives_plainly (sock, buf, flags)
+              ? scm_skp__receive_plainly (who, sock, buf, &from)
               : receive_from (who, sock, buf, flags, start, end, &from);
   if (scm_is_false (n))
     return n;
@@ -272,8 +217,15 @@ static SCM
 send_once (SCM sock, SCM message, SCM flags, SCM start, SCM end)
 {
   struct transfer t;
-  if (is_plain (sock, flags) && SCM_BYTEVECTOR_P (message))
-    return send_plainly ("send", sock, message, NULL);
+  if ((SCM_UNBNDP (flags) || scm_is_eq (flags, SCM_INUM0))
+      && SCM_OPFPORTP (sock) && SCM_BYTEVECTOR_P (message))
+    {
+      scm_skp__out_slice (&t.slice, message, start, end, 2, 4, "send");
+      return scm_skp__turn_over ()
+                 ? SCM_BOOL_F
+                 : scm_skp__send_plainly ("send", sock, message, t.slice.bytes,
+                                          t.slice.size, NULL);
+    }
   if (scm_skp__layered (sock))
     return scm_skp__layer_transmit (sock, message, flags, start, end);
   send_begin (&t, sock, message, flags, start, end);
@@ -285,6 +237,15 @@ static SCM
 recv_whole_try (SCM sock, SCM buf)
 {
   return recv_into_try (sock, buf, SCM_UNDEFINED, SCM_UNDEFINED, SCM_UNDEFINED);
+}
+
+/* The same for a task that goes on after it has waited for SOCK, or what
+   scm_skp__goes_on_with has returned.  */
+static SCM
+recv_on (SCM sock, SCM buf)
+{
+  SCM first = scm_skp__goes_on_with (sock);
+  return scm_is_true (first) ? first : recv_whole_try (sock, buf);
 }
 
 static SCM
@@ -321,10 +282,12 @@ static SCM
 sendto_whole (SCM sock, SCM message, SCM fam, SCM part, SCM port)
 {
   struct skp_address to;
-  if (!is_plain (sock, SCM_UNDEFINED) || !SCM_BYTEVECTOR_P (message)
+  if (scm_skp__turn.left || !SCM_OPFPORTP (sock) || !SCM_BYTEVECTOR_P (message)
       || !scm_skp__address_quick (&to, fam, part, port))
     return sendto_try (SCM_INUM0, sock, message, fam, part, scm_list_1 (port));
-  return send_plainly ("sendto", sock, message, &to);
+  return scm_skp__send_plainly ("sendto", sock, message,
+                                SCM_BYTEVECTOR_CONTENTS (message),
+                                SCM_BYTEVECTOR_LENGTH (message), &to);
 }
 
 SCM
@@ -380,6 +343,7 @@ scm_skp__init_transfer (void)
   static const struct scm_skp__primitive primitives[] = {
     { "%recv!", 2, 3, 0, recv_into_try },
     { "%recv-whole!", 2, 0, 0, recv_whole_try },
+    { "%recv-on!", 2, 0, 0, recv_on },
     { "%recv", 2, 3, 0, recv_try },
     { "%send", 2, 3, 0, send_once },
     { "%send-whole", 2, 0, 0, send_whole },

@@ -45,6 +45,14 @@ scm_skp__asyncs_on (scm_thread *thread)
   thread->block_asyncs--;
 }
 
+/* Are there some that would run once they are on?  */
+static inline int
+scm_skp__asyncs_due (const scm_thread *thread)
+{
+  return !scm_is_null (
+      __atomic_load_n (&thread->pending_asyncs, __ATOMIC_SEQ_CST));
+}
+
 static inline scm_thread *
 scm_skp__thread (void)
 {

@@ -257,12 +257,10 @@ task_wait (SCM loop, SCM port, SCM direction)
   return scm_skp__leave (loop, &leaving);
 }
 
-/* For what was left to say that it goes on: its interrupt, or #f, as for what
-   was not left.  */
-static SCM
-task_goes_on (void)
+/* What `task_goes_on' does, for the LOOP of this thread, or 0.  */
+static inline SCM
+goes_on (SCM loop)
 {
-  SCM loop = scm_skp__running;
   if (!loop || scm_is_true (scm_skp__field (loop, LOOP_INSIDE)))
     return SCM_BOOL_F;
   SCM task = scm_skp__field (loop, LOOP_CURRENT);
@@ -271,6 +269,26 @@ task_goes_on (void)
   scm_skp__set_field (loop, LOOP_INSIDE, SCM_BOOL_T);
   scm_skp__asyncs_on (scm_skp__thread_in (loop));
   return scm_skp__field (task, TASK_INTERRUPT);
+}
+
+/* For what was left to say that it goes on: its interrupt, or #f, as for what
+   was not left.  */
+static SCM
+task_goes_on (void)
+{
+  return goes_on (scm_skp__running);
+}
+
+/* As `task_goes_on', for what goes on to try again with PORT; #t if something
+   else comes first: an async, or that PORT was closed.  */
+SCM
+scm_skp__goes_on_with (SCM port)
+{
+  SCM loop = scm_skp__running, interrupt = goes_on (loop);
+  if (scm_is_true (interrupt))
+    return interrupt;
+  return scm_from_bool (!loop || !scm_skp__known || !SCM_OPPORTP (port)
+                        || scm_skp__asyncs_due (scm_skp__thread_in (loop)));
 }
 
 /* For what is to be called when PORT is ready: its slot there, or #f if it may

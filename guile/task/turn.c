@@ -249,9 +249,7 @@ scm_skp__turn_in_place (SCM loop)
     return;
   scm_skp__set_field (loop, LOOP_CURRENT, SCM_BOOL_F);
   /* Asyncs, timers and errors are for the loop itself.  */
-  if (take_what_comes (p, loop) < 0
-      || !scm_is_null (
-          __atomic_load_n (&thread->pending_asyncs, __ATOMIC_SEQ_CST))
+  if (take_what_comes (p, loop) < 0 || scm_skp__asyncs_due (thread)
       || until_timer_ns (loop) == 0)
     scm_skp__ask_first (&p->queue);
 }

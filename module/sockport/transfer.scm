@@ -38,6 +38,10 @@
       (wait-shortly sock 'recv!
         (enough-or (retrying (wait-readable sock 'recv!) (%recv! sock buf))
                    sock buf)
+        (n (%recv-on! sock buf))
+        (if (and n (>= n 0))
+            n
+            (recv-later sock buf n))
         (recv! sock buf))))
 
 (define recv!

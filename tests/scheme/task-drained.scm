@@ -96,4 +96,37 @@
          (parameterize ((current-read-waiter wait))
            (port-count (car s))))))))
 
+;;; Asyncs are off while tasks change, and what raises then shall not cost what came.
+(test-case "an async that raises where a task goes on takes nothing that has come"
+  (let-ports ((s (tcp-pair)))
+    (define receiving? #f)
+    (define exception #f)
+    (define count #f)
+    (define (receive)
+      (set! receiving? #t)
+      (set! count (recv-count (cdr s)))
+      (set! receiving? #f))
+    (in-tasks
+     (let ((receiver (spawn-task
+                      (lambda ()
+                        (set! exception (raised receive))
+                        (unless count
+                          (set! count (recv-count (cdr s))))))))
+       (define (raise-there)
+         (when (and receiving? (eq? receiver (current-task)))
+           (set! receiving? #f)
+           (raise-exception 'raised)))
+       (task-yield)
+       (send (car s) "abc")
+       (let leave ()
+         (when (eq? 'ready (task-state receiver))
+           ((@ (guile) dynamic-wind)
+            (const #t)
+            task-yield
+            (lambda () (system-async-mark raise-there (current-thread))))
+           (leave)))))
+    (test-equal "received" 3 count)
+    (when in-order?
+      (test-eq "raised" 'raised exception))))
+
 (test-end "task-drained")

@@ -152,16 +152,21 @@
         ;; A thread that inherited the waiter from a fiber.
         (else (%wait port events #f who))))
 
-(define-syntax-rule (wait-shortly port who otherwise again)
-  "AGAIN when PORT is readable; OTHERWISE if that is not for a task of ours to wait
-for.  The shortest way: what is on the stack is copied each time it is suspended."
+(define-syntax-rule (wait-shortly port who otherwise (n on) done again)
+  "DONE when PORT is readable, N being a count or #f, from ON, which does what
+`goes-on!' does as well; AGAIN if something else came first; OTHERWISE if that is not
+for a task of ours to wait for.  The shortest way: what is on the stack is copied each
+time it is suspended."
   (let ((sleep (fluid-ref sleeper)))
     (if (and sleep (eq? (fluid-ref read-waiter) task-read-waiter))
         (begin
           (sleep port 0)
-          (goes-on!)
-          (check-open port who)
-          again)
+          (let ((n on))
+            (cond ((or (not n) (exact-integer? n)) done)
+                  ((eq? n #t)
+                   (check-open port who)
+                   again)
+                  (else (raise-exception n)))))
         otherwise)))
 
 (define* (wait-readable port who #:optional (patience #f))
