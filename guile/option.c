@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /* getsockopt and setsockopt, and the table of options for Scheme.  */
 
+#include "../src/direct.h"
 #include "complete.h"
 #include "option-value.h"
 #include "port.h"
@@ -62,7 +63,7 @@ scm_skp_getsockopt (SCM sock, SCM level, SCM optname)
   int number = (int)scm_skp__integer (optname, INT_MIN, INT_MAX, 3, who);
   int value;
 
-  int result = skp_option_get_int (fd, l, number, &value);
+  int result = skp__direct_option (fd, l, number, &value);
   if (result >= 0)
     return scm_from_int (value);
   if (result != -ENOMSG)

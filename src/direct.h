@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-/* The calls of transfer.h that are made most often, without flags and in line.
+/* The calls of transfer.h that are made most often, without flags and in line;
+   and getsockopt.
 
    Returns are not predicted behind a system call where the kernel guards
    against what processors speculate on: each function that one returns through
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sockport/option.h>
 #include <sockport/transfer.h>
 
 /* Defined by a library that puts a `syscall' of its own underneath: then all
@@ -84,6 +86,22 @@ skp__direct_send (int fd, const void *buffer, size_t size,
     return to ? skp_transfer_sendto (fd, buffer, size, 0, to)
               : skp_transfer_send (fd, buffer, size, 0);
   return n;
+}
+
+/* skp_option_get_int.  */
+static inline int
+skp__direct_option (int fd, int level, int number, int *value)
+{
+  const struct skp_option *option = skp_option_find (level, number);
+  socklen_t length = sizeof *value;
+  if (!option
+      || (option->kind != SKP_OPTION_INT && option->kind != SKP_OPTION_BOOL))
+    return -ENOMSG;
+  long result = skp__direct (SYS_getsockopt, fd, level, number, (long)value,
+                             (long)&length, 0);
+  if (result == -EINTR)
+    return skp_option_get_int (fd, level, number, value);
+  return result < 0 || length == sizeof *value ? (int)result : -ENOMSG;
 }
 
 #endif /* SKP_DIRECT_H */
