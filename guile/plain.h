@@ -60,7 +60,7 @@ scm_skp__receive_in_loop (const char *who, SCM sock, SCM buffer)
 }
 
 /* SIZE bytes of MESSAGE, or of a part of it, at BYTES.  */
-static inline SCM
+__attribute__ ((always_inline)) static inline SCM
 scm_skp__send_plainly (const char *who, SCM sock, SCM message,
                        const void *bytes, size_t size,
                        const struct skp_address *to)

@@ -106,13 +106,29 @@ scm_skp__whole (struct scm_skp__slice *slice, SCM bytevector)
   slice->start = 0;
 }
 
+/* The same of a part that is given by two small integers; 0 if it is not.  */
+static inline int
+scm_skp__small_part (struct scm_skp__slice *slice, SCM buffer, SCM start,
+                     SCM end)
+{
+  if (!SCM_BYTEVECTOR_P (buffer) || !SCM_I_INUMP (start) || !SCM_I_INUMP (end))
+    return 0;
+  size_t from = (size_t)SCM_I_INUM (start), to = (size_t)SCM_I_INUM (end);
+  if (from > to || to > SCM_BYTEVECTOR_LENGTH (buffer))
+    return 0;
+  slice->bytes = (char *)SCM_BYTEVECTOR_CONTENTS (buffer) + from;
+  slice->size = to - from;
+  slice->start = from;
+  return 1;
+}
+
 static inline void
 scm_skp__out_slice (struct scm_skp__slice *slice, SCM buffer, SCM start,
                     SCM end, int pos, int start_pos, const char *who)
 {
   if (SCM_UNBNDP (start) && SCM_BYTEVECTOR_P (buffer))
     scm_skp__whole (slice, buffer);
-  else
+  else if (!scm_skp__small_part (slice, buffer, start, end))
     scm_skp__out_part (slice, buffer, start, end, pos, start_pos, who);
 }
 

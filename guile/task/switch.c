@@ -48,7 +48,8 @@ scm_skp__push (struct scm_skp__queue *q, SCM entry)
   q->entry[(q->head + q->count++) & (q->size - 1)] = entry;
 }
 
-/* Where fewer tasks are ready, nothing is fetched ahead.  */
+/* Where no more tasks are ready, nothing is fetched ahead: more than the steps
+   below look ahead, since an entry of the queue that was never used is 0.  */
 #define MANY_READY 8
 
 #define INLINE __attribute__ ((always_inline)) static inline
