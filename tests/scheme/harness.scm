@@ -122,8 +122,7 @@
 ;; Guile makes the threads that take signals and run finalizers when the first of
 ;; these is due, and they open descriptors of their own, some when they first run:
 ;; not in the middle of a test.  Nor while a module is loaded, where the one that
-;; takes signals would wait for ever.  After `gc' it is the caller that runs finalizers,
-;; so it takes a collection that allocating brings about.
+;; takes signals would wait for ever.
 (define (start-threads!)
   (let ((guardian (make-guardian))
         (arrived? #f))
@@ -132,9 +131,7 @@
     (kill (getpid) SIGALRM)
     (wait-until (lambda () arrived?))
     (for-each (lambda (i) (guardian (list i))) (iota 100))
-    (wait-until (lambda ()
-                  (for-each (lambda (i) (make-vector 100000 i)) (iota 20))
-                  (guardian)))))
+    (wait-until (lambda () (gc) (guardian)) 1)))
 
 (define (leaks before)
   "Return what differs from BEFORE, once it has stopped changing.  A thread's

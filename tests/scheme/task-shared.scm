@@ -174,4 +174,18 @@
   (test-equal "in a thread" (make-list 4 ECONNREFUSED) (refusals))
   (test-equal "in a task" (make-list 4 ECONNREFUSED) (in-tasks (refusals))))
 
+(test-case "a socket that was made in a task waits in a thread once it is told to"
+  (test-equal "refused, then received" (list EAGAIN 1)
+    (in-tasks
+     (let-ports ((s (unix-pair)))
+       (define (receive) (call-in-thread (lambda () (recv! (car s) (make-bytevector 9)))))
+       (let* ((refused (catch 'system-error receive
+                              (lambda args (system-error-errno args))))
+              (task (begin
+                      (set-nonblocking! (car s) #f)
+                      (spawn-task receive))))
+         (sleep 0.01)
+         (send (cdr s) "x")
+         (list refused (join task)))))))
+
 (test-end "task-shared")

@@ -166,20 +166,6 @@
          (wait-until (lambda () (thread-exited? thread)))
          (join-thread thread))))))
 
-(test-case "a socket that was made in a task waits in a thread once it is told to"
-  (test-equal "refused, then received" (list EAGAIN 1)
-    (in-tasks
-     (let-ports ((s (unix-pair)))
-       (define (receive) (call-in-thread (lambda () (recv! (car s) bytes))))
-       (let* ((refused (catch 'system-error receive
-                              (lambda args (system-error-errno args))))
-              (task (begin
-                      (set-nonblocking! (car s) #f)
-                      (spawn-task receive))))
-         (sleep 0.01)
-         (send (cdr s) "x")
-         (list refused (join task)))))))
-
 (test-case "a loop that looks for what should come soon sees all else too"
   (let ((pair (unix-pair)) (other (unix-pair)) (before (sigaction SIGUSR1))
         (gate (make-channel 1)) (closing #f))
