@@ -38,6 +38,8 @@
             (list (number->string (getpid)) "1" "web"))
   '())
 
+;; What is dropped, a socket that could not be told for one too, would close 3 when it is
+;; collected, in the middle of something else.
 (define (settled-name result)
   (match result
     (((name . (? port? sock)))
@@ -45,6 +47,10 @@
        (close-port sock)
        (occupy!)
        (list name where)))
+    (((name . (? descriptor? descriptor)))
+     (close-descriptor descriptor)
+     (occupy!)
+     (list name))
     (_ result)))
 
 (define here (make-socket-address AF_INET INADDR_LOOPBACK 80))
