@@ -190,7 +190,7 @@ Where none does, and SECONDS is an integer, it is Guile's own."
 
 (define (sleep-in-thread ns)
   (let ((timer (%timer-port ns)))
-    (call-with-cleanup (lambda () (wait-readable timer 'sleep))
+    (call-with-cleanup (lambda () (wait-until-readable timer 'sleep))
                        (lambda () (close-port timer)))))
 
 (define (task-yield)

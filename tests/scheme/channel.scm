@@ -4,11 +4,13 @@
 (use-modules (harness)
              (harness socket)
              (ice-9 match)
+             (ice-9 suspendable-ports)
              (ice-9 threads)
              (rnrs bytevectors)
              (sockport)
              (sockport channel)
              (sockport operation)
+             ((sockport primitive) #:select (monotonic-ns))
              (srfi srfi-1))
 
 (test-begin "channel")
@@ -55,6 +57,27 @@
          (channel-get channel)
          (join task)
          (reverse seen))))))
+
+(test-case "in a scheduler that ends waits early"
+  (define (early thunk at-last)
+    "Call THUNK where each wait ends at once but the fourth, before which is AT-LAST."
+    (let ((waits 0))
+      (parameterize ((current-read-waiter
+                      (lambda (port)
+                        (set! waits (+ waits 1))
+                        (when (= waits 4)
+                          (at-last)
+                          (select (list port) '() '())))))
+        (thunk))))
+  (let ((channel (make-channel)))
+    (test-equal "a value is waited for" 'value
+      (early (lambda () (channel-get channel))
+             (lambda ()
+               (call-with-new-thread (lambda () (channel-put channel 'value)))))))
+  (test-assert "all of the time passes"
+    (let ((start (monotonic-ns)))
+      (early (lambda () (sleep 0.02)) (const #t))
+      (<= 20000000 (- (monotonic-ns) start)))))
 
 (test-case "a closed channel"
   (in-tasks

@@ -35,6 +35,26 @@
  (test-equal "as an operation" 5
    (status:exit-val (wait-first (process-operation (child 0.01 5))
                                 (sleep-operation 5)))))
+;;; Something was there to read of the port whose descriptor is used again.
+(in-tasks
+ (let* ((pair (unix-pair)) (ticks 0)
+        (first (spawn-task (lambda () (recv! (car pair) bytes)))))
+   (task-yield)
+   (send (cdr pair) "x")
+   (join first)
+   (send (cdr pair) "x")
+   (sleep 0.01)
+   (let ((pid (child 0.3 6))
+         (ticking (spawn-task (lambda ()
+                                (let tick ()
+                                  (sleep 0.01)
+                                  (set! ticks (+ ticks 1))
+                                  (tick))))))
+     (close-port (car pair))
+     (test-equal "by another's descriptor" 6 (status:exit-val (wait-process pid)))
+     (test-assert "others run meanwhile" (< 3 ticks))
+     (cancel! ticking))
+   (close-port (cdr pair))))
 (for-each
  (lambda (pid)
    (test-error* (list "no child of ours" pid)

@@ -16,6 +16,7 @@
   #:export (POLLIN
             POLLOUT
             wait-readable
+            wait-until-readable
             wait-writable
             wait-shortly
             sleeper
@@ -176,6 +177,13 @@ closed meanwhile.  #f means that nothing but an error ended the wait, which may 
 one in the queue of errors.  All waits of one call share their PATIENCE."
   (wait (fluid-ref read-waiter) plain-read-waiter task-read-waiter
         port POLLIN who patience))
+
+(define (wait-until-readable port who)
+  "As `wait-readable', and not to return before, for what is not tried again then: a
+scheduler may end a wait early."
+  (wait-readable port who)
+  (unless (%wait port POLLIN 0 who)
+    (wait-until-readable port who)))
 
 (define* (wait-writable port who #:optional (patience #f))
   "Wait until PORT is writable, as @code{wait-readable}."

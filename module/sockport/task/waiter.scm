@@ -158,10 +158,10 @@
         (end)
         (raise-exception exception))
       ;; A value comes, and counts.
-      (%wait (car ends) 1 #f 'wait))
+      (%wait (car ends) POLLIN #f 'wait))
     (unless (without-asyncs (enter waiter))
       (with-exception-handler leave-by
-        (lambda () (wait-readable (car ends) 'wait))
+        (lambda () (wait-until-readable (car ends) 'wait))
         #:unwind? #t))
     (end)
     waiter))
