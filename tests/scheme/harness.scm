@@ -24,6 +24,8 @@
   #:export (case-seconds
             describe-error
             descriptors
+            fewer
+            rounds
             skip
             test-case
             test-error*
@@ -122,7 +124,8 @@
 ;; Guile makes the threads that take signals and run finalizers when the first of
 ;; these is due, and they open descriptors of their own, some when they first run:
 ;; not in the middle of a test.  Nor while a module is loaded, where the one that
-;; takes signals would wait for ever.
+;; takes signals would wait for ever.  After `gc' it is the caller that runs finalizers,
+;; so it takes a collection that allocating brings about.
 (define (start-threads!)
   (let ((guardian (make-guardian))
         (arrived? #f))
@@ -131,7 +134,9 @@
     (kill (getpid) SIGALRM)
     (wait-until (lambda () arrived?))
     (for-each (lambda (i) (guardian (list i))) (iota 100))
-    (wait-until (lambda () (gc) (guardian)) 1)))
+    (wait-until (lambda ()
+                  (for-each (lambda (i) (make-vector 100000 i)) (iota 20))
+                  (guardian)))))
 
 (define (leaks before)
   "Return what differs from BEFORE, once it has stopped changing.  A thread's
@@ -144,6 +149,15 @@ own descriptors are closed a moment after it was joined, a longer one on a busy 
                    (lset-difference equal? before now)))))
   (wait-until (lambda () (null? (difference))) (/ (case-seconds) 20))
   (difference))
+
+;;; Repetition.
+
+;; What is repeated so as to meet a race is so by the seeds of chaos too.
+(define fewer (if (getenv "SOCKPORT_CHAOS") 10 1))
+
+(define (rounds n)
+  "Return how often to do what is to be done N times."
+  (quotient n fewer))
 
 ;;; Cases.
 

@@ -27,7 +27,7 @@
       (test-equal "sent" 10
         (sendmsg near (list "ab" #vu8(99 100) '(#vu8(0 101 102) 1)
                             '("xghy" 1 3) "" "ij")))
-      (let ((message (recvmsg! far (list (list one 1 4) "" (list text 1)
+      (let ((message (recvmsg! far (list (list one 1 4) (string) (list text 1)
                                          (list one 4 5) (make-bytevector 3)))))
         (test-equal "length" 10 (message-length message))
         (test-equal "a bytevector's parts" #vu8(0 97 98 99 103 0) one)

@@ -10,7 +10,7 @@
 ;;; Other loops.
 
 (test-case "spawning into a loop that is ending"
-  (test-equal "200 rounds: a task that has ended, or an error" 200
+  (test-equal "a task that has ended, or an error" (rounds 200)
     (apart
      (define (round i)
        (define box (make-atomic-box #f))
@@ -29,8 +29,8 @@
          (unless (memq how '(nothing misc-error task-cancelled))
            (throw 'unexpected how))
          how))
-     (length (map round (iota 200)))))
-  (test-equal "from a task of another loop" 100
+     (length (map round (iota (rounds 200))))))
+  (test-equal "from a task of another loop" (rounds 100)
     (apart
      (define (round i)
        (define box (make-atomic-box #f))
@@ -48,7 +48,7 @@
                                         #:loop (atomic-box-ref box))))))))
          (join-thread runner)
          how))
-     (length (map round (iota 100))))))
+     (length (map round (iota (rounds 100)))))))
 
 ;; Guile itself aborts where it has none for a new thread.
 (test-case "workers without descriptors do not hang"
@@ -73,7 +73,7 @@
 ;;; Signals.
 
 (test-case "no signal is lost"
-  (test-equal "300, one after the other, to another thread" 300
+  (test-equal "one after the other, to another thread" (rounds 300)
     (apart
      (define got (make-atomic-box 0))
      (watch-signal! SIGUSR1)
@@ -81,12 +81,12 @@
        (call-with-new-thread
         (lambda ()
           (let loop ((n 0))
-            (unless (= n 300)
+            (unless (= n (rounds 300))
               (wait-signal SIGUSR1)
               (atomic-box-set! got (+ n 1))
               (loop (+ n 1)))))))
      (let loop ((n 0))
-       (unless (= n 300)
+       (unless (= n (rounds 300))
          (kill (getpid) SIGUSR1)
          (let wait ()
            (unless (> (atomic-box-ref got) n)
@@ -95,19 +95,19 @@
          (loop (+ n 1))))
      (join-thread waiter)
      (atomic-box-ref got)))
-  (test-equal "to a task" 300
+  (test-equal "to a task" (rounds 300)
     (apart
      (watch-signal! SIGUSR1)
      (in-tasks
       (let ((got 0))
         (spawn-task (lambda ()
                       (let loop ()
-                        (unless (= got 300)
+                        (unless (= got (rounds 300))
                           (wait-signal SIGUSR1)
                           (set! got (+ got 1))
                           (loop)))))
         (let loop ((n 0))
-          (unless (= n 300)
+          (unless (= n (rounds 300))
             (spin (* 7 (modulo (* n 37) 100)))
             (kill (getpid) SIGUSR1)
             (let wait () (unless (> got n) (task-yield) (wait)))
@@ -174,7 +174,7 @@
        (pid (match (status:exit-val (cdr (waitpid pid)))
               (0 'kept)
               (status status))))))
-  (test-equal "no lock is held by who is not there" 50
+  (test-equal "no lock is held by who is not there" (rounds 50)
     (apart
      (define channel (make-channel 4))
      (define over? (make-atomic-box #f))
@@ -196,7 +196,7 @@
          (channel-put mine 1)
          (primitive-_exit (if (= 1 (channel-get mine)) 0 1))))
      (let loop ((n 0))
-       (if (= n 50)
+       (if (= n (rounds 50))
            (begin
              (atomic-box-set! over? #t)
              (for-each join-thread threads)

@@ -10,7 +10,7 @@
 ;;; Closing.
 
 (test-case "a port closed by another thread wakes its task, at any moment"
-  (test-equal "300 rounds" '()
+  (test-equal "each round" '()
     (apart
      (define lost '())
      (define (round i)
@@ -35,7 +35,7 @@
          (close-port (cdr pair))))
      (in-tasks
       (let loop ((i 0))
-        (when (and (< i 300) (null? lost))
+        (when (and (< i (rounds 300)) (null? lost))
           (round i)
           (loop (+ i 1)))))
      lost)))
@@ -80,7 +80,6 @@
 (define-syntax-rule (cancelled-at-any-moment form ...)
   ;; FORM ... waits, in a task named `task'; PAIR, CHANNEL and EVENT are there.
   (apart
-   (define rounds 300)
    (define (waiting pair channel event)
      form ...)
    (define (round i loop-thread)
@@ -99,7 +98,7 @@
          how)))
    (in-tasks
     (let loop ((i 0))
-      (if (= i rounds)
+      (if (= i (rounds 300))
           'all
           (let ((how (round i (current-thread))))
             (if (eq? how 'task-cancelled)
@@ -166,7 +165,7 @@
            how)))
      (in-tasks
       (let loop ((i 0))
-        (if (= i 200)
+        (if (= i (rounds 200))
             'all
             (let ((how (round i (current-thread))))
               (if (eq? how 'left)
@@ -192,7 +191,7 @@
            (() #f))))
      (in-tasks
       (setitimer ITIMER_REAL 0 200 0 200)
-      (do ((i 0 (+ i 1))) ((= i 3000))
+      (do ((i 0 (+ i 1))) ((= i (rounds 3000)))
         (set! sleepers (append sleepers (list (sleeper i))))
         (sleep 0.00001))
       (setitimer ITIMER_REAL 0 0 0 0)

@@ -85,17 +85,18 @@
 ;;; In numbers.
 
 (test-case "a hundred thousand tasks"
-  (test-equal "joined" 4999950000
+  (define many (rounds 100000))
+  (test-equal "joined" (apply + (iota many))
     (in-tasks
      (fold (lambda (task sum) (+ sum (join task))) 0
-           (map (lambda (i) (spawn-task (const i))) (iota 100000))))))
+           (map (lambda (i) (spawn-task (const i))) (iota many))))))
 
 (test-case "a million timers set and cancelled"
   (let ((timers (heap:make-timers)) (fired 0))
     (define (add! i)
       (heap:timer-add! timers (modulo (* i 7919) 100003)
                        (lambda () (set! fired (1+ fired)))))
-    (do ((i 0 (1+ i))) ((= i 100))
+    (do ((i 0 (1+ i))) ((= i (rounds 100)))
       (let ((all (map add! (iota 10000))))
         (for-each (lambda (timer) (heap:timer-cancel! timers timer)) all)))
     (test-equal "none left" 0 (heap:timers-count timers))
@@ -107,17 +108,17 @@
     (test-equal "the others fired" 5000 fired)))
 
 (test-case "collections and signals under load"
-  (test-equal "rounds" 2000
+  (test-equal "rounds" (rounds 2000)
     (let ((before (sigaction SIGUSR2)) (count 0))
       (sigaction SIGUSR2 (lambda (signum) (gc)))
       (in-tasks
        (let-ports ((s (unix-pair)))
          (spawn-task (lambda ()
-                       (do ((i 0 (1+ i))) ((= i 2000))
+                       (do ((i 0 (1+ i))) ((= i (rounds 2000)))
                          (when (zero? (modulo i 50)) (kill (getpid) SIGUSR2))
                          (send (cdr s) "x")
                          (task-yield))))
-         (do () ((= count 2000))
+         (do () ((= count (rounds 2000)))
            (set! count (+ count (recv! (car s) bytes))))))
       (sigaction SIGUSR2 (car before) (cdr before))
       count)))
@@ -209,7 +210,7 @@
     (run-tasks (lambda ()
                  (if (= 1 (current-worker)) (error "no") (sleep 10)))
                #:workers 2))
-  (test-equal "channels cross over" 5000
+  (test-equal "channels cross over" (rounds 5000)
     (let ((channel (make-channel 4)))
       (run-tasks
        (lambda ()
@@ -219,7 +220,7 @@
                    count
                    (loop (1+ count))))
              (begin
-               (do ((i 0 (1+ i))) ((= i 5000))
+               (do ((i 0 (1+ i))) ((= i (rounds 5000)))
                  (channel-put channel i))
                (channel-close! channel))))
        #:workers 2))))

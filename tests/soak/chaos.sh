@@ -47,8 +47,8 @@ compile ()
 
 rounds=${SOAK_ROUNDS:-1000}
 # Those that ./dev check runs in chaos.
-stems=$(sed -n '/^foreach seeds, stems/,/^  foreach/p' "$tests/meson.build" |
-  grep -o "'[a-z-]*'" | tr -d "'")
+stems=$(awk '/^chaos = |^  chaos \+= / { list = 1 } list; /}/ { list = 0 }' "$tests/meson.build" |
+  grep -o "'[a-z][a-z-]*'" | tr -d "'")
 export CHAOS_DIRECTORY CHAOS_END CHAOS_RUNS SOCKPORT_TEST_PATIENCE=20
 CHAOS_DIRECTORY=$(mktemp -d)
 CHAOS_END=$(($(date +%s) + SOAK_SECONDS))

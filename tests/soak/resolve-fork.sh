@@ -3,7 +3,6 @@
 # 500 forks amid look-ups that nobody answers, in a network of its own: no child may
 # hang.  Needs root.
 set -u
-export SOCKPORT_RESOLVE="$SOCKPORT_BUILD/src/sockport-resolve"
 file=$(mktemp)
 trap 'rm -f "$file"' EXIT
 printf 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n' >"$file"

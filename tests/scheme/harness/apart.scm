@@ -25,7 +25,7 @@
 
 ;;; What each of the programs has at hand.
 (define prelude
-  '((use-modules (ice-9 atomic)
+  `((use-modules (ice-9 atomic)
                  (ice-9 binary-ports)
                  (ice-9 control)
                  (ice-9 exceptions)
@@ -50,6 +50,8 @@
           (if (eq? key 'system-error)
               (system-error-errno (cons key args))
               key))))
+    (define (rounds n)
+      (quotient n ,fewer))
     (define (spin n)
       (when (positive? n) (spin (- n 1))))))
 
