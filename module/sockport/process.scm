@@ -83,19 +83,16 @@ alist from names to sockets, is what `listen-fds' returns there."
 
 ;;; Waiting.
 
-(define (await-end pid port who)
-  "Wait until PID, whose end makes PORT readable, has ended; return its status."
-  ;; A wait may end early, when PORT has the descriptor of one that was just closed, say.
-  (retrying (wait-readable port who)
-            (match (waitpid pid WNOHANG)
-              ((0 . _) #f)
-              ((_ . status) status))))
+(define (reap pid)
+  (cdr (waitpid pid)))
 
 (define (wait-process pid)
   "Wait until PID, a child of this process, has ended; return its status, as
 @code{waitpid} does in its second value."
   (let ((port (%process-port pid #f)))
-    (call-with-cleanup (lambda () (await-end pid port 'wait-process))
+    (call-with-cleanup (lambda ()
+                         (wait-until-readable port 'wait-process)
+                         (reap pid))
                        (lambda () (close-port port)))))
 
 (define* (end-process pid #:optional (seconds 1))
@@ -108,12 +105,12 @@ not after SECONDS; return its status, as wait-process does."
     (call-with-cleanup
      (lambda ()
        (kill pid SIGTERM)
-       (or (with-deadline seconds
-             (lambda () (await-end pid port 'end-process))
-             (const #f))
-           (begin
-             (kill pid SIGKILL)
-             (await-end pid port 'end-process))))
+       (unless (with-deadline seconds
+                 (lambda () (wait-until-readable port 'end-process) #t)
+                 (const #f))
+         (kill pid SIGKILL)
+         (wait-until-readable port 'end-process))
+       (reap pid))
      (lambda () (close-port port)))))
 
 (define (run-process program . rest)
@@ -137,4 +134,4 @@ returns its status.  Whether or not it is done, it can be used once."
   (operation-map (readable-operation (%process-port pid #t))
                  (lambda (port)
                    (close-port port)
-                   (cdr (waitpid pid)))))
+                   (reap pid))))

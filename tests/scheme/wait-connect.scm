@@ -3,6 +3,7 @@
 
 (use-modules (harness)
              (harness socket)
+             ((harness task) #:select (in-order?))
              (harness waiting)
              (ice-9 control)
              (ice-9 match)
@@ -50,7 +51,9 @@
        (task-yield)
        (let ((before turns))
          (connect-once)
-         (test-equal "one" before turns))
+         ;; In chaos a turn may be too short for it.
+         (when in-order?
+           (test-equal "one" before turns)))
        (for-each (lambda (i) (connect-once)) (iota 100))
        (test-assert "a hundred" (> turns 3))
        (cancel! other)))))

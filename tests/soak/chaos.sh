@@ -47,7 +47,7 @@ compile ()
 
 rounds=${SOAK_ROUNDS:-1000}
 # Those that ./dev check runs in chaos.
-stems=$(awk '/^chaos = |^  chaos \+= / { list = 1 } list; /}/ { list = 0 }' "$tests/meson.build" |
+stems=$(awk '/^ *chaos_stems \+?= / { list = 1 } list; /]/ { list = 0 }' "$tests/meson.build" |
   grep -o "'[a-z][a-z-]*'" | tr -d "'")
 export CHAOS_DIRECTORY CHAOS_END CHAOS_RUNS SOCKPORT_TEST_PATIENCE=20
 CHAOS_DIRECTORY=$(mktemp -d)

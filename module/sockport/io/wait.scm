@@ -179,8 +179,8 @@ one in the queue of errors.  All waits of one call share their PATIENCE."
         port POLLIN who patience))
 
 (define (wait-until-readable port who)
-  "As `wait-readable', and not to return before, for what is not tried again then: a
-scheduler may end a wait early."
+  "As `wait-readable', for a caller that does not try again: a wait may end early, where
+PORT has the descriptor of one that was just closed, say."
   (wait-readable port who)
   (unless (%wait port POLLIN 0 who)
     (wait-until-readable port who)))
