@@ -266,7 +266,8 @@ scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who)
           = { .fds = { { .fd = fd, .events = (short)events },
                        { .fd = pipe ? pipe->ends[0] : -1, .events = POLLIN } },
               .count = 2,
-              .timeout_ns = remaining (deadline_ns, pipe ? -1 : BLIND_NS) };
+              .timeout_ns = remaining (deadline_ns, pipe ? -1 : BLIND_NS),
+              .result = -EINTR };
       /* No event is waited for: an error or hang-up must not end the pause. */
       if (events == 0)
         call.fds[0].fd = -1;
@@ -279,7 +280,9 @@ scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who)
       if (call.result < 0 && call.result != -EINTR)
         scm_skp__error (call.result, who);
       scm_async_tick ();
-      if (deadline_ns >= 0 && scm_skp__monotonic_ns () >= deadline_ns)
+      /* What was interrupted has not looked.  */
+      if (call.result == 0 && deadline_ns >= 0
+          && scm_skp__monotonic_ns () >= deadline_ns)
         return 0;
     }
 }

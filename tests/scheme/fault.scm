@@ -14,6 +14,7 @@
              (rnrs bytevectors)
              (sockport)
              (sockport netlink)
+             (sockport operation)
              (srfi srfi-1))
 
 ;; The thread's own pipe for waiting, made at its first wait, must not count.
@@ -165,6 +166,8 @@
                      (receive (from to pids) (pipeline '(("true")))
                        (list (car pids) from to)))
     (pid from to) (wait-process pid) status:exit-val)
+   ("wait-first" (pair-with-data SOCK_STREAM) (a b)
+    (wait-first (readable-operation a)) port?)
    ("listen-on" (const '()) () (listen-on "127.0.0.1:0")
     (lambda (listeners) (for-each close-port listeners) 'closed))
    ("getaddrinfo" (const '()) () (getaddrinfo "localhost" "80") looked-up)
