@@ -175,7 +175,6 @@ scm_skp__wake_waiters (SCM port)
 struct poll_call
 {
   struct pollfd fds[2];
-  nfds_t count;
   int64_t timeout_ns; /* -1: none */
   int result;
 };
@@ -186,8 +185,7 @@ do_poll (void *data)
   struct poll_call *call = data;
   struct timespec timeout
       = { call->timeout_ns / NS, (long)(call->timeout_ns % NS) };
-  int n = ppoll (call->fds, call->count, call->timeout_ns < 0 ? NULL : &timeout,
-                 NULL);
+  int n = ppoll (call->fds, 2, call->timeout_ns < 0 ? NULL : &timeout, NULL);
   call->result = n < 0 ? -errno : n;
   return NULL;
 }
@@ -265,7 +263,6 @@ scm_skp__wait (SCM port, int events, int64_t deadline_ns, const char *who)
       struct poll_call call
           = { .fds = { { .fd = fd, .events = (short)events },
                        { .fd = pipe ? pipe->ends[0] : -1, .events = POLLIN } },
-              .count = 2,
               .timeout_ns = remaining (deadline_ns, pipe ? -1 : BLIND_NS),
               .result = -EINTR };
       /* No event is waited for: an error or hang-up must not end the pause. */
