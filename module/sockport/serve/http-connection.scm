@@ -135,7 +135,7 @@ connection is kept."
   (let ((output (connection-output connection)))
     (when (and output (%http-output-open-ended? output)
                (not (port-closed? (connection-sock connection))))
-      (cut connection)))
+      (reset! connection)))
   (close-body-files (connection-result connection))
   (set-connection-result! connection #f))
 
@@ -202,14 +202,6 @@ what came: closing a socket with input unread resets the connection."
 
 (define longest-linger (* 10 1000000000))
 
-;;; With a time to linger of zero the client sees an error, not an end; by TLS it sees
-;;; one unless it is told of an end.
-(define (cut connection)
-  (let* ((sock (connection-sock connection)) (bottom (bottom-port sock)))
-    (setsockopt bottom SOL_SOCKET SO_LINGER '(1 . 0))
-    (when (layered? sock)
-      (shutdown bottom SHUT_RDWR))))
-
 (define (refuse connection code)
   "Answer what is no request, or too much of one, with CODE."
   (let* ((code (if (and (= code 400) (connection-cut? connection)) 408 code))
@@ -225,7 +217,7 @@ what came: closing a socket with input unread resets the connection."
   (let ((next (next-exchange connection)))
     (cond ((eq? next #t) (serve-requests connection))
           ((eq? next 'finish) (finish connection))
-          ((eq? next 'cut) (cut connection)))))
+          ((eq? next 'cut) (reset! connection)))))
 
 (define (call-prologue connection)
   (let ((prologue (settings-prologue

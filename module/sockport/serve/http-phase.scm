@@ -25,7 +25,7 @@
             connection-result set-connection-result!
             connection-phase connection-cut?
             now-idle! now-asked! now-working! now-sending! now-lingering!
-            add-connection! remove-connection! end-idle!))
+            add-connection! remove-connection! end-idle! reset!))
 
 ;;; Bytes AT to END of BUFFER have come and were not used.  INPUT and OUTPUT are
 ;;; the ports of the bodies, while there are some.  MOVED are the bytes that were
@@ -121,6 +121,13 @@
 (define (shut connection how)
   (false-if-exception (shutdown (bottom-port (connection-sock connection)) how)))
 
+;;; What was sent must not look whole, and many clients take any end for that, by TLS as
+;;; well: so there is none, but a reset.  What they have not taken is dropped.
+(define (reset! connection)
+  (or (false-if-exception
+       (connect (bottom-port (connection-sock connection)) AF_UNSPEC))
+      (shut connection SHUT_RDWR)))
+
 ;;; The time.
 
 (define (sweep-while-open share)
@@ -172,15 +179,9 @@ made or used."
             (cut! connection)
             (set-connection-expires! connection later))))))
 
-;;; With a time to linger of zero, close(2) drops what the client does not take:
-;;; socket(7).
 (define (cut! connection)
   (set-connection-cut! connection #t)
   (set-connection-expires! connection #f)
   (if (eq? 'sending (connection-phase connection))
-      (begin
-        (false-if-exception
-         (setsockopt (bottom-port (connection-sock connection)) SOL_SOCKET
-                     SO_LINGER '(1 . 0)))
-        (shut connection SHUT_RDWR))
+      (reset! connection)
       (shut connection SHUT_RD)))

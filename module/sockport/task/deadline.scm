@@ -214,7 +214,8 @@ Whatever is waited for in an outer deadline ends with that one at the latest."
                      (again))))))))
 
 (define (prepare-ports!)
-  (use-suspendable-ports! interruptible? wait-for-c waiting-for-c task-read-waiter
+  (use-suspendable-ports! interruptible? wait-for-c waiting-for-c
+                          (list task-read-waiter task-write-waiter)
                           quick-procedures))
 
 (define (deadline-left)
