@@ -19,8 +19,7 @@
             keep
             call-with-raw
             read-until-blank
-            send-slowly
-            ticks-beside))
+            send-slowly))
 
 (define* (uri-of server path #:optional (scheme "http"))
   (string-append scheme "://"
@@ -99,27 +98,15 @@ the connection is kept, and once there are no more `hello'."
      (lambda (server)
        (proc server (lambda () connections) (lambda () (reverse requests)))))))
 
-(define (send-slowly sock text seconds)
-  "Send TEXT in forty pieces that take SECONDS."
+(define (send-slowly sock text)
+  "Send TEXT in forty pieces, and let the others run in between."
   (let* ((size (string-length text)) (piece (max 1 (quotient size 40))))
     (let next ((at 0))
       (when (< at size)
         (let ((end (min size (+ at piece))))
           (send sock text 0 at end)
-          (sleep (/ seconds 40))
+          (sleep 1/1000)
           (next end))))))
-
-(define (ticks-beside thunk)
-  "Return how often a task that sleeps 1/100 s went on while THUNK ran."
-  (let* ((ticks 0)
-         (ticker (spawn-task (lambda ()
-                               (let again ()
-                                 (sleep 1/100)
-                                 (set! ticks (+ ticks 1))
-                                 (again))))))
-    (thunk)
-    (cancel! ticker)
-    ticks))
 
 ;;; Requests.
 

@@ -24,7 +24,6 @@
             reason-of
             say
             server-context
-            ticking
             tls-cases
             trusting
             with-server))
@@ -198,15 +197,3 @@ sockets, each in a task."
   (let ((sock (socket AF_INET SOCK_STREAM 0)))
     (connect sock where)
     sock))
-
-(define (ticking thunk)
-  "Call THUNK while another task counts every 5 ms; return its value and the count."
-  (let* ((count 0)
-         (ticker (spawn-task (lambda ()
-                               (let tick ()
-                                 (sleep 1/200)
-                                 (set! count (+ count 1))
-                                 (tick))))))
-    (let ((value (thunk)))
-      (cancel! ticker)
-      (list value count))))
