@@ -37,8 +37,12 @@
       (let-ports ((sock (client server)))
         (say sock "x")
         (stop-server! server)
-        (test-equal "ended" 0 (end-of sock))))
-    #:grace-seconds 1/10))
+        ;; Before the ten seconds that there are otherwise.
+        (test-equal "not at once" 'served
+          (with-deadline 1/50 (lambda () (end-of sock)) (const 'served)))
+        (test-equal "ended" 0
+          (with-deadline 5 (lambda () (end-of sock)) (const 'late)))))
+    #:grace-seconds 1/5))
 
 (test-case "SIGTERM, and what handled it before"
   (let ((before (car (sigaction SIGTERM))))

@@ -258,9 +258,7 @@ the handler has seen."
        (lambda (lines)
          (let-ports ((sock (new)))
            (send sock lines)
-           (setvbuf sock 'block)
-           (test-equal (list "for its time" lines) '(408)
-             (codes (get-string-all sock)))))
+           (test-equal (list "for its time" lines) '(408) (codes (soon-all sock)))))
        '("\r\n\r\n" "\n" "\r" "\r\nGET / HTTP/1.1\r\n")))
     #:request-seconds 1/5))
 

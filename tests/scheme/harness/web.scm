@@ -9,7 +9,7 @@
   #:use-module (sockport)
   #:use-module (sockport http)
   #:export (call-with-http crlf exchange codes get await
-            ask head-of body-of has?))
+            ask head-of body-of has? soon-all))
 
 (define (call-with-http handler proc . options)
   "Call PROC with a procedure that connects to a server; return the lines logged."
@@ -50,6 +50,12 @@
     ;; An unbuffered port is read byte by byte.
     (setvbuf sock 'block)
     (with-deadline (longest) (lambda () (get-string-all sock)))))
+
+(define (soon-all sock)
+  "Return all that comes from SOCK, whose end is due in a second or two, long before
+what a server waits for if it is told nothing."
+  (setvbuf sock 'block)
+  (with-deadline 15 (lambda () (get-string-all sock))))
 
 (define (codes text)
   (map (lambda (found) (string->number (match:substring found 1)))
