@@ -173,7 +173,7 @@
            (cancel! task)
            (test-assert (list scheme 'cancelled)
              (with-exception-handler task-cancelled?
-               (lambda () (join task))
+               (lambda () (join task) #f)
                #:unwind? #t))))))
    '("socks5" "http")))
 

@@ -191,7 +191,7 @@
          (cancel! task)
          (test-assert "cancelled"
            (with-exception-handler task-cancelled?
-             (lambda () (join task))
+             (lambda () (join task) #f)
              #:unwind? #t))))
      #:tls server-context))
 

@@ -47,6 +47,8 @@
                       (join (spawn-task (const 1)
                                         #:loop (atomic-box-ref box))))))))
          (join-thread runner)
+         (unless (memq how '(nothing misc-error task-cancelled))
+           (throw 'unexpected how))
          how))
      (length (map round (iota (rounds 100)))))))
 

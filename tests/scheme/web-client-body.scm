@@ -199,7 +199,7 @@
            (cancel! task)
            (test-assert "cancelled"
              (with-exception-handler task-cancelled?
-               (lambda () (join task))
+               (lambda () (join task) #f)
                #:unwind? #t))))))
    stages))
 
