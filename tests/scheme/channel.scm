@@ -204,16 +204,14 @@
        (task-yield)
        (let* ((got (wait-first (get-operation a) (get-operation b))))
          (list got (wait-first (get-operation a) (get-operation b)))))))
-  (test-equal "both sides choose" 500
+  (test-equal "both sides choose" (iota 500)
     (in-tasks
-     (let ((a (make-channel)) (b (make-channel)) (count 0))
+     (let ((a (make-channel)) (b (make-channel)))
        (spawn-task (lambda ()
                      (do ((i 0 (1+ i))) ((= i 500))
                        (wait-first (put-operation a i) (put-operation b i)))))
-       (do ((i 0 (1+ i))) ((= i 500))
-         (wait-first (get-operation b) (get-operation a))
-         (set! count (1+ count)))
-       count))))
+       (map (lambda (i) (wait-first (get-operation b) (get-operation a)))
+            (iota 500))))))
 
 (test-case "a choice in a plain thread"
   (test-eq "time" 'slept
