@@ -82,6 +82,12 @@
        #:parallelism 3 #:hz 100000)
       (atomic-box-ref ended))))
 
+;; What is scheduled may, late and in chaos, be begun after who slept for longer.
+(define (sleep-until ready?)
+  (let ((late (+ (get-internal-real-time) (* 5 internal-time-units-per-second))))
+    (do () ((or (ready?) (>= (get-internal-real-time) late)))
+      (sleep 0.003))))
+
 (test-case "schedulers"
   (test-equal "each has its peers" '(2 2 2)
     (let ((scheduler (make-scheduler #:parallelism 3)))
@@ -114,8 +120,7 @@
            (lambda (scheduler k)
              (schedule-task scheduler (lambda () (k 1 2))))))))
      (test-equal "yields" #t (yield-current-task))
-     (let ((seen '())
-           (late (+ (get-internal-real-time) (* 5 internal-time-units-per-second))))
+     (let ((seen '()))
        (schedule-task-at-time scheduler
                               (+ (get-internal-real-time)
                                  (quotient internal-time-units-per-second 1000))
@@ -123,9 +128,7 @@
        (cancel-timer scheduler
                      (schedule-task-at-time scheduler (get-internal-real-time)
                                             (lambda () (set! seen '(cancelled)))))
-       ;; Late, and in chaos, it may be begun after who slept for longer.
-       (do () ((or (pair? seen) (>= (get-internal-real-time) late)))
-         (sleep 0.003))
+       (sleep-until (lambda () (pair? seen)))
        (test-equal "at a time" '(time) seen))
      (let* ((ends (socketpair AF_UNIX SOCK_STREAM 0)) (seen '())
             (note (lambda () (set! seen (cons 'readable seen))))
@@ -134,10 +137,10 @@
        (cancel-fd-waiter scheduler (fileno (car ends)) other)
        (schedule-task-when-fd-readable scheduler (fileno (car ends)) note)
        (send (cdr ends) #vu8(1))
-       (sleep 0.001)
+       (sleep-until (lambda () (pair? seen)))
        (test-equal "when a descriptor can be read" '(readable) seen)
        (schedule-task-when-fd-writable scheduler (fileno (car ends)) note)
-       (sleep 0.001)
+       (sleep-until (lambda () (pair? (cdr seen))))
        (test-equal "or written" '(readable readable) seen)
        (close-port (car ends))
        (close-port (cdr ends))))))
