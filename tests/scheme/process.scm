@@ -74,11 +74,13 @@
 ;;; The child of a task.
 
 (define (child-status thunk)
+  "How THUNK ends in a child: 0, 1 if it is cancelled, or 2 by another error."
   (let ((pid (primitive-fork)))
     (if (zero? pid)
         (catch #t
           (lambda () (thunk) (primitive-_exit 0))
-          (lambda args (primitive-_exit 1)))
+          (lambda (key . args)
+            (primitive-_exit (if (eq? key 'task-cancelled) 1 2))))
         (status:exit-val (wait-process pid)))))
 
 (let-ports ((s (unix-pair)))

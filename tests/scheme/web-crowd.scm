@@ -83,6 +83,32 @@
           (test-assert "memory" (< (- (resident) before) 32000)))
         (for-each close-port socks)))))
 
+(test-case "nor after a large head"
+  (call-with-http hello
+    (lambda (new server)
+      (define (in-use)
+        (gc) (gc)
+        (let ((stats (gc-stats)))
+          (- (assq-ref stats 'heap-size) (assq-ref stats 'heap-free-size))))
+      (define large
+        (crlf "GET / HTTP/1.1" "Host: a"
+              (string-append "X: " (make-string 1000000 #\x)) ""))
+      (let ((socks (connect-all new 20)))
+        (define (ask-each text)
+          (map (lambda (sock)
+                 (send sock text)
+                 (let* ((buffer (make-string 500)) (count (recv! sock buffer)))
+                   (codes (substring buffer 0 count))))
+               socks))
+        (ask-each get)
+        (let ((before (in-use)))
+          (test-equal "served" (make-list 20 '(200)) (ask-each large))
+          ;; What the last one was may be held.
+          (test-assert (list "memory" (- (in-use) before))
+            (< (- (in-use) before) 8000000)))
+        (for-each close-port socks)))
+    #:head-limit 2000000))
+
 (define program "
 (use-modules (sockport) (sockport http) (web request) (rnrs bytevectors))
 (serve-http \"127.0.0.1:0\"
