@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -159,6 +160,21 @@ pthread_create (pthread_t *thread, const pthread_attr_t *attributes,
     return run.error;
   return next (thread, attributes, body, data);
 }
+
+/* What the C library does by a socket of its own, which nothing interrupts.  */
+#define WRAP_OWN(result, name, parameters, arguments, failure)                 \
+  EXPORT result name parameters;                                               \
+  result name parameters                                                       \
+  {                                                                            \
+    static result (*next) parameters;                                          \
+    if (!next)                                                                 \
+      *(void **)&next = real (#name);                                          \
+    return fails (#name) && run.error != EINTR ? failure : next arguments;     \
+  }
+WRAP_OWN (unsigned, if_nametoindex, (const char *name), (name), 0)
+WRAP_OWN (char *, if_indextoname, (unsigned index, char name[IF_NAMESIZE]),
+          (index, name), NULL)
+WRAP_OWN (int, sockatmark, (int fd), (fd), -1)
 
 /* An interrupted one goes on by itself (connect(2)).  */
 EXPORT int connect (int fd, __CONST_SOCKADDR_ARG a, socklen_t n);
