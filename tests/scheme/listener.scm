@@ -118,9 +118,8 @@
             (test-equal "user" (passwd:uid nobody) (stat:uid (stat path)))
             (test-equal "group" (passwd:gid nobody) (stat:gid (stat path)))))
         (delete-file path)
-        (test-assert "an unknown one is refused"
-          (catch #t (lambda () (listen-on where #:owner "no-such-user") #f)
-            (const #t)))
+        (test-error* "an unknown one is refused" '(out-of-range #:owner "listen-on")
+          (listen-on where #:owner "no-such-user"))
         (test-assert "and leaves no name" (not (file-exists? path)))))))
 
 (test-case "a stale name is taken over, a live one is not"

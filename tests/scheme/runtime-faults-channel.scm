@@ -71,7 +71,7 @@
      (let ((first (channel-get channel)))
        (channel-put channel 2)
        (list first (channel-get channel)))))
-  (test-equal "cancelled at any moment, many threads" '(#t #t)
+  (test-equal "cancelled at any moment, many threads" '(#t #t #t)
     (apart
      (define channel (make-channel))
      (define got (make-atomic-box '()))
@@ -102,6 +102,7 @@
      (let ((values (sort (atomic-box-ref got) <)))
        ;; A value that was got just before the cancellation is the thread's.
        (list (equal? values (delete-duplicates values))
+             (< (quotient (rounds 200) 20) (length values))
              (every (lambda (v) (<= 0 v 199)) values)))))
   (test-equal "a continuation called elsewhere" '(1 1 2)
     (apart
