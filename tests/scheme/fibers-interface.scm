@@ -252,13 +252,16 @@ once it was spawned, and what it leaves behind of its own."
     (fibers (choose (make-atomic-box '(value . kept)))))
   (test-equal "what was not chosen is told, and by which scheduler" '(#t)
     (fibers
-     (let* ((seen '())
+     (let* ((seen '()) (cell (make-atomic-box '()))
             (note (lambda (scheduler)
-                    (set! seen (cons (eq? scheduler (current-scheduler)) seen)))))
+                    (set! seen (cons (eq? scheduler (current-scheduler)) seen))))
+            ;; Nothing is chosen before this waits.
+            (block (lambda (flag scheduler resume)
+                     (spawn-fiber (lambda () (fulfil! cell 'kept))))))
        (perform-operation
         (choice-operation
-         (make-base-operation/internal #f (const #f) (const #f) note)
-         (sleep-operation 0.001)))
+         (make-base-operation/internal #f (const #f) block note)
+         (promise-operation cell)))
        seen)))
   (test-error* "an error in one" '(mine)
     (fibers

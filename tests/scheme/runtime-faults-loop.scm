@@ -144,7 +144,21 @@
      ;; All frames, to the innermost.
      (list (string-prefix? "#<task main ready> has not waited for a long time\n" text)
            (->bool (string-contains text " 0 ("))
-           (not (string-contains text "In procedure"))))))
+           (not (string-contains text "In procedure")))))
+  (test-equal "and what it can of frames that an async has left half-way" #t
+    (apart
+     (define print-stuck (@@ (sockport task watchdog) print-stuck))
+     (define stack #f)
+     (system-async-mark (lambda () (set! stack (make-stack #t 0))))
+     (let wait ()
+       (unless stack (wait)))
+     (->bool
+      (string-contains
+       (call-with-output-string
+         (lambda (port)
+           (parameterize ((current-error-port port))
+             (print-stuck 'task stack))))
+       " 0 (")))))
 
 ;;; Forks.
 

@@ -6,8 +6,7 @@
   #:use-module (ice-9 match)
   #:use-module (sockport task exception)
   #:use-module ((sockport task group) #:select (cancelled-with?))
-  #:use-module ((sockport task origin) #:select (of-the-user?))
-  #:use-module (system repl debug)
+  #:use-module ((sockport task origin) #:select (of-the-user? print-frames stack-frames))
   #:use-module (system vm frame)
   #:use-module (system vm program)
   #:export (failing-to
@@ -32,9 +31,6 @@
     (lambda () (log text))
     #:unwind? #t))
 
-(define (frames stack)
-  (map (lambda (index) (stack-ref stack index)) (iota (stack-length stack))))
-
 ;;; How the server came to call the handler, and what is below the procedures that the
 ;;; handler has called, is of no use to who wrote it.
 (define (of-the-program? frame)
@@ -56,7 +52,7 @@
 (define most-frames 30)
 
 (define (print-places stack handler port)
-  (match (if stack (filter of-the-program? (frames stack)) '())
+  (match (if stack (filter of-the-program? (stack-frames stack)) '())
     (()
      (format port "The handler is ~a~a~%"
              (or (procedure-name handler) "a procedure without a name")
@@ -64,7 +60,7 @@
                (#f ".")
                (place (string-append ", " place)))))
     (frames
-     (print-frames (list->vector frames) port #:count most-frames))))
+     (print-frames (list-head frames (min most-frames (length frames))) port))))
 
 (define (print-failure exception port)
   (match (cons (exception-kind exception) (exception-args exception))

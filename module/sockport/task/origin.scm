@@ -17,7 +17,37 @@
             raise-failure
             display-task-failure
             of-the-user?
-            failure->text))
+            failure->text
+            stack-frames
+            print-frames))
+
+;;; Stacks.
+
+(define (stack-frames stack)
+  "Return the frames of STACK, the innermost first."
+  (map (lambda (index) (stack-ref stack index)) (iota (stack-length stack))))
+
+;;; Guile's own print-frames ends at a frame that an async has interrupted before all of
+;;; its values were there, and its display-backtrace prints nothing in a thread.
+(define (print-frames frames port)
+  "Write FRAMES, a list of them, the innermost first, to PORT as Guile does."
+  (let next ((frames (reverse frames)) (index (- (length frames) 1)) (last #f))
+    (match frames
+      (() #t)
+      ((frame . inner)
+       (next inner (- index 1)
+             (with-exception-handler
+                 (lambda (exception)
+                   (format port "~a (~a ...)\n" (string-pad (number->string index) 12)
+                           (or (name-of (frame-instruction-pointer frame)) "_"))
+                   last)
+               (lambda ()
+                 ((@ (system repl debug) print-frame) frame port
+                  #:index index #:last-source last)
+                 ((@ (system vm frame) frame-source) frame))
+               #:unwind? #t))))))
+
+;;; Origins.
 
 ;;; For an exception, one or two of (who id address ...): where it was raised first
 ;;; and, in another task that joined that one say, last.

@@ -14,16 +14,13 @@
   "Tell of TASK on the current error port, with its STACK unless that is #f."
   (let ((port (current-error-port)))
     (simple-format port "~A has not waited for a long time\n" task)
-    ;; Of what display-backtrace is to print in a thread, nothing comes.
     (when stack
-      ((@ (system repl debug) print-frames)
-       ((@ (system repl debug) stack->vector) stack)
-       port))))
+      (print-frames (stack-frames stack) port))))
 
 ;;; The stack is taken by an async in the loop's own thread.  One that runs C code
 ;;; does not come to it, and one that sleeps there would be woken by it; then there is
 ;;; no stack to show.  What is shown begins with the task's own procedures: behind the
-;;; three frames of an async, one of which cannot be printed any more by then.
+;;; three frames of an async.
 (define (ask-for-stack loop)
   (let ((answer (make-atomic-box #f)))
     (unless (%thread-sleeps? (loop-thread loop))
