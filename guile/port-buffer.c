@@ -111,14 +111,14 @@ get_some (SCM port)
   size_t size = to_read_past (port, buffer);
   if (!size)
     return SCM_BOOL_T;
-  if (scm_skp__port_turn_over (0))
+  if (scm_skp__turn_over () && !scm_skp__below_c ())
     return SCM_BOOL_F;
   clear_start (port);
   int loop_waits
-      = scm_skp__drained (SCM_FPORT_FDES (port)) && scm_skp__loop_waits (0);
+      = scm_skp__drained (SCM_FPORT_FDES (port)) && scm_skp__loop_waits ();
   ssize_t n = loop_waits ? -EAGAIN : scm_skp__read_some (port, bytes, size);
   if (n == -EAGAIN)
-    return loop_waits || scm_skp__loop_waits (0)
+    return loop_waits || scm_skp__loop_waits ()
                ? SCM_INUM0
                : scm_skp__would_block (port, 0);
   if (n <= 0)

@@ -19,8 +19,8 @@ static __thread size_t tried __attribute__ ((tls_model ("initial-exec")));
  */
 static SCM wait_for_c;
 
-/* By direction, where the waiter is, and the one that has the loop wait.  */
-static SCM waiter[2], loop_waiter[2];
+/* Where the waiter of those who read is, and the one that has the loop wait. */
+static SCM read_waiter, loop_waiter;
 
 SCM
 scm_skp__would_block (SCM port, size_t direction)
@@ -52,21 +52,10 @@ is_to_try_again (SCM port, size_t direction)
 }
 
 int
-scm_skp__loop_waits (size_t direction)
+scm_skp__loop_waits (void)
 {
   return scm_skp__in_loop ()
-         && scm_is_eq (scm_fluid_ref (waiter[direction]),
-                       loop_waiter[direction]);
-}
-
-/* Another waiter is called only where the port would have to wait.  */
-int
-scm_skp__port_turn_over (size_t direction)
-{
-  if (!scm_skp__turn_over ())
-    return 0;
-  scm_skp__turn.over = !scm_skp__below_c () && scm_skp__loop_waits (direction);
-  return scm_skp__turn.over;
+         && scm_is_eq (scm_fluid_ref (read_waiter), loop_waiter);
 }
 
 /* Is it known that there is nothing to read, and is the loop going to wait for
@@ -75,7 +64,7 @@ static inline int
 is_drained (SCM port)
 {
   return scm_skp__drained (scm_skp__fd (port, 1, "fport_read"))
-         && scm_skp__loop_waits (0) && scm_skp__can_leave_here ();
+         && scm_skp__loop_waits () && scm_skp__can_leave_here ();
 }
 
 ssize_t
@@ -96,7 +85,7 @@ file_read (SCM port, SCM buffer, SCM start, SCM count)
 {
   signed char *bytes = SCM_BYTEVECTOR_CONTENTS (buffer) + SCM_I_INUM (start);
   size_t size = (size_t)SCM_I_INUM (count);
-  if (scm_skp__port_turn_over (0))
+  if (scm_skp__turn_over () && !scm_skp__below_c ())
     return SCM_BOOL_F;
   if (is_drained (port))
     return scm_skp__would_block (port, 0);
@@ -109,7 +98,7 @@ ssize_t
 scm_skp__write_some (SCM port, const void *bytes, size_t size)
 {
   ssize_t n = -EAGAIN;
-  if (!scm_skp__port_turn_over (1))
+  if (!scm_skp__turn_over () || scm_skp__below_c ())
     do
       n = skp_stream_write (scm_skp__fd (port, 1, "fport_write"), bytes, size);
     while (n == -EAGAIN && is_to_try_again (port, 1));
@@ -167,17 +156,13 @@ string_port (SCM port)
 }
 
 /* For all file ports of the process.  (AROUND try direction) returns what is
-   called in place of TRY; WAITERS has, by direction, a fluid and what it has in
-   tasks.  */
+   called in place of TRY; the fluid FLUID has WAITER in tasks.  */
 static SCM
-hook_file_ports (SCM proc, SCM around, SCM waiters)
+hook_file_ports (SCM proc, SCM around, SCM fluid, SCM waiter)
 {
   wait_for_c = scm_permanent_object (proc);
-  for (size_t i = 0; i < 2; i++, waiters = SCM_CDR (waiters))
-    {
-      waiter[i] = scm_permanent_object (SCM_CAAR (waiters));
-      loop_waiter[i] = scm_permanent_object (SCM_CDAR (waiters));
-    }
+  read_waiter = scm_permanent_object (fluid);
+  loop_waiter = scm_permanent_object (waiter);
   scm_set_port_scm_read (scm_file_port_type,
                          procedure ("file-read", file_read, around, 0));
   scm_set_port_scm_write (scm_file_port_type,
@@ -193,7 +178,7 @@ scm_skp__init_stream (void)
     { "%string-port?", 1, 0, 0, string_port },
     { "%write-or-errno", 4, 0, 0, write_or_errno },
     { "%write-failed", 1, 0, 0, write_failed },
-    { "%hook-file-ports!", 3, 0, 0, hook_file_ports },
+    { "%hook-file-ports!", 4, 0, 0, hook_file_ports },
   };
   scm_skp__define (primitives, sizeof primitives / sizeof *primitives);
 }

@@ -16,11 +16,7 @@ ssize_t scm_skp__write_some (SCM port, const void *bytes, size_t size);
 /* #f, for the waiter, which is told that PORT was tried.  */
 SCM scm_skp__would_block (SCM port, size_t direction);
 
-/* Is it the loop that runs in this thread that waits for what is read
-   (DIRECTION 0) or written (1) here?  */
-int scm_skp__loop_waits (size_t direction);
-
-/* As scm_skp__turn_over, for what calls the waiter by itself.  */
-int scm_skp__port_turn_over (size_t direction);
+/* Is it the loop that runs in this thread that waits for what is read here?  */
+int scm_skp__loop_waits (void);
 
 #endif /* SCM_SKP_STREAM_H */

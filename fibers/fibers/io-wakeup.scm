@@ -7,6 +7,7 @@
   #:use-module (ice-9 suspendable-ports)
   #:use-module (fibers operations)
   #:use-module (sockport primitive)
+  #:use-module ((sockport task) #:select (task-yield))
   #:use-module (sockport task operation)
   #:export (make-read-operation
             make-write-operation
@@ -80,14 +81,16 @@ waits for PORT, which is read."
   (make-write-operation (thunk-when (polled (place-of port port-write-wait-fd) 4))
                         port))
 
+;;; The end of a turn calls a waiter too, and so does what is not known yet.
 (define (failing-instead waiter port thunk)
   (lambda ()
     (let/ec fail
       (let ((outer (waiter)))
         (parameterize ((waiter (lambda (other)
-                                 (if (eq? other port)
-                                     (fail #f)
-                                     (outer other)))))
+                                 (cond ((not (eq? other port)) (outer other))
+                                       ((%turn-was-over?) (task-yield))
+                                       ((%poller-doubt port))
+                                       (else (fail #f))))))
           (thunk))))))
 
 (define (with-read-waiting-is-failure port thunk)

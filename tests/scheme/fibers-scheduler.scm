@@ -11,11 +11,13 @@
              (fibers scheduler)
              ((fibers timers) #:select (sleep-operation))
              (ice-9 atomic)
+             (ice-9 binary-ports)
              (ice-9 match)
              (ice-9 threads)
              (rnrs bytevectors)
              ((sockport address) #:select (socket-address->string))
              ((sockport deadline) #:select (with-deadline))
+             ((sockport transfer) #:select (recv! send))
              ((sockport web-client) #:select (http-get))
              (srfi srfi-1)
              (web request)
@@ -144,6 +146,33 @@
        (test-equal "or written" '(readable readable) seen)
        (close-port (car ends))
        (close-port (cdr ends))))))
+
+(test-case "only what would wait fails"
+  (define (failures failing port thunk)
+    "Return how many of 60 calls of THUNK are taken for waiting for PORT."
+    (let ((try (failing port thunk)))
+      (let next ((left 60) (failed 0))
+        (cond ((zero? left) failed)
+              ((try) (next (- left 1) failed))
+              (else (next (- left 1) (+ failed 1)))))))
+  (match (socketpair AF_UNIX SOCK_STREAM 0)
+    ((a . b)
+     (define (receive) (recv! b (make-bytevector 1)))
+     (setvbuf a 'none)
+     (setvbuf b 'none)
+     (for-each
+      (match-lambda
+        ((name failing port thunk)
+         (test-equal name 0 (fibers (failures failing port thunk)))))
+      `(("send" ,with-write-waiting-is-failure ,a ,(lambda () (send a "12")))
+        ("recv!" ,with-read-waiting-is-failure ,b ,receive)
+        ("put-u8" ,with-write-waiting-is-failure ,a ,(lambda () (put-u8 a 1) #t))
+        ("get-u8" ,with-read-waiting-is-failure ,b ,(lambda () (get-u8 b)))))
+     (recv! b (make-bytevector 100))
+     (test-equal "as this does" 60
+       (fibers (failures with-read-waiting-is-failure b receive)))
+     (close-port a)
+     (close-port b))))
 
 (test-case "winders"
   (test-equal "are not called when a fiber waits" '(in out)

@@ -1,17 +1,16 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; What a task receives after it has read all that there was, by Sockport's procedures
-;;; and by Guile's own of ports; and what waiters of the program are called for.
+;;; and by Guile's own of ports.
 
 (use-modules (harness)
              (harness socket)
              (harness task)
              (ice-9 binary-ports)
              (ice-9 control)
-             (ice-9 match)
              (ice-9 suspendable-ports)
              (ice-9 textual-ports)
              (ice-9 threads)
-             ((rnrs bytevectors) #:select (bytevector-length make-bytevector))
+             ((rnrs bytevectors) #:select (bytevector-length))
              (sockport))
 
 (test-begin "task-drained")
@@ -129,63 +128,5 @@
     (test-equal "received" 3 count)
     (when in-order?
       (test-eq "raised" 'raised exception))))
-
-;;; A waiter of the program's.
-
-(define (waits waiter n thunk)
-  "Return how many of N calls of THUNK have called WAITER, a parameter, instead."
-  (let next ((n n) (called 0))
-    (if (zero? n)
-        called
-        (next (- n 1)
-              (+ called
-                 (let/ec stop
-                   (parameterize ((waiter (lambda (port) (stop 1))))
-                     (thunk)
-                     0)))))))
-
-(test-case "a program's own waiter is called only where a port would have to wait"
-  (let-ports ((pair (unix-pair)) (listener (unix-listener 64)))
-    (let ((a (car pair)) (b (cdr pair)))
-      (setvbuf a 'none)
-      (setvbuf b 'none)
-      (for-each
-       (match-lambda
-         ((name waiter thunk)
-          (test-equal name 0 (in-tasks (waits waiter 60 thunk)))))
-       `(("send" ,current-write-waiter ,(lambda () (send a "1234")))
-         ("recv!" ,current-read-waiter ,(lambda () (recv! b (make-bytevector 1))))
-         ("put-u8" ,current-write-waiter ,(lambda () (put-u8 a 1)))
-         ("get-u8" ,current-read-waiter ,(lambda () (get-u8 b)))
-         ("get-bytevector-some" ,current-read-waiter
-          ,(lambda () (get-bytevector-some b)))
-         ("accept" ,current-read-waiter
-          ,(lambda ()
-             (let-ports ((client (socket AF_UNIX SOCK_STREAM 0)))
-               (connect client (getsockname listener))
-               (close-port (car (accept listener))))))))
-      (recv! b (make-bytevector 4096))
-      (test-equal "and where it would" 1
-        (in-tasks (waits current-read-waiter 1 (lambda () (recv! b bytes))))))))
-
-(test-case "and not because it is not known yet that more has come"
-  (let-ports ((pair (tcp-pair)))
-    (let ((a (car pair)) (b (cdr pair)))
-      (define (more)
-        (send a "x")
-        (select (list b) '() '()))
-      (setsockopt a IPPROTO_TCP TCP_NODELAY 1)
-      (for-each
-       (match-lambda
-         ((name thunk)
-          (test-equal name 0
-            (in-tasks
-             (spawn-task more)
-             (recv! b bytes)
-             (more)
-             (waits current-read-waiter 1 thunk)))))
-       `(("recv!" ,(lambda () (recv! b bytes)))
-         ("get-u8" ,(lambda () (get-u8 b)))
-         ("get-bytevector-some" ,(lambda () (get-bytevector-some b))))))))
 
 (test-end "task-drained")

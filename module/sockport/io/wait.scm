@@ -22,7 +22,6 @@
             sleeper
             with-task-waiters
             task-read-waiter
-            task-write-waiter
             goes-on!
             look-again-waiter
             make-patience
@@ -122,9 +121,6 @@
         ((eq? waiter ours)
          ((fluid-ref sleeper) port (if (eqv? events POLLIN) 0 1))
          (goes-on!)
-         (check-open port who))
-        ;; Another waiter is called only where PORT would have to wait.
-        ((and (fluid-ref sleeper) (or (%turn-was-over?) (%poller-doubt port)))
          (check-open port who))
         ((layered? port)
          (wait-below waiter port events who))
@@ -249,8 +245,11 @@ to wait for what no event reports, a UNIX socket whose queue is full.  It raises
 EAGAIN when PORT must not wait or its SO_SNDTIMEO, of wait-readable its SO_RCVTIMEO,
 has passed."
   (let ((limit (and (waits-alone?)
-                    (patience-limit
-                     patience port (if (eq? wait wait-readable) POLLIN POLLOUT) who)))
+                    (patience-limit patience port
+                                    (if (eq? wait wait-readable)
+                                        POLLIN
+                                        POLLOUT)
+                                    who)))
         (pause 0))
     (lambda ()
       (when (and limit (>= (monotonic-ns) limit))

@@ -77,17 +77,17 @@
 (define installed? #f)
 (define installing (make-mutex))
 
-(define (use-suspendable-ports! guarded? wait-for-c around waiters quicker)
+(define (use-suspendable-ports! guarded? wait-for-c around waiter quicker)
   "Make Guile's own port procedures wait where tasks and deadlines can see it.
 (GUARDED?) says whether a wait may be ended; (WAIT-FOR-C port direction) waits where
 libguile would by itself, or returns #f if it may.  (AROUND try direction) returns what
-is called in place of TRY, a procedure of file ports.  WAITERS are the read
-and the write waiter of tasks.  (QUICKER) returns rows of a module, a name there, and what returns the procedure
+is called in place of TRY, a procedure of file ports.  WAITER is the read waiter of
+tasks.  (QUICKER) returns rows of a module, a name there, and what returns the procedure
 to call instead of the one that it is given."
   (unless installed?
     (with-mutex installing
       (unless installed?
-        (install! guarded? wait-for-c around waiters)
+        (install! guarded? wait-for-c around waiter)
         (for-each (match-lambda
                     ((module name quick)
                      (let ((module (resolve-module module)))
@@ -96,14 +96,11 @@ to call instead of the one that it is given."
                   (quicker))
         (set! installed? #t)))))
 
-(define (install! guarded? wait-for-c around waiters)
+(define (install! guarded? wait-for-c around waiter)
   (install-suspendable-ports!)
   (mend-utf-8!)
   (%hook-file-ports! wait-for-c around
-                     (map (lambda (parameter waiter)
-                            (cons (parameter-fluid parameter) waiter))
-                          (list current-read-waiter current-write-waiter)
-                          waiters))
+                     (parameter-fluid current-read-waiter) waiter)
   (let ((guile (resolve-module '(guile))))
     (set! plain-force-output (module-ref guile 'force-output))
     (module-set! guile 'force-output force-output)

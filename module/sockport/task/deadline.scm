@@ -214,8 +214,7 @@ Whatever is waited for in an outer deadline ends with that one at the latest."
                      (again))))))))
 
 (define (prepare-ports!)
-  (use-suspendable-ports! interruptible? wait-for-c waiting-for-c
-                          (list task-read-waiter task-write-waiter)
+  (use-suspendable-ports! interruptible? wait-for-c waiting-for-c task-read-waiter
                           quick-procedures))
 
 (define (deadline-left)
