@@ -81,7 +81,8 @@ waits for PORT, which is read."
   (make-write-operation (thunk-when (polled (place-of port port-write-wait-fd) 4))
                         port))
 
-;;; The end of a turn calls a waiter too, and so does what is not known yet.
+;;; A waiter is also called when the turn of its task is over, and when the loop has not
+;;; looked yet whether more has come: neither is a failure.
 (define (failing-instead waiter port thunk)
   (lambda ()
     (let/ec fail

@@ -42,7 +42,7 @@
           (with-deadline 1/50 (lambda () (end-of sock)) (const 'served)))
         (test-equal "ended" 0
           (with-deadline 5 (lambda () (end-of sock)) (const 'late)))))
-    #:grace-seconds 1/5))
+    #:grace-seconds 1))
 
 (test-case "SIGTERM, and what handled it before"
   (let ((before (car (sigaction SIGTERM))))

@@ -19,8 +19,8 @@
 
 ;;; The stack is taken by an async in the loop's own thread.  One that runs C code
 ;;; does not come to it, and one that sleeps there would be woken by it; then there is
-;;; no stack to show.  What is shown begins with the task's own procedures: behind the
-;;; three frames of an async.
+;;; no stack to show.  The three innermost frames are the async's, and are left out: what
+;;; is shown begins with the task's own procedures.
 (define (ask-for-stack loop)
   (let ((answer (make-atomic-box #f)))
     (unless (%thread-sleeps? (loop-thread loop))

@@ -19,7 +19,8 @@
             keep
             call-with-raw
             read-until-blank
-            send-slowly))
+            send-slowly
+            ends-cancelled?))
 
 (define* (uri-of server path #:optional (scheme "http"))
   (string-append scheme "://"
@@ -107,6 +108,15 @@ the connection is kept, and once there are no more `hello'."
           (send sock text 0 at end)
           (sleep 1/1000)
           (next end))))))
+
+(define (ends-cancelled? thunk)
+  "Have a task call THUNK, and cancel it soon; return whether that is what it ends by."
+  (let ((task (spawn-task thunk)))
+    (sleep 1/50)
+    (cancel! task)
+    (with-exception-handler task-cancelled?
+      (lambda () (join task) #f)
+      #:unwind? #t)))
 
 ;;; Requests.
 

@@ -158,7 +158,8 @@ times."
 (define (threads)
   (length (scandir "/proc/self/task")))
 
-;; In a thread, unless a thread for look-ups has to be made; in a task they wait.
+;; What makes no call that can fail in a plain thread.  The resolver's thread looks names
+;; up; only the first look-up has to make that.
 (define without-calls
   '("gethost" "gethostbyaddr" "getaddrinfo" "getnameinfo" "getproto"
     "getprotobynumber" "getserv" "make-batch" "wait-signal" "watch-signal!"))
