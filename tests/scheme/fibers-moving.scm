@@ -3,8 +3,10 @@
 ;;; manual, and what the manual has in one row does the same by either interface.
 
 (use-modules (harness)
+             ((harness socket) #:select (let-ports tcp-pair))
              (ice-9 match)
              (ice-9 textual-ports)
+             (rnrs bytevectors)
              (srfi srfi-1)
              ((fibers) #:prefix f:)
              ((fibers channels) #:prefix f:)
@@ -262,5 +264,21 @@
                                       #:group group))
                       '(1 2))))
          sum)))
+
+(test-case "what has come and was not heard of yet does not fail"
+  (let-ports ((pair (tcp-pair)))
+    (match pair
+      ((a . b)
+       (define (more) (s:send a "x") (select (list b) '() '()))
+       (define (receive) (s:recv! b (make-bytevector 9)))
+       (s:setsockopt a IPPROTO_TCP s:TCP_NODELAY 1)
+       (test-equal "received" 1
+         (f:run-fibers
+          (lambda ()
+            (f:spawn-fiber more)
+            (receive)
+            (more)
+            ((f:with-read-waiting-is-failure b receive)))
+          #:parallelism 1 #:hz 0))))))
 
 (test-end "fibers-moving")
