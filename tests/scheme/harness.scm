@@ -25,6 +25,7 @@
             describe-error
             descriptors
             fewer
+            leaks
             rounds
             skip
             test-case

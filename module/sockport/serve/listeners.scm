@@ -46,58 +46,41 @@ here and is still its own."
     (#f #f))
   (close-port listener))
 
-(define (open-set where options)
-  (let next ((places (if (list? where) where (list where))) (made '()))
-    (match places
-      (() (concatenate (reverse made)))
-      (((? port? place) . places) (next places (cons (list place) made)))
-      ((place . places)
-       (let ((listeners (undoing-on-error
-                         (lambda () (apply listen-on place options))
-                         (lambda () (close-made made where)))))
-         (for-each remember-name! listeners)
-         (next places (cons listeners made)))))))
-
-(define (close-made sets where)
-  "Close the listeners in SETS, but those that were given in WHERE."
-  (for-each (lambda (listener)
-              (unless (memq listener (if (list? where) where (list where)))
-                (close-listener listener)))
-            (concatenate sets)))
-
-(define (open-again listener options)
-  "Return a listener for another worker, at the address of LISTENER."
-  (match (apply listen-on (getsockname listener) options)
-    ((made) made)))
-
 (define (open-listeners where workers . options)
   "Return a list of WORKERS lists of sockets that listen at WHERE: what `listen-on'
 takes, a socket that listens already, or a list of them.  The workers share what
-cannot be opened twice."
-  (define all-options
-    (cons* #:reuse-port? (> workers 1) options))
-  (define given
-    (filter port? (if (list? where) where (list where))))
+cannot be opened twice.  If it fails, no socket that it made stays open."
+  (define places (if (list? where) where (list where)))
+  (define all-options (cons* #:reuse-port? (> workers 1) options))
   (define made '())
+  (define (make place)
+    (let ((listeners (apply listen-on place all-options)))
+      (set! made (append listeners made))
+      listeners))
+  (define (open place)
+    (if (port? place)
+        (list place)
+        (let ((listeners (make place)))
+          (for-each remember-name! listeners)
+          listeners)))
   (define (open-for-another listener)
-    (cond ((and (internet? (getsockname listener))
-                (not (memq listener given)))
-           (set! made (cons (open-again listener all-options) made))
-           (car made))
-          (else listener)))
-  (when (null? where)
+    (let ((address (getsockname listener)))
+      (if (and (internet? address) (not (memq listener places)))
+          (car (make address))
+          listener)))
+  (when (null? places)
     (refuse-type "listen-on" 1 "one place at least" where))
-  (let* ((first-set (open-set where all-options))
-         (sets (undoing-on-error
-                (lambda ()
-                  (cons first-set
+  (undoing-on-error
+   (lambda ()
+     (let* ((first-set (append-map open places))
+            (sets (cons first-set
                         (map (lambda (worker) (map open-for-another first-set))
-                             (iota (- workers 1)))))
-                (lambda () (close-made (list made first-set) where)))))
-    ;; Another worker or process may take what was pending.
-    (for-each (lambda (listener) (set-nonblocking! listener #t))
-              (concatenate sets))
-    sets))
+                             (iota (- workers 1))))))
+       ;; Another worker or process may take what was pending.
+       (for-each (lambda (listener) (set-nonblocking! listener #t))
+                 (concatenate sets))
+       sets))
+   (lambda () (for-each close-listener made))))
 
 (define (address->text address)
   (match (socket-address->string address)

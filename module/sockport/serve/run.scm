@@ -235,29 +235,28 @@
   (when (and (in-task?) (> workers 1))
     (scm-error 'misc-error who "in a task there is one worker, not ~A"
                (list workers) #f))
-  (let* ((sets (raising-as who '("listen-on")
-                 (open-listeners where workers #:backlog backlog
-                                 #:no-delay? no-delay?
-                                 #:v6-only? v6-only? #:mode mode
-                                 #:owner owner #:group group)))
-         (server (make-server handler (map getsockname (car sets))
-                              connections (make-atomic-box 0)
-                              idle-seconds connection-seconds grace-seconds log
-                              on-stop
-                              (make-atomic-box #f) (make-atomic-box '())
-                              (and (or prologue tls)
-                                   (preparing prologue tls
-                                              handshake-seconds)))))
-    (define (work)
-      (run-site server (list-ref sets (if (> workers 1) (current-worker) 0))))
+  (define (server-at listeners)
+    (make-server handler (map getsockname listeners)
+                 connections (make-atomic-box 0)
+                 idle-seconds connection-seconds grace-seconds log on-stop
+                 (make-atomic-box #f) (make-atomic-box '())
+                 (and (or prologue tls)
+                      (preparing prologue tls handshake-seconds))))
+  (let ((sets (raising-as who '("listen-on")
+                (open-listeners where workers #:backlog backlog
+                                #:no-delay? no-delay? #:v6-only? v6-only?
+                                #:mode mode #:owner owner #:group group))))
     (call-with-cleanup
      (lambda ()
-       (call-with-signals server signals
-         (lambda ()
-           (on-listen server)
-           (if (in-task?)
-               (work)
-               (run-tasks work #:workers workers)))))
+       (let ((server (server-at (car sets))))
+         (define (work)
+           (run-site server (list-ref sets (if (> workers 1) (current-worker) 0))))
+         (call-with-signals server signals
+           (lambda ()
+             (on-listen server)
+             (if (in-task?)
+                 (work)
+                 (run-tasks work #:workers workers))))))
      (lambda ()
        (for-each (lambda (listeners) (for-each close-listener listeners))
                  sets)))
