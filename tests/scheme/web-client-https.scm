@@ -39,8 +39,8 @@
      (lambda (server seen)
        (test-equal "with a context" '(200 "hello")
          (get-values (https server) #:context client-context))
-       (test-equal "by an address" '(200 "hello")
-         (get-values (https server "/" "127.0.0.1") #:context client-context))
+       (test-equal "by a name" '(200 "hello")
+         (get-values (https server "/" "localhost") #:context client-context))
        (test-equal "ALPN" "http/1.1" (first (first (seen))))
        (parameterize ((x509-certificate-directory (trust-directory)))
          (test-equal "with a directory" '(200 "hello") (get-values (https server))))
@@ -187,7 +187,7 @@
   (test-case "WebSocket"
     (call-with-https
      (lambda (server seen)
-       (let ((ws (open-websocket (format #f "wss://localhost:~a/" (port-of server))
+       (let ((ws (open-websocket (format #f "wss://127.0.0.1:~a/" (port-of server))
                                  #:context client-context)))
          (websocket-send ws "hello")
          (test-equal "comes back" "hello" (websocket-receive ws))

@@ -39,6 +39,7 @@ program begins anew in them."
          #f)
         (else
          (setenv "SOCKPORT_RESOLV" (tmpnam))
+         (unsetenv "RES_OPTIONS")
          (apply execlp "unshare" "unshare" "--net" "--mount" "sh" "-c"
                 set-up-script "sh" "guile" "--no-auto-compile" "-s"
                 (command-line)))))

@@ -117,5 +117,7 @@ count) returns whether another request may come."
 (define (port-of server)
   (sockaddr:port (car (server-addresses server))))
 
-(define* (https server #:optional (path "/") (host "localhost"))
+;;; By its address: where a name is given, what looks it up may be at work for longer
+;;; than a test.
+(define* (https server #:optional (path "/") (host "127.0.0.1"))
   (format #f "https://~a:~a~a" host (port-of server) path))
