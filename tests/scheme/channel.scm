@@ -177,13 +177,13 @@
      (test-equal "a put" 'value
        (begin
          (spawn-task (lambda () (wait-first (put-operation a 'value)
-                                            (sleep-operation 5))))
+                                            (sleep-operation 1000))))
          (channel-get a)))
      (test-equal "values" '(1 2)
        (call-with-values
            (lambda ()
              (wait-first (join-operation (spawn-task (lambda () (values 1 2))))
-                         (sleep-operation 5)))
+                         (sleep-operation 1000)))
          list))
      (let-ports ((s (unix-pair)))
        (test-eq "writable" (car s)
@@ -232,7 +232,7 @@
      (with-deadline 0.01 (lambda () (wait-signal SIGUSR1)) (const 'late)))
    (spawn-task (lambda () (sleep 0.01) (kill (getpid) SIGUSR1)))
    (test-equal "as an operation" SIGUSR1
-     (wait-first (signal-operation SIGUSR1) (sleep-operation 5))))
+     (wait-first (signal-operation SIGUSR1) (sleep-operation 1000))))
   (unwatch-signal! SIGUSR1)
   (unwatch-signal! SIGUSR2)
   (test-error* "no signal" '(out-of-range 1 "watch-signal!")

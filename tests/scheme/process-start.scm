@@ -48,13 +48,18 @@
   (let-ports ((pair (unix-pair)))
     (match pair
       ((ours . theirs)
-       (test-equal "a deadline ends it" 'late
-         (with-deadline 1/10
-           (lambda ()
-             (run-process "sh" '("-c" "echo $$; exec sleep 1000") #:output theirs))
-           (const 'late)))
+       (define (pid-of-the-ended seconds)
+         "Return its number; one that is ended before it has said that is started anew."
+         (test-equal "a deadline ends it" 'late
+           (with-deadline seconds
+             (lambda ()
+               (run-process "sh" '("-c" "echo $$; exec sleep 1000") #:output theirs))
+             (const 'late)))
+         (match (select (list ours) '() '() 0)
+           ((() . _) (pid-of-the-ended (* 2 seconds)))
+           (_ (string->number (read-line ours)))))
        (test-error* "for good" (list 'system-error ESRCH)
-         (kill (string->number (read-line ours)) 0)))))
+         (kill (pid-of-the-ended 1/10) 0)))))
   (test-error* "what cannot be started" (list 'system-error ENOENT "run-process")
     (run-process "/nonexistent/program")))
 
@@ -98,7 +103,7 @@
            (read ours))
          (test-equal "its end" 0 (exit-code pid)))))))
 
-(define (ended-by script)
+(define (ended-by seconds script)
   "Start SCRIPT, whose first line says that it has begun; end it."
   (let-ports ((pair (unix-pair)))
     (match pair
@@ -106,22 +111,22 @@
        (let ((pid (sh script #:output theirs)))
          (close-port theirs)
          (read-line ours)
-         (end-process pid 1/10))))))
+         (end-process pid seconds))))))
 
 (test-case "ending one"
   (for-each
    (lambda (wrap)
      (test-equal "that does as it is asked" SIGTERM
-       (status:term-sig (wrap (lambda () (ended-by "echo begun; exec sleep 1000")))))
+       (status:term-sig (wrap (lambda () (ended-by 60 "echo begun; exec sleep 1000")))))
      (test-equal "that has something to do first" 4
        (status:exit-val
         (wrap (lambda ()
-                (ended-by "trap 'exit 4' TERM; echo begun
+                (ended-by 60 "trap 'exit 4' TERM; echo begun
 while :; do :; done")))))
      (test-equal "that does not hear" SIGKILL
        (status:term-sig
         (wrap (lambda ()
-                (ended-by "trap '' TERM; echo begun; exec sleep 1000"))))))
+                (ended-by 1/10 "trap '' TERM; echo begun; exec sleep 1000"))))))
    (list (lambda (thunk) (thunk)) run-tasks))
   (test-error* "no child of ours" (list 'system-error ECHILD "wait-process")
     (end-process 1))

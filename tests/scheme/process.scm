@@ -34,7 +34,7 @@
              '(1 2 3))))
  (test-equal "as an operation" 5
    (status:exit-val (wait-first (process-operation (child 0.01 5))
-                                (sleep-operation 5)))))
+                                (sleep-operation 1000)))))
 ;;; There was something to read from the port whose descriptor the wait then has.
 (in-tasks
  (let* ((pair (unix-pair)) (gate (pipe))

@@ -56,14 +56,12 @@
   (test-equal "cancel-thread" '(1 2)
     (apart
      (define channel (make-channel 1))
-     (define begun (make-atomic-box #f))
      (define thread
-       (call-with-new-thread
-        (lambda ()
-          (atomic-box-set! begun #t)
-          (channel-get channel))))
-     (let wait () (unless (atomic-box-ref begun) (usleep 1000) (wait)))
-     (usleep 20000)
+       (call-with-new-thread (lambda () (channel-get channel))))
+     (let wait ()
+       (unless ((@ (sockport primitive) %thread-sleeps?) thread)
+         (usleep 1000)
+         (wait)))
      (cancel-thread thread)
      (join-thread thread)
      (gc)
@@ -81,6 +79,7 @@
                                                         (cons value old)))
            (note! value))))
      (define (round i)
+       (define given (make-event))
        (define thread
          (call-with-new-thread
           (lambda () (note! (channel-get channel)))))
@@ -88,13 +87,14 @@
          (call-with-new-thread
           (lambda ()
             (spin (* 13 (modulo (* i 53) 200)))
-            (channel-put channel i))))
+            (channel-put channel i)
+            (event-set! given))))
        (spin (* 11 (modulo (* i 37) 300)))
        (cancel-thread thread)
        (join-thread thread)
-       ;; Whoever gave it to nobody still waits.
+       ;; Whoever gave it to nobody still waits, or has not begun.
        (let ((value (wait-first
-                     (operation-map (sleep-operation 0.02) (const #f))
+                     (operation-map (event-operation given) (const #f))
                      (get-operation channel))))
          (when value (note! value)))
        (join-thread putter))

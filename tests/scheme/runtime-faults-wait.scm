@@ -236,7 +236,7 @@
                                         (lambda () (task-yield)))))))
      (let ((value (in-tasks
                    (setitimer ITIMER_REAL 0 0 0 20000)
-                   (sleep 0.2)
+                   (let wait () (when (null? how) (sleep 0.2) (wait)))
                    'done)))
        (append how (list value)))))
   (test-equal "what need not wait can be done in a handler" '(1 #t)

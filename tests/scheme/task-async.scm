@@ -41,8 +41,8 @@
         (raised
          (lambda ()
            (in-tasks
-            (spawn-task (lambda () (sleep 0.02) (signal-self) (sleep 5)))
-            (sleep 5))))))))
+            (spawn-task (lambda () (sleep 0.02) (signal-self) (sleep 1000)))
+            (sleep 1000))))))))
 
 (test-case "an async that raises leaves nothing undone"
   ;; The last is cancelled before it begins.
@@ -95,7 +95,7 @@
                              (let spin ((i 0))
                                (when (< i round) (spin (+ i 1))))
                              (if (even? round)
-                                 (sleep 10)
+                                 (sleep 1000)
                                  (channel-get (make-channel))))))))
               (with-task-group
                (lambda (group)
@@ -158,8 +158,8 @@
     (let/ec k
       (with-handler (lambda _ (k 'left))
         (lambda ()
-          (in-tasks (spawn-task (lambda () (sleep 0.01) (signal-self) (sleep 5)))
-                    (sleep 5))))))
+          (in-tasks (spawn-task (lambda () (sleep 0.01) (signal-self) (sleep 1000)))
+                    (sleep 1000))))))
   (test-equal "and another begins" 1 (in-tasks (sleep 0.001) 1)))
 
 ;;; Below C code.
@@ -220,7 +220,7 @@
 (test-case "a thread's deadline ends the loop within"
   (test-eq "late" 'late
     (with-deadline 0.05
-      (lambda () (in-tasks (spawn-task (lambda () (sleep 10))) (sleep 10)))
+      (lambda () (in-tasks (spawn-task (lambda () (sleep 1000))) (sleep 1000)))
       (const 'late))))
 
 (test-case "deadlines of a century"

@@ -135,14 +135,14 @@
         (lambda ()
           (in-tasks
            (spawn-task (lambda () (sleep 0.02) (kill (getpid) SIGUSR1)))
-           (sleep 10)))
+           (sleep 1000)))
         (lambda () (sigaction SIGUSR1 (car before) (cdr before)))))))
 
 (test-case "from other threads"
   (in-tasks
    (let* ((loop (current-loop))
           (gate (make-channel))
-          (sleeper (spawn-task (lambda () (sleep 10))))
+          (sleeper (spawn-task (lambda () (sleep 1000))))
           (thread (call-with-new-thread
                    (lambda ()
                      (let ((task (spawn-task (lambda () (channel-put gate 'in))
@@ -208,7 +208,7 @@
       (sort (map (lambda (_) (channel-get numbers)) (iota 3)) <)))
   (test-error* "one fails" '(misc-error)
     (run-tasks (lambda ()
-                 (if (= 1 (current-worker)) (error "no") (sleep 10)))
+                 (if (= 1 (current-worker)) (error "no") (sleep 1000)))
                #:workers 2))
   (test-equal "channels cross over" (rounds 5000)
     (let ((channel (make-channel 4)))

@@ -87,8 +87,7 @@
       (channel-put channel 'value)
       (test-eq "the next gets it" 'value (join-thread getter))))
   (let* ((channel (make-channel))
-         (left (in-thread (lambda () (channel-get channel)))))
-    (usleep 20000)
+         (left (in-waiting-thread (lambda () (channel-get channel)))))
     (cancel-thread left)
     (join-thread left)
     (let ((getter (in-thread (lambda () (channel-get channel)))))
@@ -98,8 +97,7 @@
 (test-case "a thread is woken by a task whose turn is over"
   (let-ports ((pair (unix-pair)))
     (let* ((channel (make-channel))
-           (getter (in-thread (lambda () (channel-get channel)))))
-      (usleep 20000)
+           (getter (in-waiting-thread (lambda () (channel-get channel)))))
       (for-each
        (lambda (count)
          (in-tasks
@@ -115,7 +113,7 @@
   (test-equal "value" '(value)
     (let* ((channel (make-channel))
            (getter
-            (in-thread
+            (in-waiting-thread
              (lambda ()
                (call-with-values (lambda () (getrlimit 'nofile))
                  (lambda (soft hard)
@@ -123,7 +121,6 @@
                      (lambda () (setrlimit 'nofile 3 hard))
                      (lambda () (list (channel-get channel)))
                      (lambda () (setrlimit 'nofile soft hard)))))))))
-      (usleep 20000)
       (channel-put channel 'value)
       (join-thread getter))))
 
@@ -260,7 +257,7 @@
                     (spawn-task (lambda ()
                                   (with-exception-handler
                                       (lambda (cancelled) (raise-exception 'b))
-                                    (lambda () (sleep 10))
+                                    (lambda () (sleep 1000))
                                     #:unwind? #t)))
                     (task-yield)
                     (spawn-task (lambda () (raise-exception 'a))))))))

@@ -60,21 +60,21 @@
 
 (test-case "errors are raised, whole and once"
   (test-error* "from a task" '(misc-error)
-    (in-tasks (spawn-task (lambda () (error "no"))) (sleep 10)))
+    (in-tasks (spawn-task (lambda () (error "no"))) (sleep 1000)))
   (test-error* "from the first" '(system-error 9)
     (in-tasks (scm-error 'system-error "x" "~a" '("y") '(9))))
   (test-error* "from a group" '(misc-error)
     (in-tasks (with-task-group
                (lambda (group)
                  (spawn-task (lambda () (error "no")))
-                 (sleep 10)))))
+                 (sleep 1000)))))
   (test-equal "the others are attached" '("first" ("second"))
     (let ((e (raised
               (lambda ()
                 (in-tasks
                  (spawn-task (lambda ()
                                (call-with-cleanup
-                                (lambda () (sleep 10))
+                                (lambda () (sleep 1000))
                                 (lambda () (sleep 0.01) (error "no" "second")))))
                  (task-yield)
                  (error "no" "first"))))))
@@ -88,6 +88,10 @@
                      ((record-constructor &task-errors) '()))))
   (test-assert "none attached"
     (not (task-errors? (raised (lambda () (in-tasks (error "only")))))))
+  (test-assert "nor what another raised, by who joined it"
+    (not (task-errors?
+          (raised (lambda ()
+                    (in-tasks (join (spawn-task (lambda () (error "only"))))))))))
   (test-equal "caught in the task" 'caught
     (in-tasks (join (spawn-task (lambda ()
                                   (guard (e (#t 'caught)) (error "no")))))))
@@ -108,19 +112,19 @@
       (in-tasks
        (join (spawn-task (const 1) #:on-end note))
        (spawn-task (lambda () (error "no")) #:on-end note)
-       (let ((task (spawn-task (lambda () (sleep 10)) #:on-end note)))
+       (let ((task (spawn-task (lambda () (sleep 1000)) #:on-end note)))
          (task-yield)
          (cancel! task)))
       (reverse seen)))
   (test-error* "an error that is not" '(misc-error)
     (in-tasks (spawn-task (lambda () (error "no")) #:on-end (const #f))
-              (sleep 10)))
+              (sleep 1000)))
   (test-error* "an error of its own" '(system-error 5)
     (in-tasks (spawn-task (lambda () (error "no"))
                           #:on-end (lambda (exception)
                                      (scm-error 'system-error "x" "~a" '("y")
                                                 '(5))))
-              (sleep 10))))
+              (sleep 1000))))
 
 (test-case "groups"
   (in-tasks
@@ -140,14 +144,14 @@
        (guard (e (#t (task-state sibling)))
          (with-task-group
           (lambda (group)
-            (set! sibling (spawn-task (lambda () (sleep 10))))
+            (set! sibling (spawn-task (lambda () (sleep 1000))))
             (task-yield)
             (spawn-task (lambda () (error "no"))))))))
    (test-equal "cancelled from inside" #f
      (with-task-group
       (lambda (group)
         (spawn-task (lambda () (cancel! group)))
-        (sleep 10))))
+        (sleep 1000))))
    (test-eq "an explicit group" 'done
      (with-task-group
       (lambda (outer)
@@ -160,7 +164,7 @@
    (test-eq "a deadline around a group ends it" 'late
      (with-deadline 0.02
        (lambda ()
-         (with-task-group (lambda (group) (spawn-task (lambda () (sleep 10))))))
+         (with-task-group (lambda (group) (spawn-task (lambda () (sleep 1000))))))
        (const 'late)))))
 
 ;;; Cancelling: each state is a name and what brings a task into it.
@@ -168,20 +172,20 @@
 (define (states s)
   (list (cons 'not-started (const #f))
         (cons 'ready task-yield)
-        (cons 'sleeping (lambda () (sleep 10)))
+        (cons 'sleeping (lambda () (sleep 1000)))
         (cons 'receiving (lambda () (recv! (car s) bytes)))
         (cons 'reading (lambda () (read-line (car s))))
         (cons 'getting (lambda () (channel-get (make-channel))))
         (cons 'putting (lambda () (channel-put (make-channel) 1)))
-        (cons 'joining (lambda () (join (spawn-task (lambda () (sleep 10))))))
+        (cons 'joining (lambda () (join (spawn-task (lambda () (sleep 1000))))))
         (cons 'choosing
               (lambda () (wait-first (readable-operation (car s))
-                                     (sleep-operation 10)
+                                     (sleep-operation 1000)
                                      (get-operation (make-channel)))))
         (cons 'hosting
               (lambda ()
                 (with-task-group
-                 (lambda (group) (spawn-task (lambda () (sleep 10)))))))))
+                 (lambda (group) (spawn-task (lambda () (sleep 1000)))))))))
 
 (test-case "cancel in every state"
   (let-ports ((s (unix-pair)))
@@ -197,7 +201,7 @@
                             (lambda ()
                               (dynamic-wind
                                 (const #f)
-                                (lambda () (wait) (sleep 10))
+                                (lambda () (wait) (sleep 1000))
                                 (lambda () (set! left? #t)))))))
                 (unless (eq? name 'not-started)
                   (task-yield)
@@ -217,14 +221,14 @@
      (let* ((seen '())
             (note (lambda (i)
                     (guard (e ((task-cancelled? e) (set! seen (cons i seen))))
-                      (sleep 10))))
+                      (sleep 1000))))
             (task (spawn-task (lambda () (note 1) (note 2)))))
        (task-yield)
        (cancel! task)
        (join task)
        (reverse seen)))
    (test-assert "of its own type"
-     (let ((task (spawn-task (lambda () (sleep 10)))))
+     (let ((task (spawn-task (lambda () (sleep 1000)))))
        (cancel! task)
        (guard (e (#t ((exception-predicate &task-cancelled) e)))
          (join task))))
@@ -232,7 +236,7 @@
      (let* ((state #f)
             (task (spawn-task (lambda ()
                                 (call-with-cleanup
-                                 (lambda () (sleep 10))
+                                 (lambda () (sleep 1000))
                                  (lambda ()
                                    (sleep 0.01)
                                    (set! state 'cleaned)))))))

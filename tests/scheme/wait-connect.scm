@@ -84,8 +84,7 @@
     (set-nonblocking! client #f)
     (let ((other (socket AF_INET SOCK_STREAM 0)))
       (define thread
-        (in-thread (lambda () (connect other (getsockname server)))))
-      (usleep 50000)
+        (in-waiting-thread (lambda () (connect other (getsockname server)))))
       (close-port other)
       (test-equal "closed by another thread" (list 'system-error EBADF)
         (match (join-thread thread (+ 10 (current-time)) 'late)
@@ -96,9 +95,8 @@
 (test-case "connect does not spin when somebody else has read its error"
   (let-ports ((server (full-tcp-listener))
               (client (socket AF_INET SOCK_STREAM 0)))
-    (let ((thread (in-thread
+    (let ((thread (in-waiting-thread
                    (lambda () (connect client (getsockname server))))))
-      (usleep 50000)
       (shutdown client 2)
       (getsockopt client SOL_SOCKET SO_ERROR)
       (test-assert "an error"

@@ -9,19 +9,25 @@
              (ice-9 threads)
              (rnrs bytevectors)
              (sockport)
+             ((sockport primitive) #:select (%thread-sleeps?))
              (srfi srfi-1))
 
 (test-begin "wait-crowd")
 
+(define (increase! box)
+  (let ((old (atomic-box-ref box)))
+    (unless (eqv? old (atomic-box-compare-and-swap! box old (+ old 1)))
+      (increase! box))))
+
 (test-case "several threads wait on one port"
   (let-ports ((pair (unix-pair)))
     (let ((threads (map (lambda (i)
-                          (in-thread
+                          (in-waiting-thread
                            (lambda () (recv! (car pair) (make-bytevector 1)))))
                         (iota 8))))
-      (usleep 50000)
       (send (cdr pair) "abc")
-      (usleep 50000)
+      (wait-until (lambda () (= 3 (count thread-exited? threads))))
+      (wait-until (lambda () (= 5 (count %thread-sleeps? threads))))
       (close-port (car pair))
       (let ((ends (map (lambda (thread)
                          (match (join-thread thread (+ 10 (current-time)) 'late)
@@ -43,10 +49,7 @@
                       (let loop ()
                         (let ((accepted (accept server)))
                           (close-port (car accepted))
-                          (let increase ((old (atomic-box-ref taken)))
-                            (let ((seen (atomic-box-compare-and-swap!
-                                         taken old (+ old 1))))
-                              (unless (eqv? seen old) (increase seen))))
+                          (increase! taken)
                           (loop))))))
                  (iota 8))))
       (do ((i 0 (+ i 1))) ((= i count))
@@ -54,7 +57,7 @@
           (connect client (getsockname server))))
       (wait-until (lambda () (= count (atomic-box-ref taken))))
       (test-equal "each connection once" count (atomic-box-ref taken))
-      (usleep 20000)
+      (wait-until (lambda () (every %thread-sleeps? threads)))
       (close-port server)
       (test-equal "none is left in the kernel" (map (const EBADF) threads)
         (map (lambda (thread)
@@ -87,11 +90,13 @@
               (server (unix-listener))
               (client (socket AF_UNIX SOCK_STREAM 0)))
     (define full? (make-atomic-box #f))
+    (define begun (make-atomic-box 0))
     ;; Guile itself cannot start a thread by then.
     (define (receiver sock)
       (in-thread
        (lambda ()
          (wait-until (lambda () (atomic-box-ref full?)))
+         (increase! begun)
          (recv! sock (make-bytevector 1)))))
     (define (end-of thread)
       (match (join-thread thread (+ 10 (current-time)) 'late)
@@ -110,6 +115,8 @@
        (test-error* "accept" (list 'system-error EMFILE "accept")
          (accept server))
        (atomic-box-set! full? #t)
+       ;; They look up now and then, so nothing tells when they have begun to wait.
+       (wait-until (lambda () (= 3 (atomic-box-ref begun))))
        (usleep 50000)
        (send (cdr pair) "x")
        (test-equal "data wakes a thread" 1 (end-of first))

@@ -33,8 +33,7 @@
    ways))
 
 (for-each-way ("lets other threads and the collector run" name a b wait! end!)
-  (let ((thread (in-thread wait!)))
-    (usleep 50000)
+  (let ((thread (in-waiting-thread wait!)))
     (gc)
     (test-assert "it waits" (not (thread-exited? thread)))
     (end!)
@@ -70,8 +69,7 @@
             (interrupted-after 0.5 (lambda () (escape 'escaped)) wait!)))))))
 
 (for-each-way ("ends when another thread closes its port" name a b wait! end!)
-  (let ((thread (in-thread wait!)))
-    (usleep 50000)
+  (let ((thread (in-waiting-thread wait!)))
     (close-port a)
     (test-equal "EBADF" (list 'system-error EBADF (symbol->string name))
       (match (join-thread thread (+ 10 (current-time)) 'late)
@@ -79,8 +77,7 @@
         (other other)))))
 
 (for-each-way ("ends when its thread is cancelled" name a b wait! end!)
-  (let ((thread (in-thread wait!)))
-    (usleep 50000)
+  (let ((thread (in-waiting-thread wait!)))
     (cancel-thread thread 'cancelled)
     (test-equal 'cancelled
       (join-thread thread (+ 10 (current-time)) 'late))))

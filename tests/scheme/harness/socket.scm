@@ -8,10 +8,12 @@
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
   #:use-module (sockport)
+  #:use-module ((sockport primitive) #:select (%thread-sleeps?))
   #:export (call-with-ports
             cpu-seconds
             free-port
             in-thread
+            in-waiting-thread
             interrupted-after
             let-ports
             port-of
@@ -87,6 +89,13 @@ returns its value, or the description of its error."
                     (catch #t thunk
                       (lambda (key . args) (describe-error key args)))))))
     (wait-until (lambda () (atomic-box-ref started)))
+    thread))
+
+(define (in-waiting-thread thunk)
+  "As in-thread, and THUNK has begun to wait when this returns."
+  (let ((thread (in-thread thunk)))
+    (wait-until (lambda ()
+                  (or (thread-exited? thread) (%thread-sleeps? thread))))
     thread))
 
 (define (interrupted-after seconds handler thunk)
