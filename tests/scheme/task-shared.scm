@@ -6,10 +6,12 @@
              (harness socket)
              (harness task)
              (ice-9 binary-ports)
+             (ice-9 exceptions)
              (ice-9 match)
              (ice-9 threads)
              (rnrs bytevectors)
-             (sockport))
+             (sockport)
+             ((sockport task loop) #:select (task-interrupt)))
 
 (test-begin "task-shared")
 
@@ -85,6 +87,23 @@
   (test-equal "outside of tasks" 3 (call-in-thread (const 3)))
   (test-error* "no procedure" '(wrong-type-arg 1 "call-in-thread")
     (call-in-thread 3)))
+
+;; A task and what it waits in are changed by the thread of its loop alone.
+(test-case "what another thread asks of a loop is done in its turn"
+  (test-equal "cancel!" '(#f #t)
+    (in-tasks
+     (let ((sleeper (spawn-task (lambda () (sleep 1000)))))
+       (task-yield)
+       (join-thread (call-with-new-thread (lambda () (cancel! sleeper))))
+       (let ((at-once (task-interrupt sleeper)))
+         (list at-once
+               (guard (e ((task-cancelled? e) #t)) (join sleeper)))))))
+  (test-error* "a group of its tasks is not for others" '(misc-error)
+    (in-tasks
+     (with-task-group
+      (lambda (group)
+        (call-in-thread
+         (lambda () (in-tasks (spawn-task (const 1) #:group group)))))))))
 
 ;;; Nothing is lost.
 
