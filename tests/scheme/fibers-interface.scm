@@ -7,7 +7,8 @@
              (fibers channels)
              (fibers conditions)
              (fibers operations)
-             ((fibers scheduler) #:select (current-scheduler))
+             ((fibers scheduler)
+              #:select (current-scheduler make-scheduler run-scheduler schedule-task))
              ((fibers timers) #:select (sleep-operation timer-operation))
              (ice-9 atomic)
              (ice-9 match)
@@ -109,7 +110,13 @@ once it was spawned, and what it leaves behind of its own."
                     (sleep 0.001)
                     'well))))))
     (test-assert "is printed" (string-contains text "what happened"))
-    (test-assert "as uncaught" (string-contains text "Uncaught exception in task"))))
+    (test-assert "as uncaught" (string-contains text "Uncaught exception in task")))
+  (test-equal "nothing of one that returns, though it is the only one" ""
+    (printed
+     (lambda ()
+       (let ((scheduler (make-scheduler)) (ran? #f))
+         (schedule-task scheduler (lambda () (set! ran? #t)))
+         (run-scheduler scheduler (lambda () ran?)))))))
 
 (test-case "who waits for a port that is closed is not heard of"
   (test-equal "nothing" ""

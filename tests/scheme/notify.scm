@@ -3,7 +3,8 @@
 
 (use-modules (harness) (harness process) (harness socket) (ice-9 match)
              (ice-9 receive) (ice-9 threads) (rnrs bytevectors) (srfi srfi-1)
-             (sockport) ((sockport primitive) #:select (monotonic-ns)))
+             (sockport)
+             ((sockport primitive) #:select (monotonic-ns %thread-sleeps?)))
 
 (define (manager name)
   (let ((sock (socket AF_UNIX SOCK_DGRAM 0)))
@@ -111,6 +112,7 @@
         (receive (lines ports) (next sock)
           (test-equal '("BARRIER=1") lines)
           (test-equal "one descriptor" 1 (length ports))
+          (wait-until (lambda () (or returned? (%thread-sleeps? thread))))
           (test-assert "it waits" (not returned?))
           (for-each close-port ports))
         (join-thread thread)

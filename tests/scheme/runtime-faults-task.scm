@@ -63,6 +63,27 @@
               (sleep 1000)))
            (in-tasks (sleep 0.001) 'again)))))
 
+;; What begins to cancel a group has cancelled it: another attempt does nothing.
+(test-case "a handler that raises leaves no group half cancelled"
+  (test-equal "all end" '(ended ended ended ended ended ended)
+    (apart
+     (sigaction SIGALRM (lambda _ (throw 'boom)))
+     (define (round us)
+       (in-tasks
+        (with-task-group
+         (lambda (group)
+           (do ((i 0 (+ i 1))) ((= i (rounds 3000)))
+             (spawn-task (lambda () (sleep 1000))))
+           (task-yield)
+           (catch 'boom
+             (lambda ()
+               (setitimer ITIMER_REAL 0 0 0 us)
+               (let again () (cancel! group) (again)))
+             (const #t))
+           (cancel! group)))
+        'ended))
+     (map round '(10 100 200 400 800 1600)))))
+
 (test-case "a guard of the core's dynamic-wind that raises"
   (test-equal "at the first suspension" '(1 misc-error)
     (apart

@@ -152,6 +152,11 @@
       (lambda (group)
         (spawn-task (lambda () (cancel! group)))
         (sleep 1000))))
+   (test-eq "what another was cancelled with is raised" 'raised
+     (let ((other (spawn-task (lambda () (sleep 1000)))))
+       (cancel! other)
+       (guard (e ((task-cancelled? e) 'raised))
+         (with-task-group (lambda (group) (join other))))))
    (test-eq "an explicit group" 'done
      (with-task-group
       (lambda (outer)
@@ -248,6 +253,16 @@
        (join task)
        (cancel! task)
        (join task)))))
+
+(test-case "who joins one that was cancelled has failed"
+  (test-equal "it was not cancelled itself" '(raised failed)
+    (let* ((joiner #f)
+           (how (guard (e ((task-cancelled? e) 'raised))
+                  (in-tasks
+                   (let ((other (spawn-task (lambda () (sleep 1000)))))
+                     (cancel! other)
+                     (set! joiner (spawn-task (lambda () (join other)))))))))
+      (list how (task-state joiner)))))
 
 (test-case "dynamic-wind runs when a task really enters and leaves"
   (test-equal "once each" '(in out)
