@@ -155,6 +155,10 @@
           (list (with-deadline 0.02 (lambda () (recv! (car s) bytes))
                                (const 'inner))
                 'outer))))
+    (test-eq "of two that have passed, the outer ends both" 'outer
+      (with-deadline 0
+        (lambda () (with-deadline 0 (lambda () (recv! (car s) bytes)) (const 'inner)))
+        (const 'outer)))
     (test-equal "the inner's end is not the outer's" 1
       (with-deadline 5
         (lambda ()

@@ -189,6 +189,30 @@
         (error-key (lambda () (join task)))))
      (list ran ends))))
 
+(test-case "who waits for a group is woken once, by its end or a cancellation"
+  (test-equal "both in one turn" 'slept
+    (apart
+     (define over (make-event))
+     (define slept 'too-short)
+     (in-tasks
+      (let ((host (spawn-task
+                   (lambda ()
+                     (call-with-cleanup
+                      (lambda ()
+                        (with-task-group
+                         (lambda (group) (spawn-task (lambda () (event-wait over))))))
+                      (lambda ()
+                        (let ((start (get-internal-real-time)))
+                          (sleep 0.02)
+                          (when (>= (+ 1 (- (get-internal-real-time) start))
+                                    (* 0.02 internal-time-units-per-second))
+                            (set! slept 'slept)))))))))
+        (do ((i 0 (+ i 1))) ((= i 5)) (task-yield))
+        (event-set! over)
+        (cancel! host)
+        (error-key (lambda () (join host)))
+        slept)))))
+
 (test-case "what is raised need not be a condition"
   (test-equal "one" 'a
     (apart

@@ -11,6 +11,8 @@
              (ice-9 threads)
              (rnrs bytevectors)
              (sockport)
+             (sockport channel)
+             (sockport operation)
              ((sockport task loop) #:select (task-interrupt)))
 
 (test-begin "task-shared")
@@ -104,6 +106,49 @@
       (lambda (group)
         (call-in-thread
          (lambda () (in-tasks (spawn-task (const 1) #:group group)))))))))
+
+;;; What was there before an interruption counts; the next wait meets that.
+(define (given-then-cancelled wait give)
+  "Have a task WAIT for what (GIVE) gives it, and cancel it before it goes on; return what
+it got, and how its next wait ended."
+  (in-tasks
+   (let* ((got 'nothing)
+          (task (spawn-task (lambda ()
+                              (set! got (wait))
+                              (guard (e ((task-cancelled? e) (list got 'cancelled)))
+                                (sleep 1000))))))
+     (do ((i 0 (+ i 1))) ((= i 5)) (task-yield))
+     (give)
+     (cancel! task)
+     (join task))))
+
+(test-case "who was given something before it was cancelled has it"
+  (let ((channel (make-channel)) (event (make-event)) (gate (make-channel)))
+    (test-equal "of a channel" '(value cancelled)
+      (given-then-cancelled (lambda () (channel-get channel))
+                            (lambda () (channel-put channel 'value))))
+    (test-equal "to a channel" '(put cancelled)
+      (given-then-cancelled (lambda () (channel-put channel 'value) 'put)
+                            (lambda () (channel-get channel))))
+    (test-equal "an event" '(#t cancelled)
+      (given-then-cancelled (lambda () (event-wait event))
+                            (lambda () (event-set! event))))
+    (test-equal "of a choice" '(value cancelled)
+      (given-then-cancelled (lambda ()
+                              (wait-first (sleep-operation 1000) (get-operation channel)))
+                            (lambda () (channel-put channel 'value))))
+    (test-equal "the end of a task" '(ended cancelled)
+      (let ((other #f))
+        (given-then-cancelled
+         (lambda ()
+           (set! other (spawn-task (lambda () (channel-get gate) 'ended)))
+           (join other))
+         (lambda ()
+           (channel-put gate 'go)
+           (let wait ()
+             (unless (eq? 'done (task-state other))
+               (task-yield)
+               (wait)))))))))
 
 ;;; Nothing is lost.
 

@@ -232,10 +232,12 @@
        (cancel! task)
        (join task)
        (reverse seen)))
-   (test-assert "of its own type"
+   (test-equal "of its own type, and no error" '(#t #f task-cancelled)
      (let ((task (spawn-task (lambda () (sleep 1000)))))
        (cancel! task)
-       (guard (e (#t ((exception-predicate &task-cancelled) e)))
+       (guard (e (#t (list ((exception-predicate &task-cancelled) e)
+                           (error? e)
+                           (exception-kind e))))
          (join task))))
    (test-equal "shielded" 'cleaned
      (let* ((state #f)

@@ -6,6 +6,7 @@
 (define-module (sockport task exception)
   #:use-module (ice-9 exceptions)
   #:use-module (ice-9 match)
+  #:use-module ((srfi srfi-1) #:select (remove))
   #:use-module (sockport io argument)
   #:export (&deadline-exceeded
             deadline-exceeded?
@@ -36,9 +37,12 @@
 
 (define (thrown exception scope key message . irritants)
   "Return EXCEPTION and, with SCOPE, that which (throw KEY …) raises."
-  (make-exception exception
+  ;; Guile takes whatever is thrown to a key of a program's own for an error.
+  (apply make-exception exception
+         (remove error?
+                 (simple-exceptions
                   (make-exception-from-throw
-                   key (list #f message irritants (list scope)))))
+                   key (list #f message irritants (list scope)))))))
 
 (define (interruption-scope exception)
   "Return the scope of EXCEPTION, of a deadline or a cancellation, or #f."
