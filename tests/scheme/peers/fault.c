@@ -73,6 +73,21 @@ skp_fault_name (int index)
   return run.names[index];
 }
 
+/* A call that cannot wait does not say that it has to.  Which call has the
+   number that is to fail may change from run to run, where another thread takes
+   part.  */
+static int
+can_wait (const char *name)
+{
+  static const char *const names[]
+      = { "recvfrom", "sendto",  "recvmsg",  "sendmsg",    "recvmmsg",
+          "sendmmsg", "accept4", "sendfile", "sendfile64", "splice" };
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp (names[i], name) == 0)
+      return 1;
+  return 0;
+}
+
 static int
 fails (const char *name)
 {
@@ -81,7 +96,8 @@ fails (const char *name)
   int index = run.count++;
   run.names[index] = name;
   if (run.fail < 0 || run.times == 0 || index < run.fail
-      || strcmp (run.names[run.fail], name) != 0)
+      || strcmp (run.names[run.fail], name) != 0
+      || (run.error == EAGAIN && !can_wait (name)))
     return 0;
   run.times--;
   errno = run.error;
