@@ -73,15 +73,16 @@ skp_fault_name (int index)
   return run.names[index];
 }
 
-/* A call that cannot wait does not say that it has to.  Which call has the
-   number that is to fail may change from run to run, where another thread takes
-   part.  */
+/* Only what can wait says that it has to, and pthread_create that there are too
+   many. Which call has the number that is to fail may change from run to run,
+   where another thread takes part.  */
 static int
-can_wait (const char *name)
+says_again (const char *name)
 {
   static const char *const names[]
-      = { "recvfrom", "sendto",  "recvmsg",  "sendmsg",    "recvmmsg",
-          "sendmmsg", "accept4", "sendfile", "sendfile64", "splice" };
+      = { "recvfrom",   "sendto",   "recvmsg",       "sendmsg",
+          "recvmmsg",   "sendmmsg", "accept4",       "sendfile",
+          "sendfile64", "splice",   "pthread_create" };
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strcmp (names[i], name) == 0)
       return 1;
@@ -97,7 +98,7 @@ fails (const char *name)
   run.names[index] = name;
   if (run.fail < 0 || run.times == 0 || index < run.fail
       || strcmp (run.names[run.fail], name) != 0
-      || (run.error == EAGAIN && !can_wait (name)))
+      || (run.error == EAGAIN && !says_again (name)))
     return 0;
   run.times--;
   errno = run.error;
