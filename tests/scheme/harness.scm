@@ -112,9 +112,9 @@
                   (and link (cons (string->number name) link))))
               (scandir "/proc/self/fd" string->number)))
 
-(define* (wait-until thunk #:optional (seconds 10))
+(define* (wait-until thunk #:optional (seconds (/ (case-seconds) 2)))
   "Call THUNK, with short rests, until it returns true; return that value, or
-#f when SECONDS have passed."
+#f when SECONDS have passed, half of what a case may take."
   (let loop ((rest 100) (left (* seconds 1000000)))
     (or (thunk)
         (and (positive? left)
