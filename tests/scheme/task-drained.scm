@@ -25,17 +25,21 @@
 
 (define (test-after-short-reads receive)
   (define (received . acts)
-    "Do ACTS, each followed by a receive; return what the receives gave."
+    "Do ACTS, each after a receive; return what the receives gave."
     (let-ports ((s (tcp-pair)))
+      (define counts '())
+      (define (after so-many act)
+        (if (< (length counts) so-many)
+            (begin (sleep 0.001) (after so-many act))
+            (act (cdr s))))
       (setvbuf (car s) 'block)
       (in-tasks
        (send (cdr s) "first")
-       (spawn-task (lambda ()
-                     (for-each (lambda (act) (sleep 0.01) (act (cdr s))) acts)))
-       (let loop ((counts '()) (left (1+ (length acts))))
-         (if (zero? left)
-             (reverse counts)
-             (loop (cons (receive (car s)) counts) (1- left)))))))
+       (spawn-task (lambda () (for-each after (iota (length acts) 1) acts)))
+       (do () ((> (length counts) (length acts)))
+         (let ((count (receive (car s))))
+           (set! counts (cons count counts))))
+       (reverse counts))))
   (define (end sock) (shutdown sock 1))
   (test-equal "data" '(5 3 2)
     (received (lambda (s) (send s "abc")) (lambda (s) (send s "de"))))

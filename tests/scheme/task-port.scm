@@ -146,6 +146,19 @@
         ("write" . ,(lambda (port) (write text port)))
         ("simple-format" . ,(lambda (port) (simple-format port "~a" text))))))))
 
+(test-case "below C code, a deadline ends what it is around"
+  (let-ports ((pair (unix-pair)))
+    (define (receive-below-c)
+      (string-for-each (lambda (_) (recv! (car pair) bytes)) "x"))
+    (test-equal "and not what is around it" '(inner 1)
+      (in-tasks
+       (with-deadline 1000
+         (lambda ()
+           (let ((which (with-deadline 1/50 receive-below-c (const 'inner))))
+             (spawn-task (lambda () (send (cdr pair) "x")))
+             (list which (recv! (car pair) bytes))))
+         (const 'outer))))))
+
 (test-case "what is written by C goes on"
   (let-ports ((pair (unix-pair)))
     (setvbuf (car pair) 'block 65536)
