@@ -1,8 +1,9 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Channels, events, choices among operations, and signals.
+;;; Channels, events and choices among operations.
 
 (use-modules (harness)
              (harness socket)
+             ((harness task) #:select (in-order?))
              (ice-9 match)
              (ice-9 suspendable-ports)
              (ice-9 threads)
@@ -58,6 +59,36 @@
          (join task)
          (reverse seen))))))
 
+(test-case "trying never waits"
+  (let ((channel (make-channel 7)))
+    (test-equal "to put what there is room for" '(#t #t #t #t #t #t #t #f)
+      (map (lambda (i) (channel-try-put channel i)) (iota 8)))
+    (test-equal "to get what there is" '(0 1 2 3 4 5 6 none)
+      (map (lambda (_) (channel-try-get channel 'none)) (iota 8)))
+    (test-eq "or #f" #f (channel-try-get channel))
+    (channel-close! channel)
+    (test-assert "the end" (eof-object? (channel-try-get channel 'none)))
+    (test-error* "to put where it is closed" '(misc-error)
+      (channel-try-put channel 1))))
+
+;; In chaos waits end with nothing there, and begin anew.
+(test-case "who has waited longest is first"
+  (define channel (make-channel))
+  (define (in-turn proc)
+    "Call PROC in five tasks, with numbers, each when those before it wait."
+    (map (lambda (i)
+           (let ((task (spawn-task (lambda () (proc i)))))
+             (task-yield)
+             task))
+         (iota 5)))
+  (when in-order?
+    (in-tasks
+     (let ((getters (in-turn (lambda (i) (channel-get channel)))))
+       (for-each (lambda (i) (channel-put channel i)) (iota 5))
+       (test-equal "to get" (iota 5) (map join getters)))
+     (in-turn (lambda (i) (channel-put channel i)))
+     (test-equal "to put" (iota 5) (map (lambda (_) (channel-get channel)) (iota 5))))))
+
 (test-case "in a scheduler that ends waits early"
   (define (early thunk at-last)
     "Call THUNK where each wait ends at once but the fourth, before which is AT-LAST."
@@ -74,6 +105,19 @@
       (early (lambda () (channel-get channel))
              (lambda ()
                (call-with-new-thread (lambda () (channel-put channel 'value)))))))
+  (let ((channel (make-channel)) (undone 0))
+    (test-equal "what was not chosen is told" '(value 1)
+      (let ((value (early (lambda ()
+                            (wait-first
+                             (get-operation channel)
+                             (make-operation
+                              (const #f)
+                              (lambda (waiter)
+                                (lambda () (set! undone (+ undone 1)))))))
+                          (lambda ()
+                            (call-with-new-thread
+                             (lambda () (channel-put channel 'value)))))))
+        (list value undone))))
   (test-assert "all of the time passes"
     (let ((start (monotonic-ns)))
       (early (lambda () (sleep 0.02)) (const #t))
@@ -217,25 +261,5 @@
   (test-eq "time" 'slept
     (wait-first (get-operation (make-channel))
                 (operation-map (sleep-operation 0.01) (const 'slept)))))
-
-;;; Signals.
-
-(test-case "signals"
-  (watch-signal! SIGUSR1)
-  (in-tasks
-   (spawn-task (lambda () (sleep 0.01) (kill (getpid) SIGUSR1)))
-   (test-equal "waited for" SIGUSR1 (wait-signal SIGUSR1 SIGUSR2))
-   (kill (getpid) SIGUSR2)
-   (sleep 0.01)
-   (test-equal "one that came before" SIGUSR2 (wait-signal SIGUSR2))
-   (test-eq "none" 'late
-     (with-deadline 0.01 (lambda () (wait-signal SIGUSR1)) (const 'late)))
-   (spawn-task (lambda () (sleep 0.01) (kill (getpid) SIGUSR1)))
-   (test-equal "as an operation" SIGUSR1
-     (wait-first (signal-operation SIGUSR1) (sleep-operation 1000))))
-  (unwatch-signal! SIGUSR1)
-  (unwatch-signal! SIGUSR2)
-  (test-error* "no signal" '(out-of-range 1 "watch-signal!")
-    (watch-signal! 65)))
 
 (test-end "channel")

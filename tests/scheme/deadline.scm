@@ -9,6 +9,7 @@
              (ice-9 exceptions)
              (ice-9 match)
              (ice-9 rdelim)
+             (ice-9 suspendable-ports)
              (ice-9 textual-ports)
              (ice-9 threads)
              (rnrs bytevectors)
@@ -223,6 +224,14 @@
          (with-deadline 0.01 (lambda () (read-line (car s)))
                         (const 'late))))))
  '(none line block))
+
+(test-case "in a scheduler that is not ours it is noticed once a wait has ended"
+  (let-ports ((s (unix-pair)))
+    (parameterize ((current-read-waiter (lambda (port) (usleep 1000))))
+      (test-eq "while the waits end early" 'late
+        (with-deadline 0.01 (lambda () (recv! (car s) bytes)) (const 'late)))
+      (test-eq "before one begins" 'late
+        (with-deadline 0 (lambda () (recv! (car s) bytes)) (const 'late))))))
 
 (test-case "a thread that a deadline's thread starts is free"
   (let-ports ((s (unix-pair)))

@@ -1,0 +1,78 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Signals that are waited for: what becomes of those that nobody waits for, of the
+;;; handlers that they had, and who is told.
+
+(use-modules (harness)
+             (harness task)
+             (sockport)
+             (sockport operation))
+
+(test-begin "signal")
+
+(test-case "signals"
+  (watch-signal! SIGUSR1)
+  (in-tasks
+   (spawn-task (lambda () (sleep 0.01) (kill (getpid) SIGUSR1)))
+   (test-equal "waited for" SIGUSR1 (wait-signal SIGUSR1 SIGUSR2))
+   (test-eq "none" 'late
+     (with-deadline 0.01 (lambda () (wait-signal SIGUSR1)) (const 'late)))
+   (spawn-task (lambda () (sleep 0.01) (kill (getpid) SIGUSR1)))
+   (test-equal "as an operation" SIGUSR1
+     (wait-first (signal-operation SIGUSR1) (sleep-operation 1000)))
+   (test-equal "by all who wait" (list SIGUSR1 SIGUSR1)
+     (let* ((first (spawn-task (lambda () (wait-signal SIGUSR1))))
+            (second (spawn-task (lambda () (wait-signal SIGUSR1)))))
+       (do ((i 0 (+ i 1))) ((= i 5)) (task-yield))
+       (kill (getpid) SIGUSR1)
+       (list (join first) (join second)))))
+  (unwatch-signal! SIGUSR1)
+  (unwatch-signal! SIGUSR2)
+  (test-error* "no signal" '(out-of-range 1 "watch-signal!")
+    (watch-signal! 65)))
+
+(define arrived 0)
+(define (arrive! signum) (set! arrived (+ arrived 1)))
+
+(define (send-to-self!)
+  "Send SIGUSR1, and wait until its handler has run."
+  (let ((before arrived))
+    (kill (getpid) SIGUSR1)
+    (wait-until (lambda () (< before arrived)))))
+
+(define (with-handler thunk)
+  (let ((before (sigaction SIGUSR1)))
+    (dynamic-wind
+      (lambda () (sigaction SIGUSR1 arrive! SA_RESTART))
+      thunk
+      (lambda () (sigaction SIGUSR1 (car before) (cdr before))))))
+
+(test-case "one that arrives while nobody waits is kept, but not counted"
+  (with-handler
+   (lambda ()
+     (watch-signal! SIGUSR1)
+     (send-to-self!)
+     (send-to-self!)
+     (test-equal "once" (list SIGUSR1 'none)
+       (list (wait-signal SIGUSR1)
+             (with-deadline 0.01 (lambda () (wait-signal SIGUSR1)) (const 'none))))
+     (unwatch-signal! SIGUSR1))))
+
+(test-case "a handler in Scheme that it had"
+  (with-handler
+   (lambda ()
+     (set! arrived 0)
+     (watch-signal! SIGUSR1)
+     (send-to-self!)
+     (test-equal "is called as well" 1 arrived)
+     (unwatch-signal! SIGUSR1)
+     (test-equal "is what it was, with its flags" (list #t SA_RESTART)
+       (let ((now (sigaction SIGUSR1)))
+         (list (eq? arrive! (car now)) (logand SA_RESTART (cdr now)))))
+     (watch-signal! SIGUSR1)
+     (test-equal "watched anew, nothing is left of before" 'none
+       (with-deadline 0.01 (lambda () (wait-signal SIGUSR1)) (const 'none)))
+     (send-to-self!)
+     (test-equal "what arrives now is waited for" SIGUSR1 (wait-signal SIGUSR1))
+     (unwatch-signal! SIGUSR1))))
+
+(test-end "signal")
