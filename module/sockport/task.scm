@@ -44,8 +44,8 @@
 ;;; Running.
 
 (define (run-worker thunk worker peers ready)
-  "Run THUNK as the first task of a loop; return its result, a list of values,
-and the exception the loop ended with, or #f."
+  "Run THUNK as the first task of a loop; return that task, and a list of the
+exception the loop ended with, or #f."
   (define group #f)
   (define loop
     (make-loop (lambda (exception) (group-fail! group exception))
@@ -60,7 +60,7 @@ and the exception the loop ended with, or #f."
     #:unwind? #t)
   (let ((main (spawn-task thunk #:loop loop #:name 'main)))
     (with-thread-deadline loop group (lambda () (loop-run! loop)))
-    (values (task-result main)
+    (values main
             (and (pair? (group-failures group))
                  (list (group-exception group))))))
 
@@ -68,18 +68,26 @@ and the exception the loop ended with, or #f."
   "Call THUNK, which runs LOOP; the deadline around it ends the tasks of GROUP."
   (let ((scope (thread-limit)))
     (when scope
-      (timer-add! (loop-timers loop) (scope-deadline scope)
-                  (lambda ()
-                    (group-fail! group (make-deadline-exceeded scope)))))
+      ;; Not before the first task has run: what can be done at once is done.
+      (loop-post! loop
+        (lambda ()
+          (timer-add! (loop-timers loop) (scope-deadline scope)
+                      (lambda ()
+                        (group-fail! group (make-deadline-exceeded scope)))))))
     (thunk)))
 
 (define (run-alone thunk)
   (call-with-values
       (lambda () (run-worker thunk 0 (vector #f) (const #t)))
-    (lambda (result exception)
+    (lambda (main exception)
       (match exception
         ((exception) (raise-failure exception))
-        (#f (apply values result))))))
+        (#f (task-values main))))))
+
+;;; What is raised of a thread that cancel-thread has ended.
+(define cancelled-thread
+  (make-exception-from-throw
+   'misc-error (list #f "a thread that was waited for was cancelled" '() #f)))
 
 ;;; The loops are made one after the other, each in its thread, before any runs.
 ;;; PEERS has each worker's loop, or what kept it from being made.
@@ -110,14 +118,31 @@ and the exception the loop ended with, or #f."
               (vector->list peers)))
   ;; A worker whose loop cannot be made, for want of descriptors say, keeps the
   ;; others from beginning.
+  (define (fail! worker exception)
+    (unless (loop? (vector-ref peers worker))
+      (arrive! worker exception))
+    (cons #f (list exception)))
+  ;; Nor do others go on without one that is left by an escape, or cancelled.
   (define (work worker)
-    (with-exception-handler
-        (lambda (exception)
-          (unless (loop? (vector-ref peers worker))
-            (arrive! worker exception))
-          (cons #f (list exception)))
-      (lambda () (run worker))
-      #:unwind? #t))
+    (let ((over? #f))
+      (core-dynamic-wind
+       (const #t)
+       (lambda ()
+         (let ((result (with-exception-handler
+                           (lambda (exception) (fail! worker exception))
+                         (lambda () (run worker))
+                         #:unwind? #t)))
+           (set! over? #t)
+           result))
+       (lambda ()
+         (unless over?
+           (fail! worker cancelled-thread)
+           (fail-others! worker))))))
+  (define (result-of thread)
+    (call-with-values (lambda () (join-thread thread))
+      (case-lambda
+        (() (list #f cancelled-thread))
+        ((result) result))))
   (define (run worker)
     (call-with-values
         (lambda ()
@@ -128,19 +153,19 @@ and the exception the loop ended with, or #f."
                               (raise-exception exception #:continuable? #t))
                           thunk))
                       worker peers (begin! worker)))
-      (lambda (result exception)
+      (lambda (main exception)
         (when exception (fail-others! worker))
-        (cons result exception))))
+        (cons main exception))))
   (let* ((threads (map (lambda (worker)
                          (call-with-new-thread (lambda () (work worker))))
                        (cdr (iota count))))
-         (results (cons (work 0) (map join-thread threads)))
+         (results (cons (work 0) (map result-of threads)))
          (failures (delete-duplicates
                     (append-map (lambda (result) (or (cdr result) '())) results)
                     eq?)))
     (when (pair? failures)
       (raise-failure (with-others (car failures) (cdr failures))))
-    (apply values (caar results))))
+    (task-values (caar results))))
 
 (define-keyed (run-tasks thunk #:key (workers 1) watchdog
                          (on-stuck print-stuck))
@@ -220,10 +245,15 @@ goes on at once, and THUNK in its thread."
       (%channel-put ended (cons proc values)))
     (call-with-new-thread
      (lambda ()
-       (call-noting
+       (core-dynamic-wind
+        (const #t)
         (lambda ()
-          (call-with-values thunk (lambda results (end! values results))))
-        (lambda (exception) (end! raise-failure (list exception))))))
+          (call-noting
+           (lambda ()
+             (call-with-values thunk (lambda results (end! values results))))
+           (lambda (exception) (end! raise-failure (list exception)))))
+        ;; The first counts.
+        (lambda () (end! raise-failure (list cancelled-thread))))))
     (match (core-get ended "call-in-thread")
       ((proc . values) (apply proc values)))))
 

@@ -74,8 +74,10 @@
       (thrown-again? object 'task-cancelled)))
 
 (define (print-thrown port key args default)
-  (let ((message (cadr args)) (irritants (caddr args)))
-    (display (apply simple-format #f message irritants) port)))
+  (match args
+    ((_ (? string? message) (irritants ...) (_))
+     (display (apply simple-format #f message irritants) port))
+    (_ (default))))
 
 (set-exception-printer! 'deadline-exceeded print-thrown)
 (set-exception-printer! 'task-cancelled print-thrown)

@@ -242,13 +242,13 @@ and those that follow, raises @code{&task-cancelled}.  From any thread."
 interrupted, or #f."
   (let wait ((interrupt #f))
     (%asyncs-off)
-    (let ((interrupt (or interrupt (task-interrupt task))))
-      (when interrupt
-        (group-cancel! group))
-      (cond ((no-members? (group-members group))
-             (%asyncs-on)
-             interrupt)
-            (else
+    (cond ((no-members? (group-members group))
+           (%asyncs-on)
+           interrupt)
+          (else
+           (let ((interrupt (or interrupt (task-interrupt task))))
+             (when interrupt
+               (group-cancel! group))
              (set-group-waiting! group #t)
              (wait (or (suspend! task abandon-group group) interrupt)))))))
 
@@ -267,7 +267,7 @@ or what it raised."
   "Call PROC with a new task group, wait until all tasks of the group have ended,
 and return PROC's values.  If PROC or one of the tasks raises an exception, all
 are cancelled and the exception is raised when they have ended; what others
-raised besides is in @code{task-errors-others}.  #f if the group was cancelled."
+raised besides is in @code{task-errors-others}.  #f if cancel! of the group ended PROC."
   (check-procedure proc 1 "with-task-group")
   (let* ((task (or (current-task)
                    (error "with-task-group: no tasks run here; use run-tasks")))

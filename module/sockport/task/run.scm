@@ -30,7 +30,7 @@
     (lambda (k failure)
       (cond (failure
              (leave-inside! loop)
-             (task-failed! loop failure))
+             (task-failed! loop (car failure)))
             (k (set-task-continuation! (loop-current loop) (%taken k))))))
   (set-loop-current! loop #f))
 
@@ -69,7 +69,9 @@
       (lambda (exception)
         (%loop-recover loop)
         (note-origin! exception)
-        (abort-to-prompt (if (loop-inside? loop) task-tag loop-tag) exception))
+        ;; In a list: #f can be raised as well.
+        (abort-to-prompt (if (loop-inside? loop) task-tag loop-tag)
+                         (list exception)))
     thunk))
 
 ;;; What is set in THUNK, which runs the tasks of LOOP, is nobody else's; and where
@@ -92,11 +94,11 @@
         (with-loop-handler loop
           (lambda ()
             (keeping-settings loop (lambda () (turns! loop over?))))))
-      (lambda (k exception)
+      (lambda (k failure)
         (cond ((loop-current loop)
-               (task-failed! loop exception)
+               (task-failed! loop (car failure))
                (set-loop-current! loop #f))
-              (else ((loop-failed loop) exception)))))
+              (else ((loop-failed loop) (car failure))))))
     (when (loop-root loop) (again))))
 
 (define (loop-close! loop)

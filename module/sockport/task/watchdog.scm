@@ -29,28 +29,36 @@
        (loop-thread loop)))
     answer))
 
+;;; In seconds: more than a clock can tell is for ever.
+(define longest (ash 1 29))
+
 (define (start-thread loop seconds on-stuck)
   "Watch LOOP from a new thread; return a thunk that ends it."
   (define lock (make-mutex))
   (define wake (make-condition-variable))
   (define over? #f)
   (define (rest)
-    (let* ((us (inexact->exact (ceiling (* seconds 500000))))
+    (let* ((us (inexact->exact (ceiling (* (min seconds longest) 500000))))
            (now (gettimeofday))
            (then (+ us (cdr now))))
       (wait-condition-variable wake lock
                                (cons (+ (car now) (quotient then 1000000))
                                      (remainder then 1000000)))))
+  ;; A loop that was left by an escape tells nobody.
+  (define (ended?)
+    (or over? (not (loop-root loop))))
   (define (watch turn told)
-    (rest)
+    ;; It may have ended before this thread began.
     (unless over?
+      (rest))
+    (unless (ended?)
       (let ((task (loop-current loop)) (now (loop-turns loop)))
         (cond ((not (and task (= now turn) (not (eqv? told now))))
                (watch now told))
               (else
                (let ((answer (ask-for-stack loop)))
                  (rest)
-                 (unless over?
+                 (unless (ended?)
                    (on-stuck task (atomic-box-ref answer))
                    (watch now now))))))))
   (let ((thread (call-with-new-thread

@@ -1,0 +1,125 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Ways to leave tasks and loops that few programs take: what is raised and is
+;;; nothing, cancelled main tasks, threads that are ended, escapes from one of several
+;;; workers, and what must not be left at all.
+
+(use-modules (harness)
+             (harness task)
+             (ice-9 control)
+             (ice-9 exceptions)
+             (ice-9 threads)
+             (sockport)
+             (sockport channel))
+
+(test-begin "task-leaving")
+
+(define (raise-false)
+  (raise-exception #f))
+
+(test-case "#f is raised as all else is"
+  (for-each
+   (lambda (name run)
+     (test-eq name #f (raised run)))
+   '(main child joined group cleanup workers)
+   (list (lambda () (in-tasks (raise-false)))
+         (lambda () (in-tasks (spawn-task raise-false) (sleep 1000)))
+         (lambda ()
+           (in-tasks (join (spawn-task raise-false #:on-end (const #t)))))
+         (lambda () (in-tasks (with-task-group (lambda (group) (raise-false)))))
+         (lambda () (in-tasks (call-with-cleanup raise-false (const #t))))
+         (lambda () (run-tasks raise-false #:workers 2)))))
+
+(test-case "a main task that was cancelled"
+  (test-assert "is no value"
+    (task-cancelled?
+     (raised (lambda () (in-tasks (cancel! (current-task)) (sleep 1000))))))
+  (test-assert "of one of several workers"
+    (task-cancelled?
+     (raised (lambda ()
+               (run-tasks (lambda ()
+                            (when (= 1 (current-worker))
+                              (cancel! (current-task)))
+                            (sleep 1000))
+                          #:workers 2)))))
+  (test-equal "that did not wait" 7
+    (in-tasks (cancel! (current-task)) 7)))
+
+(test-case "who throws the keys of ours has it shown"
+  (for-each
+   (lambda (args)
+     (test-assert args
+       (string-prefix? "Throw to key"
+                       (call-with-output-string
+                         (lambda (port)
+                           (apply print-exception port #f args))))))
+   '((task-cancelled ()) (task-cancelled (1 2)) (deadline-exceeded (1 2 3 4)))))
+
+(test-case "a deadline of 0 lets be done what can be done at once"
+  (test-equal "in a loop" '(ran 5)
+    (let ((ran 'no))
+      (with-deadline 0
+        (lambda () (list (in-tasks (set! ran 'ran) ran) 5)))))
+  (test-equal "in a loop, but for a wait" 'late
+    (with-deadline 0 (lambda () (in-tasks (sleep 1000))) (const 'late)))
+  (test-equal "in a group without tasks" 5
+    (in-tasks (with-deadline 0 (lambda () (with-task-group (const 5)))))))
+
+(test-case "a thread that is cancelled is not waited for"
+  (test-error* "of call-in-thread" '(misc-error)
+    (in-tasks
+     (call-in-thread (lambda ()
+                       (cancel-thread (current-thread))
+                       (let spin () (spin))))))
+  (test-error* "of a worker" '(misc-error)
+    (run-tasks (lambda ()
+                 (if (= 1 (current-worker))
+                     (cancel-thread (current-thread)))
+                 (sleep 1000))
+               #:workers 3)))
+
+(test-case "no worker goes on when the first is left"
+  (let ((ended (make-channel 2)))
+    (define (work leave)
+      (lambda ()
+        (if (zero? (current-worker))
+            (begin
+              (channel-get ended)
+              (channel-get ended)
+              (leave))
+            (call-with-cleanup
+             (lambda ()
+               (channel-put ended 'begun)
+               (sleep 1000))
+             (lambda () (channel-put ended 'ended))))))
+    (define (both-ended)
+      (let* ((one (channel-get ended)) (other (channel-get ended)))
+        (list one other)))
+    (test-equal "by an escape" '(5 (ended ended))
+      (let ((value (let/ec leave
+                     (run-tasks (work (lambda () (leave 5))) #:workers 3))))
+        (list value (both-ended))))
+    (test-equal "by cancel-thread" '(ended ended)
+      (let ((thread (call-with-new-thread
+                     (lambda ()
+                       (run-tasks
+                        (work (lambda ()
+                                (cancel-thread (current-thread))
+                                (sleep 1000)))
+                        #:workers 3)))))
+        (join-thread thread)
+        (both-ended)))))
+
+(test-case "a watchdog that is asked for longer than a clock can tell"
+  (for-each
+   (lambda (seconds)
+     (test-equal seconds 5 (run-tasks (const 5) #:watchdog seconds)))
+   '(1e30 +inf.0 100000000000000000000000000)))
+
+(test-case "a watchdog ends with a loop that was left by an escape"
+  (let ((before (length (all-threads))))
+    (let/ec leave
+      (run-tasks (lambda () (leave #t)) #:watchdog 0.01))
+    (wait-until (lambda () (= before (length (all-threads)))))
+    (test-equal "threads" before (length (all-threads)))))
+
+(test-end "task-leaving")
