@@ -12,6 +12,7 @@
              (ice-9 rdelim)
              (ice-9 regex)
              (ice-9 textual-ports)
+             (rnrs bytevectors)
              (srfi srfi-1)
              (sockport)
              (sockport access-log)
@@ -138,6 +139,44 @@
                      (or (string-contains line "sockport/")
                          (string-contains line "boot-9")))
                    lines)))))))
+
+(test-case "what was sent of a body"
+  (let ((noted '()) (size 50000000))
+    (call-with-http
+        (lambda (request body)
+          (match (uri-path (request-uri request))
+            ("/cut" (values '() (lambda (port)
+                                  (put-bytevector port #vu8(1 2 3))
+                                  (force-output port)
+                                  (error "no more"))))
+            ("/other" (values (build-response #:code 101
+                                              #:headers '((upgrade . ("x"))))
+                              (const #t)))
+            ("/large" (values '() (make-bytevector size)))
+            (_ (values '() "12345"))))
+      (lambda (new server)
+        (define (cut-after-five path)
+          (set! noted '())
+          (catch 'system-error
+            (lambda ()
+              (exchange new (string-append get (crlf (format #f "GET ~a HTTP/1.1" path)
+                                                     "Host: a" ""))))
+            (const #f))
+          (await (lambda () (= 2 (length noted))))
+          (reverse noted))
+        (test-equal "of one that failed" '(5 3) (cut-after-five "/cut"))
+        (test-equal "of a connection that was handed over" '(5 0)
+          (cut-after-five "/other"))
+        (set! noted '())
+        (let ((sock (new)))
+          (send sock (crlf "GET /large HTTP/1.1" "Host: a" ""))
+          (recv! sock (make-bytevector 1000))
+          (close-port sock))
+        (await (lambda () (pair? noted)))
+        (test-assert "of one that a client has not taken"
+          (< 0 (car noted) size)))
+      #:on-response (lambda (request code bytes peer begun)
+                      (set! noted (cons bytes noted))))))
 
 (test-case "the access log"
   (let ((port (open-output-string)))

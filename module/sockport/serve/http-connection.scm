@@ -106,7 +106,9 @@ connection is kept."
                        (client-gone? exception)))
         (log-error connection request exception stack handler))
       (cond ((or upgraded? (port-closed? (connection-sock connection))) #f)
-            ((begun?) 'cut)
+            ((begun?)
+             (note-cut! connection)
+             'cut)
             (else
              (drop-output! connection)
              (when (refused? exception)

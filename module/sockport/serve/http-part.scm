@@ -19,6 +19,7 @@
             send-bytes
             send-response
             note-moved!
+            note-cut!
             close-body-files))
 
 ;;; A part of a body is a bytevector, or a pair (FILE OFFSET . COUNT).
@@ -108,6 +109,16 @@ it is something else."
 (define (note-moved! connection count)
   (set-connection-moved! connection (+ count (connection-moved connection))))
 
+;;; What a body would have been says nothing of what was sent of it.
+(define (note-cut! connection)
+  "The last response ends here."
+  (let ((output (connection-output connection)))
+    (set-connection-sent! connection
+                          (if output
+                              (%http-output-sent output)
+                              (max 0 (- (connection-moved connection)
+                                        (connection-first connection)))))))
+
 ;;; The kernel cannot encrypt what it sends by itself; a record holds so much.
 (define record 16384)
 
@@ -169,10 +180,13 @@ been sent."
          (begin
            (set-connection-begun! connection #t)
            (send (connection-sock connection) head MSG_MORE)
+          (note-moved! connection (bytevector-length head))
            (send-file connection file offset count))))))
 
 (define (send-response connection head parts)
   "Send HEAD and then PARTS, as the client takes them."
+  (set-connection-first! connection
+                         (+ (connection-moved connection) (bytevector-length head)))
   (if (null? parts)
       (send-bytes connection head)
       (begin

@@ -21,6 +21,7 @@
             connection-output set-connection-output!
             connection-moved set-connection-moved!
             connection-sent set-connection-sent!
+            connection-first set-connection-first!
             connection-begun? set-connection-begun!
             connection-result set-connection-result!
             connection-phase connection-cut?
@@ -30,13 +31,14 @@
 ;;; Bytes AT to END of BUFFER have come and were not used.  INPUT and OUTPUT are
 ;;; the ports of the bodies, while there are some.  MOVED are the bytes that were
 ;;; sent without a port, SENT those of the last response's body, SEEN what the
-;;; sweeper saw of all that last.  BEGUN? says that some of the last response was sent;
+;;; sweeper saw of all that last.  FIRST is what MOVED was, or will be, where the body of
+;;; the last response began.  BEGUN? says that some of the last response was sent;
 ;;; RESULT is the body that the handler has returned, until it was dealt with.  PHASE is what the connection waits for; when
 ;;; EXPIRES has come, it is CUT?: nothing more is received or, in the phase
 ;;; `sending', sent.
 (define-record-type <connection>
   (%make-connection share sock peer buffer at end head input output moved sent
-                    begun? result seen phase expires cut?)
+                    first begun? result seen phase expires cut?)
   connection?
   (share connection-share)
   (sock connection-sock)
@@ -49,6 +51,7 @@
   (output connection-output set-connection-output!)
   (moved connection-moved set-connection-moved!)
   (sent connection-sent set-connection-sent!)
+  (first connection-first set-connection-first!)
   (begun? connection-begun? set-connection-begun!)
   (result connection-result set-connection-result!)
   (seen connection-seen set-connection-seen!)
@@ -57,8 +60,8 @@
   (cut? connection-cut? set-connection-cut!))
 
 (define (make-connection share sock peer)
-  (%make-connection share sock peer (make-bytevector 4096) 0 0 (%make-http-head) #f #f 0 0 #f
-                    #f 0 'idle #f #f))
+  (%make-connection share sock peer (make-bytevector 4096) 0 0 (%make-http-head) #f #f 0 0 0
+                    #f #f 0 'idle #f #f))
 
 (define-inlinable (enter-phase! connection phase ticks)
   (set-connection-phase! connection phase)

@@ -158,6 +158,7 @@ kept."
     (error "a response with the code 101 needs Upgrade among its headers"))
   (unless (end-body! connection)
     (error "a connection cannot be handed over in the middle of a request's body"))
+  (set-connection-sent! connection 0)
   (values (head-bytes connection response
                       (response-headers response) no-framing 0 #f)
           (lambda ()
