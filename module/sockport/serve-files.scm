@@ -112,7 +112,7 @@
 
 ;;; A 304 has what a 200 would have but for what describes the body: RFC 9110,
 ;;; 15.4.5.
-(define (answer request entity fd)
+(define (answer-read request entity fd)
   (match (precondition (request-headers request) (entity-etag entity)
                        (entity-modified entity))
     (#f (send-entity request entity fd))
@@ -124,6 +124,18 @@
     (412
      (close-fdes fd)
      (plain 412 "It has changed."))))
+
+(define (reads? request)
+  (memq (request-method request) '(GET HEAD)))
+
+(define (refuse-method)
+  (plain 405 "A file can be read, and no more." '(allow GET HEAD)))
+
+(define (answer request entity fd)
+  (cond ((reads? request) (answer-read request entity fd))
+        (else
+         (close-fdes fd)
+         (refuse-method))))
 
 ;;; Files.
 
@@ -184,6 +196,11 @@
 
 ;;; The target may begin with //, which would be another host.
 (define (redirect site request names)
+  (if (reads? request)
+      (redirect-to-directory site request names)
+      (refuse-method)))
+
+(define (redirect-to-directory site request names)
   (let ((path (string-append (site-prefix site) "/"
                              (if (null? names)
                                  ""
@@ -235,11 +252,9 @@
 
 (define (handle site request body)
   (let ((path (below (site-prefix site) (uri-path (request-uri request)))))
-    (cond ((not path) ((site-not-found site) request body))
-          ((memq (request-method request) '(GET HEAD))
-           (serve-path site request body path))
-          (else
-           (plain 405 "A file can be read, and no more." '(allow GET HEAD))))))
+    (if path
+        (serve-path site request body path)
+        ((site-not-found site) request body))))
 
 ;;; Arguments.
 

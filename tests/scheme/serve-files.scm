@@ -96,6 +96,13 @@
      (test-equal "nothing but reading" '(405 (GET HEAD))
        (let ((answer (ask (file-handler root) "/page.html" #:method 'POST)))
          (list (response-code (car answer)) (header 'allow answer))))
+     (test-equal "nor of a directory" 405
+       (code (file-handler root) "/sub" #:method 'POST))
+     (test-equal "what is no file is another's, whatever is asked" '(200 "else")
+       (code+text (ask (file-handler root #:not-found
+                                     (lambda (request body)
+                                       (values (build-response) "else")))
+                       "/nothing" #:method 'POST)))
      (test-equal "HEAD is asked as GET is" 200
        (code (file-handler root) "/page.html" #:method 'HEAD))
      (chmod (string-append root "/page.html") #o000)
