@@ -77,18 +77,16 @@
 
 (define (connect-alone target open on-attempt)
   "Connect to the only address that there is, by a socket that OPEN makes."
-  (define tried? #f)
   (define (attempt)
     (let ((sock (open target)))
       (closing-on-error sock
         (lambda ()
-          (set! tried? #t)
-          (on-attempt target #f)
           (connect sock target)
           sock))))
+  (on-attempt target #f)
   (catch #t attempt
     (lambda (key . args)
-      (when (and tried? (eq? key 'system-error))
+      (when (eq? key 'system-error)
         (on-attempt target (system-error-errno (cons key args))))
       (raise-alone target key args))))
 
@@ -126,19 +124,20 @@
 
 (define (connect-directly target prepare! delay family on-attempt secure)
   (define open (opener prepare!))
-  (define (racing . what)
+  (define (racing family . what)
     (apply race open (and delay (seconds->ns delay)) family
            #:on-attempt on-attempt #:secure secure what))
   (match target
     (((? sockaddr? alone))
-     (if (or (eqv? family AF_UNSPEC)
-             (eqv? family (sockaddr:fam alone))
-             (not (internet? alone)))
-         (let ((sock (connect-alone alone open on-attempt)))
-           (if secure (secured sock secure) sock))
-         (racing #:addresses target)))
-    (((? string? host) . service) (racing #:host host #:service service))
-    (addresses (racing #:addresses addresses))))
+     (cond ((and (not (eqv? family AF_UNSPEC))
+                 (not (eqv? family (sockaddr:fam alone)))
+                 (internet? alone))
+            (racing family #:addresses target))
+           ;; A handshake belongs to the attempt.
+           (secure (racing AF_UNSPEC #:addresses target))
+           (else (connect-alone alone open on-attempt))))
+    (((? string? host) . service) (racing family #:host host #:service service))
+    (addresses (racing family #:addresses addresses))))
 
 ;;; TLS.
 

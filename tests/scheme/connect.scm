@@ -280,6 +280,12 @@
                  #:on-attempt (lambda (address errno)
                                 (set! told (cons errno told)))))
     (test-equal "of another" (list ENOENT #f) told))
+  (let ((told '()))
+    (false-if-exception
+     (connect-to "127.0.0.1:1" #:local "192.0.2.1"
+                 #:on-attempt (lambda (address errno)
+                                (set! told (cons errno told)))))
+    (test-equal "of one that fails before it connects" (list EADDRNOTAVAIL #f) told))
   (test-error* "no procedure" '(wrong-type-arg #:on-attempt "connect-to")
     (connect-to "127.0.0.1:1" #:on-attempt 1)))
 

@@ -94,6 +94,31 @@
                              (list port (free-port)))
                         #:tls (tls-context #:trust 'none))))))))
 
+  (test-case "the only address fails in the handshake"
+    (define told '())
+    (define (tell! address errno)
+      (set! told (cons errno told)))
+    (with-tls
+     (lambda (port)
+       (test-equal "why" 'unknown-issuer
+         (reason-of
+          (lambda ()
+            (connect-to (format #f "127.0.0.1:~a" port) #:on-attempt tell!
+                        #:tls (tls-context #:trust 'none)))))
+       (test-equal "is told" (list EPROTO #f) told)
+       (let-ports ((listener (silent-listener)))
+         (let ((address (getsockname listener)))
+           (spawn-task
+            (lambda ()
+              (let ((sock (car (accept listener))))
+                (setsockopt sock SOL_SOCKET SO_LINGER '(1 . 0))
+                (close-port sock))))
+           (test-equal "of the system, with the address"
+             `((,address . ,ECONNRESET))
+             (catch 'system-error
+               (lambda () (connect-to address #:tls (tls-context #:trust 'none)))
+               (lambda args (connect-failures args)))))))))
+
   (test-case "recv! and send"
     (with-tls
      (lambda (port)
