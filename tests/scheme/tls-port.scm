@@ -182,6 +182,8 @@
     (test-equal "priorities" 'bad-priorities
       (reason-of (lambda ()
                    (tls-context #:trust 'none #:priorities "NONSENSE"))))
+    (test-equal "priorities, beside the system's authorities" 'bad-priorities
+      (reason-of (lambda () (tls-context #:priorities "NONSENSE"))))
     (test-equal "trust" 'bad-certificate
       (reason-of (lambda () (tls-context #:trust #vu8(1 2 3)))))
     (test-equal "no such file" ENOENT

@@ -162,6 +162,8 @@ given as a file's name is read now, and again by @code{tls-reload!}."
               "string" who)
   (let ((context (make-context settings)))
     ;; What is wrong with it is said now.
+    (when priorities
+      (%tls-priorities! (%make-tls-context) priorities))
     (unless (and (eq? trust 'system) (null? revoked))
       (core (security-state context) 'client))
     (when (or certificate (pair? certificates))
