@@ -76,16 +76,16 @@
                            #:absolute? (http-proxy-port? port)))
          (connection (make-connection port)))
     (exchange connection request message settings
-              (lambda (connection keep?)
-                (unless keep-alive? (close-connection connection))))))
+              (release-to #f keep-alive?))))
 
 (define (idempotent? request)
   (memq (request-method request) '(GET HEAD OPTIONS TRACE PUT DELETE)))
 
 (define (release-to pool keep-alive?)
-  (lambda (connection keep?)
+  (lambda (connection keep? clean?)
     (cond ((and pool keep?) (give-connection! pool connection))
-          ((and keep-alive? (not pool)) #t)
+          ;; In the middle of a body no other request can follow.
+          ((and keep-alive? clean? (not pool)) #t)
           (else (close-connection connection)))))
 
 (define (over-own request body settings keep-alive? pool route key)

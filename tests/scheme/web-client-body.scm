@@ -220,4 +220,25 @@
               (get-bytevector-n port 6))
             (close-port port)))))))
 
+(test-case "a body that is a port and is not read to its end"
+  (for-each
+   (lambda (read-all? expected)
+     (call-with-replies (list (reply "abc") (reply "abc"))
+       (lambda (server seen)
+         (define uri (uri-of server "/"))
+         (define (closed? . options)
+           (call-with-values
+               (lambda () (apply http-get uri #:streaming? #t #:keep-alive? #t
+                                 options))
+             (lambda (response body)
+               (when read-all? (get-string-all body))
+               (close-port body)
+               (let ((closed? (port-closed? (response-port response))))
+                 (close-port (response-port response))
+                 closed?))))
+         (test-equal "over one that is kept" expected (closed?))
+         (test-equal "over the user's" expected
+           (closed? #:port (open-socket-for-uri uri))))))
+   '(#t #f) '(#f #t)))
+
 (test-end "web-client-body")

@@ -120,8 +120,8 @@ of MESSAGE was sent."
 
 (define (exchange connection request message settings release)
   "Send MESSAGE, which REQUEST was made into, and return the response and its body.
-(RELEASE connection keep?) is called when the body has come to its end, or will be
-read no more."
+(RELEASE connection keep? clean?) is called when the body has come to its end, and then
+CLEAN? is true, or will be read no more."
   (define done? #f)
   (set-connection-request! connection request)
   (call-with-cleanup
@@ -137,7 +137,7 @@ read no more."
                             (lambda (clean?)
                               ;; From here on it is not ours.
                               (set! done? #t)
-                              (release connection (and clean? keep?))))))
+                              (release connection (and clean? keep?) clean?)))))
            (set! done? #t)
            (values response body)))))
    (lambda ()
