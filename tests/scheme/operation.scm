@@ -122,6 +122,15 @@
   (in-tasks
    (wait-first (never) (sleep-operation 0) (never))
    (test-eqv "by the others" 2 undone)
+   (let ((channel (make-channel 1)))
+     (define giving
+       (make-operation (const #f)
+                       (lambda (waiter)
+                         (channel-try-put channel 1)
+                         (lambda () (set! undone (+ undone 10))))))
+     (wait-first (never) giving (get-operation channel))
+     (test-eqv "though nobody had to wait in the end" 13 undone))
+   (set! undone 2)
    (with-deadline 0.001 (lambda () (wait-first (never))) (const #f))
    (test-eqv "when a deadline ends it" 3 undone)
    (let ((task (spawn-task (lambda () (wait-first (never) (never))))))
@@ -225,6 +234,7 @@
   (test-error* "in a thread" '(mine) (wait-first raising)))
 
 (test-case "choices that lose leave nothing behind"
+  (define idle (socketpair AF_UNIX SOCK_STREAM 0))
   (define heard (make-channel))
   (define silent (make-channel))
   ;; What is in use, not how far the heap has grown.
@@ -240,12 +250,14 @@
    (define (choose count)
      (do ((i 0 (+ i 1))) ((= i count))
        (wait-first (get-operation silent) (get-operation heard)
-                   (put-operation (make-channel) i) (sleep-operation 500))))
+                   (put-operation (make-channel) i) (sleep-operation 500)
+                   (readable-operation (car idle)))))
    (choose 2000)
    (let ((before (memory)))
      (choose 18000)
      (test-assert "in the queues of the others"
-       (< (memory) (+ before 1000000))))))
+       (< (memory) (+ before 1000000)))))
+  (for-each close-port (list (car idle) (cdr idle))))
 
 (test-case "choices that meet choices, in threads"
   (define a (make-channel))

@@ -104,7 +104,10 @@
           (in-order? text "In procedure car" (string-append "raised in " who)
                      (format #f "prog.scm:~a:" (line-of "here"))))
         (test-assert (list name 'no-frames-of-the-loop)
-          (not (others? text))))))
+          (not (others? text)))
+        (unless (memq name '(joined in-thread))
+          (test-equal (list name 'once-in-each-task) #f
+            (string-contains text "and again"))))))
    '((alone "task main") (joined "task child") (in-group "task main")
      (cleaned-up "task main") (in-thread "a thread") (with-others "task one"))))
 
@@ -172,6 +175,19 @@
     (test-assert "the error" (string-contains text "In procedure car"))
     (test-assert "it says so" (string-contains text "no compiled code"))
     (test-assert "no frames of the loop" (not (others? text)))))
+
+(test-case "where an exception was raised keeps nothing alive"
+  (let ((guardian (make-guardian)))
+    (for-each (lambda (_)
+                (guardian (failure-of (lambda () (error "some" (make-string 100))))))
+              (iota 100))
+    (test-assert "most are collected"
+      (wait-until
+       (let ((collected 0))
+         (lambda ()
+           (gc)
+           (while (guardian) (set! collected (+ collected 1)))
+           (> collected 50)))))))
 
 ;;; What Guile prints of an error that nobody handles.
 

@@ -61,6 +61,13 @@
      (let ((child (spawn-task (lambda () (p)))))
        (p 5)
        (list (join child) (p)))))
+  (test-equal "with several" '(1 2 bound)
+    (let ((q (make-parameter 'default)) (r (make-parameter 'default)))
+      (in-tasks
+       (p 1)
+       (q 2)
+       (parameterize ((r 'bound))
+         (join (spawn-task (lambda () (list (p) (q) (r)))))))))
   (test-equal "what is bound counts more" '(bound 6)
     (in-tasks
      (p 6)

@@ -1,5 +1,5 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Tasks in numbers, with parameters, under a watchdog, with signals and threads.
+;;; Tasks in numbers, with parameters, with signals and threads.
 
 (use-modules (harness)
              (harness socket)
@@ -20,30 +20,6 @@
              (srfi srfi-1))
 
 (test-begin "task-thread")
-
-;;; Watching.
-
-(test-case "the watchdog tells who does not wait"
-  (let ((told '()))
-    (run-tasks
-     (lambda ()
-       (define over (make-event))
-       (spawn-task (lambda () (event-wait over)) #:name 'sleeper)
-       (join (spawn-task (lambda ()
-                           (let spin ((i 0))
-                             (unless (or (memq 'hog told) (> i 10000000000))
-                               (spin (1+ i)))))
-                         #:name 'hog))
-       (event-set! over))
-     #:watchdog 0.02
-     #:on-stuck (lambda (task stack) (set! told (cons (task-name task) told))))
-    (test-assert "its name" (memq 'hog told))
-    (test-eq "not who waits" #f (memq 'sleeper told)))
-  (test-equal "it ends at once" 1
-    (run-tasks (lambda () (sleep 0.1) 1)
-               #:watchdog 1000
-               #:on-stuck (lambda (task stack) (error "told" task))))
-  (test-error* "no time" '(out-of-range) (run-tasks (const 1) #:watchdog -1)))
 
 ;;; What is bound.
 
@@ -92,10 +68,10 @@
            (map (lambda (i) (spawn-task (const i))) (iota many))))))
 
 (test-case "a million timers set and cancelled"
-  (let ((timers (heap:make-timers)) (fired 0))
+  (let ((timers (heap:make-timers)) (fired '()))
     (define (add! i)
-      (heap:timer-add! timers (modulo (* i 7919) 100003)
-                       (lambda () (set! fired (1+ fired)))))
+      (let ((time (modulo (* i 7919) 100003)))
+        (heap:timer-add! timers time (lambda () (set! fired (cons time fired))))))
     (do ((i 0 (1+ i))) ((= i (rounds 100)))
       (let ((all (map add! (iota 10000))))
         (for-each (lambda (timer) (heap:timer-cancel! timers timer)) all)))
@@ -105,7 +81,8 @@
                   (when (odd? i) (heap:timer-cancel! timers timer)))
                 all (iota 10000)))
     (heap:timers-expire! timers 100003)
-    (test-equal "the others fired" 5000 fired)))
+    (test-equal "the others fired" 5000 (length fired))
+    (test-assert "the earliest first" (sorted? fired >))))
 
 (test-case "collections and signals under load"
   (test-equal "rounds" (rounds 2000)
@@ -210,6 +187,16 @@
     (run-tasks (lambda ()
                  (if (= 1 (current-worker)) (error "no") (sleep 1000)))
                #:workers 2))
+  (let ((error 'the-same) (met (make-channel)))
+    (test-eq "one that fails them all is raised as it is" error
+      (raised
+       (lambda ()
+         (run-tasks (lambda ()
+                      (if (zero? (current-worker))
+                          (channel-put met #t)
+                          (channel-get met))
+                      (raise-exception error))
+                    #:workers 2)))))
   (test-equal "channels cross over" (rounds 5000)
     (let ((channel (make-channel 4)))
       (run-tasks
