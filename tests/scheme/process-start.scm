@@ -2,7 +2,7 @@
 ;;; Programs that are started: their ports, their listeners, what is refused.
 
 (use-modules (harness) (harness process) (harness socket) (ice-9 match) (ice-9 rdelim)
-             (ice-9 textual-ports) (sockport))
+             (ice-9 textual-ports) (sockport) (sockport operation))
 
 (define (exit-code pid) (status:exit-val (wait-process pid)))
 
@@ -42,6 +42,13 @@
                     (lambda () (exit-code (sh (format #f "exit ~a" code))))))
                  '(0 1 2)))))))
 
+(test-case "as an operation"
+  (run-tasks
+   (lambda ()
+     (test-equal "its status" 5
+       (status:exit-val (wait-first (process-operation (sh "exit 5")))))
+     (test-error* "which has been taken" (list 'system-error ECHILD) (waitpid -1)))))
+
 (test-case "run to its end"
   (test-equal "its status" 3
     (status:exit-val (run-process "sh" '("-c" "exit 3"))))
@@ -80,7 +87,11 @@
                    #:environment '("A=b" "PATH=/usr/bin:/bin"))))
   (test-equal "some of its own" 0
     (exit-code (sh "test \"$HOME\" = /nowhere && test -n \"$PATH\""
-                   #:variables '("HOME=/nowhere")))))
+                   #:variables '("HOME=/nowhere"))))
+  (test-equal "what is set anew is there once" 0
+    (exit-code (sh "test $(tr '\\0' '\\n' </proc/$$/environ | grep -c ^HOME=) = 1"
+                   #:variables '("HOME=/nowhere")
+                   #:environment '("HOME=/" "PATH=/usr/bin:/bin")))))
 
 (test-case "listeners are what listen-fds returns there"
   (let-ports ((a (tcp-listener)) (b (unix-listener)) (pair (unix-pair)))

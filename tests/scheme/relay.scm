@@ -138,6 +138,19 @@
        (test-equal "heard" "more" (get-string-all server))
        (test-equal '(4 0) (join relaying))))))
 
+;; By counts, as a machine may stand still for longer than any patience.
+(test-case "patience: it begins anew each time that something has come"
+  (run-tasks
+   (lambda ()
+     (define going (spawn-task (lambda () (sleep 1000)) #:on-end (const #t)))
+     (define looks 0)
+     (define (count)
+       (set! looks (+ looks 1))
+       (min looks 6))
+     ((@@ (sockport relay) join-while-moving) going 0.001 count)
+     (test-equal "until nothing has" 8 looks)
+     (test-error* "then it ends" '(task-cancelled) (join going)))))
+
 (test-case "who takes no more may still say something"
   (let-pairs ((client one) (server other))
     (run-tasks
