@@ -47,7 +47,10 @@
 
 (define (copy to from progress)
   (define buffer (make-bytevector copy-size))
-  (let next ((moved (send-buffered from to)))
+  (define buffered (send-buffered from to))
+  (when (positive? buffered)
+    (progress buffered))
+  (let next ((moved buffered))
     (match (recv! from buffer)
       (0 moved)
       (count
