@@ -54,7 +54,15 @@
            (reason-of
             (lambda ()
               (connect-to (format #f "127.0.0.1:~a" port) #:tls context
-                          #:tls-host "other.test"))))))))
+                          #:tls-host "other.test"))))
+         (for-each
+          (lambda (host)
+            (test-equal (list "no name" host) 'bad-name
+              (reason-of
+               (lambda ()
+                 (connect-to (format #f "127.0.0.1:~a" port) #:tls context
+                             #:tls-host host)))))
+          '("localhost\x00.other.test" ""))))))
 
   (test-case "in a thread, and by a deadline"
     (let ((server #f) (context (trusting directory)))

@@ -77,6 +77,9 @@
   (prepare-below sock "tls-connect")
   (unless (string? host)
     (refuse-type "tls-connect" 2 "name of a host" host))
+  ;; For C it would end there.
+  (when (string-index host #\nul)
+    (raise-tls-error "tls-connect" 'bad-name "it is no name of a host" '() #f '()))
   (unless (zero? (bytevector-length (take-buffered! sock)))
     (raise-tls-error "tls-connect" 'plain-text
                      "the server has sent more before TLS began" '() #f '()))
