@@ -67,6 +67,12 @@
     (refuse "Not the URI of a page, like http://host/path: ~A"
             (uri->string uri))))
 
+(define (checked-uri uri port)
+  "Return the URI that a request over PORT, or over a connection of its own, is for."
+  (let ((uri (ensure-uri uri "http-request")))
+    (unless port (check-place uri))
+    uri))
+
 ;;; How a request is made: by PORT, which is the user's, or by a connection of its
 ;;; own, of POOL if there is one.
 
@@ -177,7 +183,7 @@ DECODE-BODY?, a bytevector, #f if there is none, or with STREAMING? a port."
   (check-parts method version headers request pool port)
   (check-limits head-limit body-limit redirects port)
   (let ((request (or request
-                     (build-request (ensure-uri uri "http-request")
+                     (build-request (checked-uri uri port)
                                     #:method method #:version version
                                     #:headers (if (and gzip? (not streaming?))
                                                   (gzip-header headers)

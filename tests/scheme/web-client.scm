@@ -162,6 +162,12 @@
                 #:headers `((host . (,bad . #f))))
        (refused (list "method" char) host #:method (string->symbol bad))))
    '(#\return #\newline #\nul))
+  (for-each
+   (lambda (text) (refused (list "a NUL in a text" text) text))
+   '("http://127.0.0.1:1/a\x00b" "http://127.0.0.1:1/?a\x00b" "http://127.0.0.1:1\x00b/"
+     "http://a\x00b@127.0.0.1:1/"))
+  (refused "a NUL in the text of a proxy" host #:proxy "http://127.0.0.1:1\x00b")
+  (test-error* "no page" '(misc-error #f "http-get") (http-get "page.html"))
   (refused "a blank in a path" (path "/a b"))
   (refused "no URI" 'a)
   (refused "another scheme" "ftp://127.0.0.1:1/")

@@ -168,7 +168,8 @@
   (for-each (lambda (url)
               (test-error* (list url) '(misc-error #f "open-websocket")
                 (open-websocket url)))
-            '("http://a/" "wss:///a" "/path" "" #f))
+            '("http://a/" "wss:///a" "/path" "" #f "ws://127.0.0.1:1/a\x00b"
+              "ws://127.0.0.1:1\x00b/"))
   (call-with-websockets (lambda (request)
                           (values (build-response #:code 404) "no"))
     (lambda (new server)

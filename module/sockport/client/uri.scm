@@ -15,8 +15,13 @@
                  (or (string-index text delimiters start)
                      (string-length text))))
 
+;;; (web uri) leaves out a NUL and what is behind it.
 (define (parse-uri text)
   "Return the URI, which may be a relative one, that TEXT is; #f for none."
+  (and (not (string-index text #\nul))
+       (parse-uri-text text)))
+
+(define (parse-uri-text text)
   (let* ((slashes (string-contains text "://"))
          (start (and slashes (+ slashes 3)))
          (at (and start (at-sign text start))))
