@@ -108,9 +108,11 @@
                   (let ((text (last-text request name)))
                     (and text (cons key text)))))
                '(("proto" . x-forwarded-proto) ("host" . x-forwarded-host)))))
-    (map (lambda (node)
-           (cons (internet (node->address (string-trim-both node))) rest))
-         nodes)))
+    (if (and (null? nodes) (pair? rest))
+        (list (cons #f rest))           ; not for whom
+        (map (lambda (node)
+               (cons (internet (node->address (string-trim-both node))) rest))
+             nodes))))
 
 (define (client-hop peer hops networks)
   "Return the address of the client, and the alist of the hop that names it.  From the
