@@ -101,6 +101,21 @@
                (lambda () (error "out")))))
            (sleep 0.05)))))
      (list begun how)))
+  (test-equal "the task is out of what it was to wait in" '(1 value)
+    (apart
+     (define channel (make-channel))
+     (define ends 0)
+     (in-tasks
+      (spawn-task (lambda ()
+                    ((@ (guile) dynamic-wind)
+                     (const #t)
+                     (lambda () (channel-get channel))
+                     (lambda () (error "out"))))
+                  #:on-end (lambda (_) (set! ends (+ ends 1)) #t))
+      (task-yield)
+      (let ((getter (spawn-task (lambda () (channel-get channel)))))
+        (channel-put channel 'value)
+        (list ends (join getter))))))
   (test-equal "when it goes on" '(1 misc-error)
     (apart
      (define begun 0)

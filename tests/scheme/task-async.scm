@@ -263,8 +263,10 @@
       (core-dynamic-wind
         (lambda () (setrlimit 'nofile (limit-with 8) hard))
         (lambda ()
-          (test-error* "raised" (list 'system-error EMFILE)
-            (run-tasks (const 1) #:workers 2)))
+          (let ((begun? #f))
+            (test-error* "raised" (list 'system-error EMFILE)
+              (run-tasks (lambda () (set! begun? #t)) #:workers 2))
+            (test-eq "none begins" #f begun?)))
         (lambda () (setrlimit 'nofile soft hard))))))
 
 ;;; Forks.  Guile ends its own thread for signals when it forks, so that descriptors

@@ -157,7 +157,23 @@
            (let ((which (with-deadline 1/50 receive-below-c (const 'inner))))
              (spawn-task (lambda () (send (cdr pair) "x")))
              (list which (recv! (car pair) bytes))))
-         (const 'outer))))))
+         (const 'outer)))))
+  (let-ports ((pair (unix-pair)))
+    (test-equal "a task that was cancelled does not wait there" '(cancelled cancelled)
+      (in-tasks
+       (let* ((cancelled (lambda (wait)
+                           (guard (e ((task-cancelled? e) 'cancelled)) (wait))))
+              (task (spawn-task
+                     (lambda ()
+                       (let* ((first (cancelled (lambda () (sleep 1000))))
+                              (second (cancelled
+                                       (lambda ()
+                                         (string-for-each
+                                          (lambda (_) (recv! (car pair) bytes)) "x")))))
+                         (list first second))))))
+         (task-yield)
+         (cancel! task)
+         (join task))))))
 
 (test-case "what is written by C goes on"
   (let-ports ((pair (unix-pair)))

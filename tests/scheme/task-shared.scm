@@ -13,7 +13,9 @@
              (sockport)
              (sockport channel)
              (sockport operation)
-             ((sockport task loop) #:select (task-interrupt)))
+             ((sockport primitive) #:select (%thread-sleeps?))
+             ((sockport task loop) #:select (task-interrupt))
+             (srfi srfi-1))
 
 (test-begin "task-shared")
 
@@ -120,6 +122,22 @@
       (lambda (group)
         (call-in-thread
          (lambda () (in-tasks (spawn-task (const 1) #:group group)))))))))
+
+(test-case "a loop that ends answers all who ask something of it"
+  (test-equal "each is told" '(misc-error misc-error misc-error)
+    (map join-thread
+         (in-tasks
+          (let* ((loop (current-loop))
+                 (ask (lambda (_)
+                        (call-with-new-thread
+                         (lambda ()
+                           (catch #t
+                             (lambda () (join (spawn-task (const 1) #:loop loop)))
+                             (lambda (key . args) key))))))
+                 (threads (map ask (iota 3))))
+            ;; It takes what they ask for when it looks for events, and so not any more.
+            (wait-until (lambda () (every %thread-sleeps? threads)))
+            threads)))))
 
 ;;; What was there before an interruption counts; the next wait meets that.
 (define (given-then-cancelled wait give)
