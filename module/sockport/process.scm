@@ -101,7 +101,8 @@ not after SECONDS; return its status, as wait-process does."
   (check-integer pid 1 #x7fffffff 1 "end-process")
   (unless (and (real? seconds) (>= seconds 0))
     (refuse-range "end-process" 2 "0 or more seconds" seconds))
-  (let ((port (%process-port pid #f)))
+  (let ((port (raising-as "end-process" '("wait-process")
+                (%process-port pid #f))))
     (call-with-cleanup
      (lambda ()
        (kill pid SIGTERM)

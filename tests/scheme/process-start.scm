@@ -139,7 +139,7 @@ while :; do :; done")))))
         (wrap (lambda ()
                 (ended-by 1/10 "trap '' TERM; echo begun; exec sleep 1000"))))))
    (list (lambda (thunk) (thunk)) run-tasks))
-  (test-error* "no child of ours" (list 'system-error ECHILD "wait-process")
+  (test-error* "no child of ours" (list 'system-error ECHILD "end-process")
     (end-process 1))
   (test-error* "no time" '(out-of-range 2 "end-process") (end-process 1 -1)))
 
