@@ -17,6 +17,32 @@
                             proc #:serve serve option ...)))
 
 (tls-cases (directory "tls-port")
+  (test-case "why a handshake fails, for the client and for the server"
+    (define* (reasons server client #:optional (host "localhost"))
+      (in-tasks (call-with-link (apply server-context directory "localhost" server)
+                                (apply trusting directory client)
+                                (const 'ok) #:host host)))
+    (define tls1.2-alone '(#:priorities "NORMAL:-VERS-TLS1.3"))
+    (test-equal "no version in common" '(alert version)
+      (reasons '(#:minimum tls1.3) tls1.2-alone))
+    (test-equal "no cipher in common" '(alert no-cipher)
+      (reasons '(#:priorities "NORMAL:-CIPHER-ALL:+AES-128-GCM")
+               '(#:priorities "NORMAL:-CIPHER-ALL:+AES-256-GCM")))
+    (test-equal "no protocol in common" '(alert no-protocol)
+      (reasons '(#:alpn ("a")) '(#:alpn ("b"))))
+    (test-equal "a name that the server does not have" '(alert unknown-name)
+      (reasons '(#:strict-names? #t) '() "other.test"))
+    (test-equal "no certificate" '(alert no-certificate)
+      (reasons '(#:client-certificates require) tls1.2-alone))
+    (test-equal "what a context is made of" '(bad-key bad-list bad-response)
+      (let ((localhost (in-directory directory "localhost.pem"))
+            (key (in-directory directory "leaf.key")))
+        (map reason-of
+             (list (lambda () (tls-context #:certificate localhost))
+                   (lambda () (tls-context #:trust 'none #:revoked localhost))
+                   (lambda () (tls-context #:certificate localhost #:key key
+                                           #:staple #vu8(1 2 3))))))))
+
   (test-case "Guile's own procedures read and write, and others run meanwhile"
     ;; The other end is one of them.
     (define (slowly . parts)
