@@ -143,6 +143,7 @@
        ((wrong-type-arg #:store) #:store web)
        ((wrong-type-arg #:store) #:store (("web" . 7)))
        ((out-of-range #:store) #:store (("a:b" . ,sock)))
+       ((out-of-range #:store) #:store ((,(make-string 256 #\a) . ,sock)))
        ((out-of-range #:store) #:store (("a\nb" . ,sock)))
        ((out-of-range #:remove) #:remove (""))
        ((wrong-type-arg #:remove) #:remove "web")))
