@@ -118,7 +118,7 @@
     (and end
          (not (and drain? (scheduler-work-pending? scheduler)))))
   (define (ended exception)
-    (when exception
+    (unless end
       (set! end (lambda () (raise-exception exception))))
     #t)
   (define stop-peers #f)

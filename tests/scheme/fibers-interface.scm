@@ -63,6 +63,10 @@
          '(-1 1e-30 +inf.0)
          '(never seldom always)))
   (test-error* "raises what its first fiber does" '(mine) (fibers (throw 'mine)))
+  (test-eq "be that #f" #f
+    (with-exception-handler identity
+      (lambda () (fibers (raise-exception #f)) 'nothing)
+      #:unwind? #t))
   (test-eqv "inside another" 3 (fibers (+ 1 (fibers 2))))
   (test-error* "without it no fiber is spawned" '(misc-error)
     (spawn-fiber (const #t))))

@@ -115,6 +115,20 @@
      (test-equal seconds 5 (run-tasks (const 5) #:watchdog seconds)))
    '(1e30 +inf.0 100000000000000000000000000)))
 
+;; With 0 it looks as often as it can, and often comes too late.
+(test-case "a watchdog that asks where a task is that has waited meanwhile"
+  (define (compute n)
+    (when (positive? n) (compute (- n 1))))
+  (test-equal "is told nothing" 5
+    (run-tasks (lambda ()
+                 (let next ((n 0))
+                   (when (< n 30000)
+                     (compute 2000)
+                     (sleep 0)
+                     (next (+ n 1))))
+                 5)
+               #:watchdog 0 #:on-stuck (const #t))))
+
 (test-case "a watchdog ends with a loop that was left by an escape"
   (let ((before (length (all-threads))))
     (let/ec leave

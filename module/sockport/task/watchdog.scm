@@ -25,7 +25,10 @@
   (let ((answer (make-atomic-box #f)))
     (unless (%thread-sleeps? (loop-thread loop))
       (system-async-mark
-       (lambda () (atomic-box-set! answer (make-stack #t 3 task-tag)))
+       ;; It may have waited by now.
+       (lambda ()
+         (when (and (loop-current loop) (loop-inside? loop))
+           (atomic-box-set! answer (make-stack #t 3 task-tag))))
        (loop-thread loop)))
     answer))
 
