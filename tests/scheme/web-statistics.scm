@@ -104,6 +104,16 @@
           (not (equal? id (header (ask new "GET" "/id") "X-Request-Id"))))))
     #:request-id #t))
 
+(test-case "ids that cannot be had"
+  (match (call-with-http handler
+           (lambda (new server)
+             (let ((text (ask new "GET" "/id")))
+               (test-equal "one of ours" (header text "X-Request-Id")
+                 (body-of text))))
+           #:request-id (lambda (request) (error "no id here")))
+    ((text)
+     (test-equal "is logged" "no id here" (car (string-split text #\newline))))))
+
 (test-case "ids that a proxy has given"
   (call-with-http handler
     (lambda (new server)

@@ -156,6 +156,17 @@ connection is kept."
            (lambda ()
              (note request code sent (connection-peer connection) begun))))))))
 
+(define (identify connection request)
+  "Return REQUEST with its id, if the server gives any."
+  (let ((make (settings-request-id (share-settings (connection-share connection)))))
+    (cond ((not make) request)
+          ((eq? make new-request-id) (identified make request))
+          (else
+           (failing-to (lambda (exception stack)
+                         (log-error connection request exception stack make)
+                         (identified new-request-id request))
+             (lambda () (identified make request)))))))
+
 (define (next-exchange connection)
   "Read a request and answer it: #t if another may follow, #f at the end, or
 `finish' or `cut', how to end."
@@ -167,9 +178,7 @@ connection is kept."
              (call-with-values
                  (lambda () (request-body connection request flags length))
                (lambda (request body)
-                 (exchange connection
-                           (identified (connection-share connection) request)
-                           body
+                 (exchange connection (identify connection request) body
                            (keeps-alive? request flags)))))))))
 
 (define (exchange connection request body asked?)

@@ -7,7 +7,6 @@
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport primitive)
-  #:use-module (sockport serve http-site)
   #:use-module (web request)
   #:use-module (web response)
   #:export (new-request-id
@@ -36,16 +35,13 @@
        (string-every char-set:graphic text)
        (string-every char-set:ascii text)))
 
-(define (identified share request)
-  "Return REQUEST with its id, if the server of SHARE gives any.  A client may have
-chosen it: what could not stand in a header, or in a line of a log, is replaced."
-  (match (settings-request-id (share-settings share))
-    (#f request)
-    (make
-     (let ((id (make request)))
-       (set-field request (request-meta)
-                  (acons 'id (if (clean? id) id (new-request-id request))
-                         (request-meta request)))))))
+(define (identified make request)
+  "Return REQUEST with the id that (MAKE request) returns.  A client may have chosen it:
+what could not stand in a header, or in a line of a log, is replaced."
+  (let ((id (make request)))
+    (set-field request (request-meta)
+               (acons 'id (if (clean? id) id (new-request-id request))
+                      (request-meta request)))))
 
 (define (request-id request)
   (assq-ref (request-meta request) 'id))
