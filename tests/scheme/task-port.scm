@@ -77,6 +77,22 @@
               (task-yield)))))
        count))))
 
+(test-case "who leaves a port leaves the others that wait for it"
+  (let-ports ((pair (unix-pair)))
+    (test-equal "each of them" '(1 1 cancelled)
+      (in-tasks
+       (let ((tasks (map (lambda (_)
+                           (spawn-task
+                            (lambda ()
+                              (guard (e ((task-cancelled? e) 'cancelled))
+                                (recv! (car pair) (make-bytevector 1))))))
+                         (iota 3))))
+         (do ((i 0 (+ i 1))) ((= i 5)) (task-yield))
+         (cancel! (third tasks))
+         (task-yield)
+         (send (cdr pair) "ab")
+         (map join tasks))))))
+
 (test-case "a port whose output nobody takes is closed all the same"
   ;; In tasks, under a deadline, and in a thread once either was used.
   (for-each
