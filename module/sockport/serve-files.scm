@@ -133,9 +133,7 @@
 
 (define (answer request entity fd)
   (cond ((reads? request) (answer-read request entity fd))
-        (else
-         (close-fdes fd)
-         (refuse-method))))
+        (else (close-fdes fd) (refuse-method))))
 
 ;;; Files.
 

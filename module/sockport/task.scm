@@ -89,6 +89,31 @@ exception the loop ended with, or #f."
   (make-exception-from-throw
    'misc-error (list #f "a thread that was waited for was cancelled" '() #f)))
 
+(define (cancel-loops! peers)
+  "Cancel the tasks of the loops among PEERS that are not over."
+  (for-each (lambda (loop)
+              (when (loop? loop)
+                (loop-post! loop
+                  (lambda ()
+                    (when (loop-root loop)
+                      (group-cancel! (loop-root loop)))))))
+            (vector->list peers)))
+
+(define (result-of thread)
+  (call-with-values (lambda () (join-thread thread))
+    (case-lambda
+      (() (list #f cancelled-thread))
+      ((result) result))))
+
+;;; RESULTS are pairs of a worker's first task and a list of its exception, or #f.
+(define (values-of results)
+  (let ((failures (delete-duplicates
+                   (append-map (lambda (result) (or (cdr result) '())) results)
+                   eq?)))
+    (when (pair? failures)
+      (raise-failure (with-others (car failures) (cdr failures))))
+    (task-values (caar results))))
+
 ;;; The loops are made one after the other, each in its thread, before any runs.
 ;;; PEERS has each worker's loop, or what kept it from being made.
 (define (run-workers thunk count)
@@ -108,14 +133,6 @@ exception the loop ended with, or #f."
       (let ((failure (find exception? (vector->list peers))))
         (when failure
           (raise-exception failure)))))
-  (define (fail-others! worker)
-    (for-each (lambda (loop)
-                (when (loop? loop)
-                  (loop-post! loop
-                    (lambda ()
-                      (when (loop-root loop)
-                        (group-cancel! (loop-root loop)))))))
-              (vector->list peers)))
   ;; A worker whose loop cannot be made, for want of descriptors say, keeps the
   ;; others from beginning.
   (define (fail! worker exception)
@@ -137,35 +154,25 @@ exception the loop ended with, or #f."
        (lambda ()
          (unless over?
            (fail! worker cancelled-thread)
-           (fail-others! worker))))))
-  (define (result-of thread)
-    (call-with-values (lambda () (join-thread thread))
-      (case-lambda
-        (() (list #f cancelled-thread))
-        ((result) result))))
+           (cancel-loops! peers))))))
   (define (run worker)
     (call-with-values
         (lambda ()
           (run-worker (lambda ()
                         (with-exception-handler
                             (lambda (exception)
-                              (fail-others! worker)
+                              (cancel-loops! peers)
                               (raise-exception exception #:continuable? #t))
                           thunk))
                       worker peers (begin! worker)))
       (lambda (main exception)
-        (when exception (fail-others! worker))
+        (when exception (cancel-loops! peers))
         (cons main exception))))
   (let* ((threads (map (lambda (worker)
                          (call-with-new-thread (lambda () (work worker))))
                        (cdr (iota count))))
-         (results (cons (work 0) (map result-of threads)))
-         (failures (delete-duplicates
-                    (append-map (lambda (result) (or (cdr result) '())) results)
-                    eq?)))
-    (when (pair? failures)
-      (raise-failure (with-others (car failures) (cdr failures))))
-    (task-values (caar results))))
+         (first-result (work 0)))
+    (values-of (cons first-result (map result-of threads)))))
 
 (define-keyed (run-tasks thunk #:key (workers 1) watchdog
                          (on-stuck print-stuck))

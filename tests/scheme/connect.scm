@@ -17,13 +17,11 @@
     sock))
 
 (define (vsock-listener)
-  (or (false-if-exception
-       (car (listen-on "vsock:1:4294967295")))
+  (or (false-if-exception (car (listen-on "vsock:1:4294967295")))
       (skip "no vsock here")))
 
 (define (unused family)
-  (let-ports ((sock (listener family 1)))
-    (getsockname sock)))
+  (let-ports ((sock (listener family 1))) (getsockname sock)))
 
 (define (peer-of sock)
   "Where SOCK is connected to; it is closed."
@@ -275,16 +273,13 @@
         `((,not-there . #f) (,not-there . ,ECONNREFUSED) (,there . #f))
         (reverse told))))
   (let ((told '()))
+    (define (tell! address errno) (set! told (cons errno told)))
     (false-if-exception
-     (connect-to "unix:/nonexistent/socket"
-                 #:on-attempt (lambda (address errno)
-                                (set! told (cons errno told)))))
-    (test-equal "of another" (list ENOENT #f) told))
-  (let ((told '()))
+     (connect-to "unix:/nonexistent/socket" #:on-attempt tell!))
+    (test-equal "of another" (list ENOENT #f) told)
+    (set! told '())
     (false-if-exception
-     (connect-to "127.0.0.1:1" #:local "192.0.2.1"
-                 #:on-attempt (lambda (address errno)
-                                (set! told (cons errno told)))))
+     (connect-to "127.0.0.1:1" #:local "192.0.2.1" #:on-attempt tell!))
     (test-equal "of one that fails before it connects" (list EADDRNOTAVAIL #f) told))
   (test-error* "no procedure" '(wrong-type-arg #:on-attempt "connect-to")
     (connect-to "127.0.0.1:1" #:on-attempt 1)))
