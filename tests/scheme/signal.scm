@@ -28,7 +28,9 @@
   (unwatch-signal! SIGUSR1)
   (unwatch-signal! SIGUSR2)
   (test-error* "no signal" '(out-of-range 1 "watch-signal!")
-    (watch-signal! 65)))
+    (watch-signal! 65))
+  (test-error* "one that cannot be caught" (list 'system-error EINVAL)
+    (watch-signal! SIGKILL)))
 
 (define arrived 0)
 (define (arrive! signum) (set! arrived (+ arrived 1)))

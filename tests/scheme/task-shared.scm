@@ -6,6 +6,7 @@
              (harness socket)
              (harness task)
              (ice-9 binary-ports)
+             (ice-9 control)
              (ice-9 exceptions)
              (ice-9 match)
              (ice-9 threads)
@@ -57,6 +58,17 @@
                                 (call-with-semaphore semaphore (const 'ran))))))
       (semaphore-release! semaphore)
       (join-thread thread)))
+  (test-equal "given back by who fails, and not by who escapes" '(#t #f)
+    (map (lambda (leave)
+           (let ((semaphore (make-semaphore)))
+             (leave semaphore)
+             (semaphore-try-acquire! semaphore)))
+         (list (lambda (semaphore)
+                 (false-if-exception
+                  (call-with-semaphore semaphore (lambda () (error "no")))))
+               (lambda (semaphore)
+                 (let/ec out
+                   (call-with-semaphore semaphore (lambda () (out #f))))))))
   (test-equal "who leaves is not given it" #t
     (let ((semaphore (make-semaphore 0)))
       (in-tasks

@@ -166,6 +166,8 @@
              (test-assert "task-group?" (task-group? inner))
              (join task)
              (task-state task)))))))
+   (test-error* "one that has ended takes no tasks" '(misc-error)
+     (spawn-task (const 1) #:group (with-task-group identity)))
    (test-eq "a deadline around a group ends it" 'late
      (with-deadline 0.02
        (lambda ()

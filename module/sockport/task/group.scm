@@ -35,10 +35,11 @@
 
 ;;; HOST is the task that made the group, in the body that SCOPE is; both are #f
 ;;; for a loop's own group, which calls EMPTY when its last task has ended.
-;;; WAITING? is true while the host waits for the members.
+;;; WAITING? is true while the host waits for the members, OVER? once it has.
 ;;; UNIQUE makes `equal?' the same as `eq?'.
 (define-record-type <group>
-  (%make-group unique loop host scope members empty waiting? cancelled? failures)
+  (%make-group unique loop host scope members empty waiting? cancelled? failures
+               over?)
   task-group?
   (unique group-unique)
   (loop group-loop)
@@ -48,13 +49,15 @@
   (empty group-empty)
   (waiting? group-waiting? set-group-waiting!)
   (cancelled? group-cancelled? set-group-cancelled!)
-  (failures group-failures set-group-failures!))
+  (failures group-failures set-group-failures!)
+  (over? group-over? set-group-over!))
 
 (set-record-type-printer! <group>
   (lambda (group port) (display "#<task-group>" port)))
 
 (define (make-group loop host empty)
-  (%make-group (make-variable #f) loop host #f (no-members) empty #f #f '()))
+  (%make-group (make-variable #f) loop host #f (no-members) empty #f #f '()
+               #f))
 
 (define (make-root-group loop empty)
   (make-group loop #f empty))
@@ -214,6 +217,8 @@ ended with; it must not wait.  If it returns true, the exception is dealt with."
            (unless (loop-here? (group-loop group))
              (error "spawn-task: this group belongs to another thread:"
                     group))
+           (when (group-over? group)
+             (error "spawn-task: this group has ended:" group))
            (start-task! (group-loop group) group inherited name on-end))
           (else (spawn-within spawner thunk name on-end)))))
 
@@ -243,6 +248,7 @@ interrupted, or #f."
   (let wait ((interrupt #f))
     (%asyncs-off)
     (cond ((no-members? (group-members group))
+           (set-group-over! group #t)
            (%asyncs-on)
            interrupt)
           (else
