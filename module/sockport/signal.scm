@@ -44,7 +44,8 @@
   "From now on let signal SIGNUM be waited for instead of having its effect.  One
 that arrives while nobody waits is kept; a handler in Scheme is still called.
 Signals are seen by the thread that has watched them first."
-  (watch! signum 1 "watch-signal!"))
+  (watch! signum 1 "watch-signal!")
+  *unspecified*)
 
 (define (unwatch-signal! signum)
   "Give signal SIGNUM back the handler that it had before."

@@ -136,4 +136,8 @@
     (wait-until (lambda () (= before (length (all-threads)))))
     (test-equal "threads" before (length (all-threads)))))
 
+(test-case "a task that waits for its own end"
+  (test-error* "is refused" '(misc-error #f "join")
+    (run-tasks (lambda () (join (current-task))))))
+
 (test-end "task-leaving")

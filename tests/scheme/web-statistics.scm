@@ -114,6 +114,18 @@
     ((text)
      (test-equal "is logged" "no id here" (car (string-split text #\newline))))))
 
+(test-case "a procedure that says whether the body is a port, and fails"
+  (match (call-with-http handler
+           (lambda (new server)
+             (test-equal "500" '(500)
+               (codes (ask new "POST" "/" "Content-Length: 1" "" "a")))
+             (test-assert "others are served"
+               (equal? '(200) (codes (ask new "GET" "/")))))
+           #:body-port? (lambda (request) (error "no choice here")))
+    ((text)
+     (test-equal "is logged" "no choice here"
+       (car (string-split text #\newline))))))
+
 (test-case "ids that a proxy has given"
   (call-with-http handler
     (lambda (new server)

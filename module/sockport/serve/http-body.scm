@@ -25,16 +25,15 @@
 (define CHUNKED 2)
 (define CONTINUE 32)
 
-(define (request-body connection request flags length)
+(define (request-body connection request flags length as-port?)
   "Return two values: REQUEST, with the trailers of its body in its metadata if
-there are any, and the body: a bytevector, a port if the settings say so, or #f if
-there is none."
+there are any, and the body: a bytevector, a port if (AS-PORT? CONNECTION REQUEST), or
+#f if there is none."
   (if (logtest (logior LENGTH CHUNKED) flags)
-      (let* ((settings (share-settings (connection-share connection)))
-             (limit (settings-body-limit settings))
-             (port? (settings-body-port settings)))
+      (let ((limit (settings-body-limit
+                    (share-settings (connection-share connection)))))
         (when (and limit (> length limit)) (refuse-request 413))
-        (if (if (procedure? port?) (port? request) port?)
+        (if (as-port? connection request)
             (values request
                     (open-body! connection request flags length limit))
             (whole-body connection request flags length limit)))

@@ -167,6 +167,16 @@ connection is kept."
                          (identified new-request-id request))
              (lambda () (identified make request)))))))
 
+;;; Without it the body cannot be read, so that is the end of the connection.
+(define (body-as-port? connection request)
+  (let ((chosen (settings-body-port (share-settings (connection-share connection)))))
+    (if (procedure? chosen)
+        (failing-to (lambda (exception stack)
+                      (log-error connection request exception stack chosen)
+                      (refuse-request 500))
+          (lambda () (chosen request)))
+        chosen)))
+
 (define (next-exchange connection)
   "Read a request and answer it: #t if another may follow, #f at the end, or
 `finish' or `cut', how to end."
@@ -176,7 +186,8 @@ connection is kept."
             (else
              (count! (connection-share connection) 'requests 1)
              (call-with-values
-                 (lambda () (request-body connection request flags length))
+                 (lambda ()
+                   (request-body connection request flags length body-as-port?))
                (lambda (request body)
                  (exchange connection (identify connection request) body
                            (keeps-alive? request flags)))))))))

@@ -24,6 +24,8 @@
 (define (wait-for-end task who)
   "Wait until TASK has ended, which it has not yet."
   (let ((joiner (current-task)))
+    (when (eq? joiner task)
+      (scm-error 'misc-error who "a task cannot wait for its own end" '() #f))
     (if (and joiner (eq? (task-loop joiner) (task-loop task)))
         (begin
           (begin-wait! joiner who)
