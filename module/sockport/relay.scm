@@ -12,6 +12,7 @@
   #:use-module (sockport io argument)
   #:use-module (sockport io keyword)
   #:use-module (sockport primitive)
+  #:use-module (sockport serve bytes)
   #:use-module (sockport socket)
   #:use-module (sockport task)
   #:use-module ((sockport task record) #:select (in-task?))
@@ -35,7 +36,9 @@
   (let ((buffer (port-read-buffer from)))
     (force-output to)
     (if (< (port-buffer-cur buffer) (port-buffer-end buffer))
-        (send to (get-bytevector-some from))
+        (let ((bytes (get-bytevector-some from)))
+          (send-all to bytes)
+          (bytevector-length bytes))
         0)))
 
 ;;; An error after some bytes is met by the next call.
@@ -54,7 +57,7 @@
     (match (recv! from buffer)
       (0 moved)
       (count
-       (send to buffer 0 0 count)
+       (send-all to buffer 0 count)
        (progress (+ moved count))
        (next (+ moved count))))))
 

@@ -68,6 +68,24 @@
                 (counted (lambda (progress) (pass-on (cdr s) port progress))))
               (lambda (port) (equal? much (get-bytevector-all port)))))))
 
+  (test-case "one who takes only a part of what was sent last"
+    (let-ports ((s (unix-pair)))
+      (setsockopt (cdr s) SOL_SOCKET SO_SNDBUF 4096)
+      (test-equal "is noticed" (list 'system-error EPIPE "send")
+        (catch #t
+          (lambda ()
+            (link (lambda (port)
+                    (let ((passed (spawn-task (lambda () (pass-on port (cdr s))))))
+                      ;; It waits with what there is no room for.
+                      (recv (car s) 1)
+                      (close-port (car s))
+                      (join passed)))
+                  (lambda (port)
+                    (put-bytevector port much 0 16000)
+                    (force-output port)
+                    #t)))
+          (lambda (key . args) (describe-error key args))))))
+
   (test-case "both ways, and what was buffered is counted"
     (let-ports ((s (unix-pair)))
       (send (car s) "the answer")

@@ -9,6 +9,7 @@
              (rnrs bytevectors)
              (srfi srfi-1)
              (sockport)
+             ((sockport serve websocket-send) #:select (make-websocket))
              (sockport websocket))
 
 (define (accepting proc . options)
@@ -151,5 +152,21 @@
                 (memv (system-error-errno error) (list EPIPE ECONNRESET))))))
         (wait-for-end (lambda () code)))))
   (test-equal "and its end is seen" 1006 code))
+
+(test-case "a peer that takes only a part of a message"
+  (let-ports ((s (unix-pair)))
+    (setsockopt (car s) SOL_SOCKET SO_SNDBUF 4096)
+    (let ((ws (make-websocket (car s))))
+      (test-equal "has not been sent it" '(#f 1006)
+        (run-tasks
+         (lambda ()
+           (let ((sent (spawn-task
+                        (lambda ()
+                          (websocket-send ws (make-bytevector 16000))))))
+             ;; The task waits with what there is no room for.
+             (recv (cdr s) 1)
+             (close-port (cdr s))
+             (let ((sent (join sent)))
+               (list sent (websocket-close-code ws))))))))))
 
 (test-end "websocket-end")

@@ -15,6 +15,7 @@
   #:use-module (sockport option)
   #:use-module (sockport ports guile)
   #:use-module (sockport primitive)
+  #:use-module (sockport serve bytes)
   #:use-module (sockport serve http-header)
   #:use-module (sockport structure)
   #:use-module (sockport transfer)
@@ -146,10 +147,7 @@
                      (end (bytevector-length bytes)))
   (let ((port (connection-port connection)))
     (if (connection-socket? connection)
-        (let next ((start start))
-          ;; Fewer are sent before an error, which the next call meets.
-          (when (< start end)
-            (next (+ start (send port bytes 0 start end)))))
+        (send-all port bytes start end)
         (begin
           (put-bytevector port bytes start (- end start))
           (force-output port)))))

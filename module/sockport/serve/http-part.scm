@@ -179,8 +179,9 @@ been sent."
          (send-with-file connection head file offset count)
          (begin
            (set-connection-begun! connection #t)
-           (send (connection-sock connection) head MSG_MORE)
-          (note-moved! connection (bytevector-length head))
+           (send-all (connection-sock connection) head 0
+                     (bytevector-length head) MSG_MORE)
+           (note-moved! connection (bytevector-length head))
            (send-file connection file offset count))))))
 
 (define (send-response connection head parts)

@@ -147,12 +147,13 @@ none, 1006 if the connection ended without; #f while it is open."
   "Send BYTES; return whether the peer has let that happen."
   (let ((sock (websocket-socket ws)) (size (bytevector-length bytes)))
     (let next ((start 0))
-      (let ((end (min size (+ start piece))))
-        (and (with-deadline (ping-seconds ws)
-               (lambda () (send sock bytes 0 start end))
-               (const #f))
-             (or (= end size)
-                 (next end)))))))
+      (or (= start size)
+          ;; Fewer than the piece has if an error follows, which the next one meets.
+          (let ((sent (with-deadline (ping-seconds ws)
+                        (lambda ()
+                          (send sock bytes 0 start (min size (+ start piece))))
+                        (const #f))))
+            (and sent (next (+ start sent))))))))
 
 (define (break! ws)
   "Let the peer, and the task that receives, see that WS has ended."
