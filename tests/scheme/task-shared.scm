@@ -14,7 +14,6 @@
              (sockport)
              (sockport channel)
              (sockport operation)
-             ((sockport primitive) #:select (%thread-sleeps?))
              ((sockport task loop) #:select (task-interrupt))
              (srfi srfi-1))
 
@@ -148,7 +147,7 @@
                              (lambda (key . args) key))))))
                  (threads (map ask (iota 3))))
             ;; It takes what they ask for when it looks for events, and so not any more.
-            (wait-until (lambda () (every %thread-sleeps? threads)))
+            (wait-until-asleep threads)
             threads)))))
 
 ;;; What was there before an interruption counts; the next wait meets that.

@@ -9,6 +9,8 @@
   #:use-module (ice-9 threads)
   #:use-module (sockport)
   #:use-module ((sockport primitive) #:select (%thread-sleeps?))
+  #:use-module ((sockport task loop) #:select (known?))
+  #:use-module ((srfi srfi-1) #:select (every))
   #:export (call-with-ports
             cpu-seconds
             free-port
@@ -22,7 +24,8 @@
             tcp-pair
             tcp-listener
             unix-listener
-            unix-pair))
+            unix-pair
+            wait-until-asleep))
 
 (define-syntax let-ports
   (syntax-rules ()                      ; what is a port or a pair of ports is
@@ -94,9 +97,17 @@ returns its value, or the description of its error."
 (define (in-waiting-thread thunk)
   "As in-thread, and THUNK has begun to wait when this returns."
   (let ((thread (in-thread thunk)))
-    (wait-until (lambda ()
-                  (or (thread-exited? thread) (%thread-sleeps? thread))))
+    (wait-until-asleep (list thread))
     thread))
+
+(define (wait-until-asleep threads)
+  "Return when each of THREADS waits or has ended; after a moment where it is not known
+how this Guile's threads wait."
+  (wait-until (lambda ()
+                (every (lambda (thread)
+                         (or (thread-exited? thread) (%thread-sleeps? thread)))
+                       threads))
+              (if known? (/ (case-seconds) 2) 1/10)))
 
 (define (interrupted-after seconds handler thunk)
   "Call THUNK; after SECONDS, a signal runs HANDLER, which may throw."
