@@ -167,7 +167,7 @@ connection is kept."
                          (identified new-request-id request))
              (lambda () (identified make request)))))))
 
-;;; Without it the body cannot be read, so that is the end of the connection.
+;;; Where the procedure fails, the body is not read, so the connection ends, too.
 (define (body-as-port? connection request)
   (let ((chosen (settings-body-port (share-settings (connection-share connection)))))
     (if (procedure? chosen)
