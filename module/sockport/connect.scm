@@ -176,11 +176,9 @@
 proxy" target))))
 
 (define (without-target options)
-  (match options
-    (() '())
-    (((or #:port #:proxy #:proxy-tls #:tls #:tls-host) _ . rest)
-     (without-target rest))
-    ((key value . rest) (cons* key value (without-target rest)))))
+  (filter-keywords
+   (lambda (key) (not (memq key '(#:port #:proxy #:proxy-tls #:tls #:tls-host))))
+   options))
 
 (define (connect-through proxy target proxy-tls options)
   ;; Loaded when it is needed: it knows HTTP.

@@ -4,6 +4,7 @@
 
 (define-module (sockport core)
   #:use-module (sockport io accept)
+  #:use-module (sockport io argument)
   #:use-module (sockport ports core)
   #:use-module (sockport primitive)
   #:use-module ((sockport task) #:select (current-task (sleep . task-sleep)))
@@ -39,10 +40,18 @@
 (define sleep
   (in-task 'sleep task-sleep))
 
+;;; libguile's ends the process where its argument is not a number of C.
+(define most (if (> most-positive-fixnum #xffffffff)
+                 #xffffffffffffffff
+                 #xffffffff))
+
 (define usleep
-  (in-task 'usleep
-           (lambda (microseconds)
-             (task-sleep (/ microseconds 1000000)))))
+  (let ((proc (in-task 'usleep
+                       (lambda (microseconds)
+                         (task-sleep (/ microseconds 1000000))))))
+    (lambda (microseconds)
+      (check-integer microseconds 0 most 1 "usleep")
+      (proc microseconds))))
 
 (define own
   `((socket . ,socket)

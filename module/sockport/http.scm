@@ -6,6 +6,7 @@
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
   #:use-module (sockport io argument)
+  #:use-module (sockport io keyword)
   #:use-module (sockport io secure)
   #:use-module (sockport log)
   #:use-module (sockport primitive)
@@ -44,12 +45,7 @@ and of how many connections are open."
     #:prologue #:request-id #:on-listen #:on-stop))
 
 (define (without-own options)
-  (match options
-    (() '())
-    ((key value . rest)
-     (if (memq key own)
-         (without-own rest)
-         (cons* key value (without-own rest))))))
+  (filter-keywords (negate (lambda (key) (memq key own))) options))
 
 (define (with-lenient options)
   "Return OPTIONS, where the end of TLS need not be told: HTTP does so itself."

@@ -46,8 +46,7 @@
   "Return ENVIRONMENT with VARIABLES instead of those of their names."
   (define (set? one)
     (any (lambda (variable)
-           (let ((end (string-index variable #\=)))
-             (and end (string-prefix? variable one 0 (1+ end)))))
+           (string-prefix? variable one 0 (1+ (string-index variable #\=))))
          variables))
   (if (null? variables)
       environment
@@ -68,6 +67,11 @@ alist from names to sockets, is what `listen-fds' returns there."
             (list input output error) '(#:input #:output #:error))
   (check-strings environment #:environment "start-process")
   (check-strings variables #:variables "start-process")
+  (for-each (lambda (variable)
+              (when (memv (string-index variable #\=) '(#f 0))
+                (refuse-range "start-process" #:variables "a name, = and a value"
+                              variable)))
+            variables)
   (unless (list? listeners)
     (refuse-type "start-process" #:listeners "alist" listeners))
   (if (null? listeners)

@@ -11,6 +11,7 @@
   #:use-module (sockport client request)
   #:use-module (sockport client response)
   #:use-module (sockport client upload)
+  #:use-module (sockport client uri)
   #:use-module (sockport io argument)
   #:use-module (sockport io keyword)
   #:use-module (sockport primitive)
@@ -243,9 +244,7 @@ when it returns.  If REQUEST is not right, the values are a response that says s
                          proxy-context)
   "Return a WebSocket that is connected to URL, like ws://host:port/path or
 wss://host/path; over SOCKET, if it is given, a connected socket."
-  ;; (web uri) leaves out a NUL and what is behind it.
-  (let ((uri (and (string? url) (not (string-index url #\nul))
-                  (false-if-exception (string->uri url)))))
+  (let ((uri (and (string? url) (false-if-exception (parse-uri url)))))
     (unless (and uri (memq (uri-scheme uri) '(ws wss)) (uri-host uri))
       (refuse-url url))
     (check-options "open-websocket" protocols headers message-limit ping-seconds)

@@ -196,6 +196,8 @@
   (test-error* "sleep is the core's" '(wrong-type-arg #f #f)
     (installed (sleep 1/2)))
   (test-equal "so is usleep" 0 (installed (usleep 1)))
+  (test-error* "of a number of C" '(out-of-range 1 "usleep")
+    (installed (usleep -1)))
   (test-eqv "a thread waits" 4
     (installed
      (let* ((pair (socketpair AF_UNIX SOCK_STREAM 0))

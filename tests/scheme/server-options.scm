@@ -4,12 +4,15 @@
 
 (use-modules (harness)
              (harness error)
+             (harness process)
              (harness socket)
              (ice-9 match)
+             (ice-9 threads)
              (sockport)
              (sockport http)
              (srfi srfi-1)
-             ((system base compile) #:select (compile)))
+             ((system base compile) #:select (compile))
+             (web server))
 
 ;; The thread's own pipe for waiting, made at its first wait, must not count.
 (with-deadline 0 (lambda () (sleep 1)) (const #f))
@@ -152,6 +155,33 @@
   (test-assert "and there is room again"
     (let-ports ((sock (socket AF_INET SOCK_STREAM 0)))
       (< (fileno sock) 64))))
+
+(test-case "the back end of Guile's server"
+  (define back-end (lookup-server-impl 'sockport))
+  (define (run . options)
+    (run-server handler 'sockport (cons* #:port 0 options)))
+  (test-error* "what there is not" '(keyword-argument-error) (run #:bogus 1))
+  (test-error* "without a value" '(keyword-argument-error) (run #:workers))
+  (test-error* "what cannot be" '(out-of-range #:workers "run-server")
+    (run #:workers 0))
+  (with-temporary-directory
+    (lambda (directory)
+      (let* ((path (string-append directory "/web"))
+             (told #f)
+             (server (open-server back-end
+                                  (list #:listen (string-append "unix:" path)
+                                        #:mode #o600 #:on-listen
+                                        (lambda (made) (set! told made))))))
+        (test-equal "the mode of its file" #o600 (stat:perms (stat path)))
+        (let ((reader (call-with-new-thread
+                       (lambda ()
+                         (catch 'interrupt
+                           (lambda () (read-client back-end server))
+                           (const #t))))))
+          (wait-until (lambda () told))
+          (close-server back-end server)
+          (join-thread reader))
+        (test-assert "who listens is told" (server? told))))))
 
 (test-case "the end of serve-http is told"
   (let ((ended #f))

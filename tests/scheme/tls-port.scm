@@ -203,6 +203,8 @@
                  (tls-context #:client-certificates 'maybe))
     (test-error* "alpn" '(wrong-type-arg #:alpn "tls-context")
                  (tls-context #:alpn "h2"))
+    (test-error* "alpn with a NUL" '(out-of-range #:alpn "tls-context")
+                 (tls-context #:alpn '("h2\x00;")))
     (test-error* "key alone" '(wrong-type-arg #:certificate "tls-context")
                  (tls-context #:key "x"))
     (test-equal "priorities" 'bad-priorities

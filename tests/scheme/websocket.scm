@@ -148,6 +148,21 @@
       (wait-for-end (lambda () ended))))
   (test-equal "and so it is there" '(4000 "enough" "echo") ended))
 
+(test-case "a name and a password"
+  (define login #f)
+  (call-with-websockets
+      (lambda (request)
+        (set! login (assq-ref (request-headers request) 'authorization))
+        (accept-websocket request echo-messages))
+    (lambda (new server)
+      (let* ((place (substring (url server) (string-length "ws://")))
+             (ws (open-websocket (string-append "ws://me@home:s%C3%A9cret@"
+                                                place))))
+        (websocket-close ws)
+        (close-port (websocket-socket ws)))))
+  ;; printf 'me@home:sécret' | base64
+  (test-equal "are sent" '(basic . "bWVAaG9tZTpzw6ljcmV0") login))
+
 (test-case "in a plain thread, over a socket that is there"
   (define came #f)
   (call-with-websockets echo

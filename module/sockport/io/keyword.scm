@@ -7,6 +7,7 @@
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
   #:export (check-keywords
+            filter-keywords
             set-keywords!
             define-keyed))
 
@@ -33,6 +34,15 @@ up to OPTIONAL values and then KEYWORDS, each with its value."
      (when (zero? optional)
        (refuse who (expecting "Invalid keyword" keywords) keywords other))
      (check-keywords more (- optional 1) keywords who))))
+
+(define (filter-keywords keep? options)
+  "Return those of OPTIONS, each with its value, whose keyword (KEEP? keyword) is true
+of."
+  (match options
+    (() '())
+    ((keyword value . rest)
+     (let ((rest (filter-keywords keep? rest)))
+       (if (keep? keyword) (cons* keyword value rest) rest)))))
 
 (define (set-keywords! proc required optional keywords)
   "Have Guile's `procedure-arguments' show what PROC takes."

@@ -11,8 +11,11 @@
   #:use-module (sockport io secure)
   #:use-module (sockport io keyword)
   #:export (check-server-arguments
+            check-options
+            unchecked
             serve-options
-            http-options))
+            http-options
+            listener-options))
 
 ;;; Checks are procedures of a value, its position and who was called.
 
@@ -71,6 +74,13 @@
                 (refuse-range who position "signals that can be handled" signal)))
             value))
 
+(define (unchecked keywords)
+  (map (lambda (keyword) (cons keyword #f)) keywords))
+
+;;; These are `listen-on's, which looks at their values.
+(define listener-options
+  '(#:backlog #:no-delay? #:v6-only? #:mode #:owner #:group))
+
 (define serve-options
   `((#:connections . ,(or-none (count-from 1)))
     (#:idle-seconds . ,(or-none check-seconds))
@@ -82,13 +92,7 @@
     (#:on-listen . ,(called-with "the server"))
     (#:on-stop . ,(called-with "the server"))
     (#:log . ,(or-none (called-with "a text")))
-    ;; These are `listen-on's.
-    (#:backlog . #f)
-    (#:no-delay? . #f)
-    (#:v6-only? . #f)
-    (#:mode . #f)
-    (#:owner . #f)
-    (#:group . #f)
+    ,@(unchecked listener-options)
     (#:prologue . ,(or-none (called-with "a procedure that receives" "the socket"
                                          "the address")))
     (#:tls . ,(or-none check-security))
@@ -118,9 +122,13 @@
        (when check (check value key who))
        (check-values rest table who)))))
 
+(define (check-options options table who)
+  "Refuse what OPTIONS have that TABLE does not."
+  (check-keywords options 0 (map car table) who)
+  (check-values options table who))
+
 (define (check-server-arguments who handler arguments options table)
   "Refuse a HANDLER that does not take what ARGUMENTS, texts, name, and what OPTIONS
 have that TABLE does not."
   ((apply called-with arguments) handler 2 who)
-  (check-keywords options 0 (map car table) who)
-  (check-values options table who))
+  (check-options options table who))

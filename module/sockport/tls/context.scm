@@ -135,8 +135,10 @@
     (refuse-type who #:alpn "list of strings" names))
   (for-each (lambda (name)
               (unless (and (<= 1 (string-length name) 255)
-                           (string-every char-set:ascii name))
-                (refuse-range who #:alpn "1 to 255 ASCII characters" name)))
+                           (string-every char-set:ascii name)
+                           (not (string-index name #\nul)))
+                (refuse-range who #:alpn "1 to 255 ASCII characters, no NUL"
+                              name)))
             names))
 
 (define (make-context settings)

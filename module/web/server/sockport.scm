@@ -16,8 +16,10 @@
   #:use-module (sockport channel)
   #:use-module (sockport constant)
   #:use-module (sockport http)
+  #:use-module (sockport io keyword)
   #:use-module (sockport log)
   #:use-module (sockport serve listeners)
+  #:use-module (sockport serve options)
   #:use-module (sockport server)
   #:use-module (sockport socket)
   #:use-module (web request)
@@ -53,24 +55,23 @@
 
 (define own '(#:host #:family #:addr #:port #:socket #:listen))
 
-(define (without-own options)
-  (match options
-    (() '())
-    ((key value . rest)
-     (if (memq key own)
-         (without-own rest)
-         (cons* key value (without-own rest))))))
+(define (open-server . options)
+  (define (own? key) (memq key own))
+  (define (listener's? key) (memq key listener-options))
+  (check-options options `(,@(unchecked own) ,@http-options) "run-server")
+  (make-web-server (apply listeners-at (filter-keywords listener's? options)
+                          (filter-keywords own? options))
+                   (filter-keywords (negate own?) options)
+                   (make-channel) #f #f))
 
-(define* (open-server #:key host (family AF_INET) (addr INADDR_LOOPBACK)
-                      (port 8080) socket listen #:allow-other-keys
-                      #:rest options)
-  (make-web-server
-   (if socket
-       (begin (false-if-exception (listen-again socket)) (list socket))
-       (car (open-listeners (where host family addr port listen) 1)))
-   (without-own options)
-   (make-channel)
-   #f #f))
+(define* (listeners-at options #:key host (family AF_INET) (addr INADDR_LOOPBACK)
+                       (port 8080) socket listen)
+  (cond (socket
+         (false-if-exception (listen-again socket))
+         (list socket))
+        (else
+         (car (apply open-listeners (where host family addr port listen) 1
+                     options)))))
 
 ;;; Guile's own takes a socket that is bound, and listens.
 (define (listen-again socket)
@@ -86,15 +87,19 @@
       (match (channel-get responses)
         ((response . body) (values response body))))))
 
+(define* (serve-listeners web-server #:key (on-listen (const #t))
+                          #:allow-other-keys #:rest options)
+  (apply serve-http (web-server-listeners web-server) (hand-over web-server)
+         #:signals (list SIGTERM SIGINT)
+         `(,@options
+           #:on-listen ,(lambda (server)
+                          (set-web-server-server! web-server server)
+                          (on-listen server)))))
+
 (define (serve-connections web-server)
   (catch #t
     (lambda ()
-      (apply serve-http (web-server-listeners web-server)
-             (hand-over web-server)
-             #:signals (list SIGTERM SIGINT)
-             #:on-listen (lambda (server)
-                           (set-web-server-server! web-server server))
-             (web-server-options web-server)))
+      (apply serve-listeners web-server (web-server-options web-server)))
     (lambda (key . args)
       (log-line (call-with-output-string
                   (lambda (port)
