@@ -249,8 +249,9 @@
 (define (internal-time->ns expiry)
   "Return EXPIRY, in internal time units, as a moment of the loop's clock."
   (+ (monotonic-ns)
-     (* (- expiry (get-internal-real-time))
-        (quotient 1000000000 internal-time-units-per-second))))
+     (inexact->exact
+      (ceiling (* (- expiry (get-internal-real-time))
+                  (quotient 1000000000 internal-time-units-per-second))))))
 
 (define (schedule-task-at-time scheduler expiry task)
   "Have SCHEDULER, which runs here, call TASK at EXPIRY, in internal time units."

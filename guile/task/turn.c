@@ -107,13 +107,12 @@ until_timer_ns (SCM loop)
   if (scm_is_eq (scm_skp__field (timers, TIMERS_COUNT), SCM_INUM0))
     return -1;
   SCM first = SCM_SIMPLE_VECTOR_REF (scm_skp__field (timers, TIMERS_HEAP), 0),
-      left = scm_difference (scm_skp__field (first, TIMER_TIME),
-                             scm_from_int64 (scm_skp__monotonic_ns ())),
-      longest = scm_from_int64 (LONGEST_NS);
-  if (scm_is_true (scm_negative_p (left)))
-    return 0;
-  return scm_skp__integer (scm_min (left, longest), 0, LONGEST_NS, 1,
-                           "run-tasks");
+      time = scm_skp__field (first, TIMER_TIME);
+  /* Nothing is allocated, where these are no fixnums either.  */
+  int64_t left_ns = scm_is_signed_integer (time, 0, INT64_MAX)
+                        ? scm_to_int64 (time) - scm_skp__monotonic_ns ()
+                        : LONGEST_NS;
+  return left_ns < 0 ? 0 : left_ns < LONGEST_NS ? left_ns : LONGEST_NS;
 }
 
 /* Sleep until there is something, or an async, or the time has passed.  */
