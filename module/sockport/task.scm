@@ -59,7 +59,12 @@ exception the loop ended with, or #f."
     (lambda () (ready loop))
     #:unwind? #t)
   (let ((main (spawn-task thunk #:loop loop #:name 'main)))
-    (with-thread-deadline loop group (lambda () (loop-run! loop)))
+    ;; An escape may leave it before all have ended.
+    (core-dynamic-wind
+     (const #t)
+     (lambda ()
+       (with-thread-deadline loop group (lambda () (loop-run! loop))))
+     (lambda () (group-left! group)))
     (values main
             (and (pair? (group-failures group))
                  (list (group-exception group))))))

@@ -136,6 +136,43 @@
     (wait-until (lambda () (= before (length (all-threads)))))
     (test-equal "threads" before (length (all-threads)))))
 
+(test-case "the tasks of a loop that was left have failed for who waits elsewhere"
+  (define tasks (make-channel 4))
+  (define (tell task)
+    (channel-put tasks task)
+    task)
+  (define (sleep-long) (sleep 1000))
+  (define (leave-loop)
+    (let/ec leave
+      (run-tasks
+       (lambda ()
+         (tell (spawn-task sleep-long))
+         (tell (spawn-task
+                (lambda ()
+                  (with-task-group
+                   (lambda (group) (join (tell (spawn-task sleep-long))))))))
+         (tell (spawn-task (const 'value)))
+         ;; All four sleep by now, or have ended.
+         (sleep 1/100)
+         (leave #t)))))
+  (define (outcome task)
+    (catch #t
+      (lambda () (join task))
+      (lambda (key who . rest) (list key who (task-state task)))))
+  (define expected
+    '((misc-error "run-tasks" failed) (misc-error "run-tasks" failed)
+      value (misc-error "run-tasks" failed)))
+  (let* ((waiting (call-with-new-thread
+                   (lambda ()
+                     (let* ((found (map (lambda (n) (channel-get tasks)) (iota 4)))
+                            (here (map outcome found)))
+                       (list here (run-tasks (lambda () (map outcome found))))))))
+         (leaving (call-with-new-thread leave-loop)))
+    (join-thread leaving)
+    (test-equal "in a thread, and in a task" (list expected expected)
+      (with-deadline (* 1/2 (case-seconds))
+        (lambda () (call-in-thread (lambda () (join-thread waiting))))))))
+
 (test-case "a task that waits for its own end"
   (test-error* "is refused" '(misc-error #f "join")
     (run-tasks (lambda () (join (current-task))))))

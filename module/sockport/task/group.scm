@@ -30,6 +30,7 @@
             group-exception
             group-failures
             group-ended
+            group-members
             cancelled-with?
             task-group?))
 

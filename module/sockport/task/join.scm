@@ -1,15 +1,19 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; The end of a task, and waiting for it.
+;;; The end of a task, waiting for it, and the end of those whose loop was left.
 
 (define-module (sockport task join)
   #:use-module (sockport io argument)
   #:use-module (sockport primitive)
+  #:use-module (sockport task group)
   #:use-module (sockport task loop)
+  #:use-module (sockport task member)
   #:use-module (sockport task origin)
+  #:use-module (sockport task scope)
   #:use-module (sockport task waiter)
   #:export (task-values
             wait-for-end
-            check-task))
+            check-task
+            group-left!))
 
 (define (check-task object who)
   (check-that (task? object) object 1 "task" who))
@@ -39,3 +43,20 @@
   (if (eq? (task-state task) 'done)
       (apply values (task-result task))
       (raise-failure (task-result task))))
+
+;;; What `join' raises of a task that will never go on.
+(define left
+  (make-exception-from-throw
+   'misc-error (list "run-tasks" "the loop of this task was left" '() #f)))
+
+(define (group-left! group)
+  "End the members of GROUP, and those of the groups in them, whose loop has been left."
+  (define (leave! task)
+    (let inside ((scope (task-scope task)))
+      (when scope
+        (and=> (scope-group scope) group-left!)
+        (inside (scope-parent scope))))
+    (set-task-joiners! task '())
+    (%task-ended! task 'failed left)
+    (%task-forget! task))
+  (for-each-member leave! (group-members group)))
