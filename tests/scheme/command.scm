@@ -49,6 +49,14 @@
                  (drop (sockport "connect" address) 4)))))
      '(("<&-" 0 "") (">&-" 0 "") ("2>&-" 0 "x") ("<&- >&- 2>&-" 0 "")))))
 
+(test-case "with a standard output that takes nothing"
+  (for-each
+   (lambda (word)
+     (test-equal word '(1 "sockport: No space left on device\n")
+       (apply output-of "sh" "-c" "\"$@\" 2>&1 >/dev/full" "sh"
+              (drop (sockport word) 4))))
+   '("ls" "--version" "--help")))
+
 (test-case "over UNIX sockets"
   (with-temporary-directory
    (lambda (directory)

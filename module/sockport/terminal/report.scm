@@ -76,11 +76,14 @@ procedures."
 (define (call-and-exit program statuses thunk)
   "Call THUNK, and exit with the integer that it returns, else 0.  An error is said in
 a line, and the status is what the alist STATUSES has for its key, else 1."
-  (let ((status (with-exception-handler
-                 (lambda (exception)
-                   (say program ": " (exception->line exception))
-                   (or (assq-ref statuses (exception-kind exception)) 1))
-                 thunk
-                 #:unwind? #t)))
-    (force-output (current-output-port))
+  (define (flush) (force-output (current-output-port)))
+  (define (fail exception)
+    (say program ": " (exception->line exception))
+    (false-if-exception (flush))
+    (or (assq-ref statuses (exception-kind exception)) 1))
+  (define (run)
+    (let ((status (thunk)))
+      (flush)
+      status))
+  (let ((status (with-exception-handler fail run #:unwind? #t)))
     (primitive-exit (if (exact-integer? status) status 0))))
