@@ -73,6 +73,14 @@
     (send speaker "x")
     (test-error* "is an error" (list 'system-error EPIPE) (pass-on from to))))
 
+(test-case "to one that has reset the connection"
+  (let-pairs ((speaker from))
+    (let-ports ((pair (tcp-pair)))
+      (shutdown speaker SHUT_WR)
+      (setsockopt (cdr pair) SOL_SOCKET SO_LINGER '(1 . 0))
+      (close-port (cdr pair))
+      (test-equal "there is nothing to tell" 0 (pass-on from (car pair))))))
+
 (define (values-of thunk) (call-with-values thunk list))
 
 (test-case "both ways"

@@ -173,6 +173,31 @@
       (with-deadline (* 1/2 (case-seconds))
         (lambda () (call-in-thread (lambda () (join-thread waiting))))))))
 
+(test-case "what cleans up after a return is not ended by what ends the task"
+  (test-equal "a deadline" '(value cleaned)
+    (in-tasks
+     (let ((cleaned #f))
+       (let ((value (with-deadline 0.01
+                      (lambda ()
+                        (call-with-cleanup (const 'value)
+                                           (lambda ()
+                                             (sleep 0.02)
+                                             (set! cleaned 'cleaned)))))))
+         (list value cleaned))))))
+
+(test-case "a task that lets the others run"
+  (test-equal "is cancelled there" '(cancelled #f)
+    (in-tasks
+     (let* ((begun (make-event))
+            (further? #f)
+            (task (spawn-task (lambda ()
+                                (event-set! begun)
+                                (task-yield)
+                                (set! further? #t)))))
+       (spawn-task (lambda () (event-wait begun) (cancel! task)))
+       (false-if-exception (join task))
+       (list (task-state task) further?)))))
+
 (test-case "a task that waits for its own end"
   (test-error* "is refused" '(misc-error #f "join")
     (run-tasks (lambda () (join (current-task))))))

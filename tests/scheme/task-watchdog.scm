@@ -2,9 +2,12 @@
 ;;; The watchdog: whom it tells of, how often, and that it ends.
 
 (use-modules (harness)
+             (ice-9 atomic)
              (ice-9 threads)
              (sockport)
-             (sockport channel))
+             (sockport channel)
+             (system base compile)
+             (system vm frame))
 
 (test-begin "task-watchdog")
 
@@ -31,6 +34,22 @@
   (test-equal "before it has begun, too" 1
     (run-tasks (const 1) #:watchdog 1000))
   (test-error* "no time" '(out-of-range) (run-tasks (const 1) #:watchdog -1)))
+
+(define keep-running
+  (compile '(letrec ((keep-running (lambda (over)
+                                     (unless (atomic-box-ref over)
+                                       (keep-running over)))))
+              keep-running)
+           #:env (current-module)))
+
+(test-case "the stack begins with what the task runs"
+  (let ((over (make-atomic-box #f)))
+    (run-tasks (lambda () (keep-running over))
+               #:watchdog 0.02
+               #:on-stuck (lambda (task stack)
+                            (when stack
+                              (atomic-box-set! over (stack-ref stack 0)))))
+    (test-eq 'keep-running (frame-procedure-name (atomic-box-ref over)))))
 
 (test-case "it tells once each time"
   (let ((told 0))
