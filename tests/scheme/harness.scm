@@ -27,6 +27,7 @@
             fewer
             leaks
             rounds
+            share
             skip
             test-case
             test-error*
@@ -159,6 +160,13 @@ own descriptors are closed a moment after it was joined, a longer one on a busy 
 (define (rounds n)
   "Return how often this run does what has to be done N times to meet a race."
   (quotient n fewer))
+
+(define (share items)
+  "Return ITEMS; in chaos a part of them, so that FEWER seeds in a row have all."
+  (define seed (string->number (or (getenv "SOCKPORT_CHAOS") "0")))
+  (filter-map (lambda (item number)
+                (and (zero? (modulo (+ number seed) fewer)) item))
+              items (iota (length items))))
 
 ;;; Cases.
 

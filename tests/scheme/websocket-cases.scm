@@ -248,10 +248,11 @@
 (test-case "9: large messages, whole, in fragments and in steps"
   (test-equal "nothing is logged" '()
     (append
-     (run-cases (both whole-row (powers-of-4 16 24)) '(#f))
-     (run-cases (both (fragments-row (ash 1 22)) (powers-of-4 8 22)) '(#f))
+     (run-cases (share (both whole-row (powers-of-4 16 24))) '(#f))
+     (run-cases (share (both (fragments-row (ash 1 22)) (powers-of-4 8 22))) '(#f))
      (run-cases (both (fragments-row (ash 1 18)) '(64)) '(#f))
-     (run-cases (both whole-row (list (ash 1 20))) '(64 128 256 512 1024 2048))))
+     (run-cases (both whole-row (list (ash 1 20)))
+                (share '(64 128 256 512 1024 2048)))))
   (run-cases
    (list (list "beyond the limit"
                (list (frame 2 (stars (+ 1 (ash 1 24))) #:plain? #t))
