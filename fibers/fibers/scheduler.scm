@@ -248,10 +248,9 @@
 
 (define (internal-time->ns expiry)
   "Return EXPIRY, in internal time units, as a moment of the loop's clock."
-  (+ (monotonic-ns)
-     (inexact->exact
-      (ceiling (* (- expiry (get-internal-real-time))
-                  (quotient 1000000000 internal-time-units-per-second))))))
+  (let* ((unit (quotient 1000000000 internal-time-units-per-second))
+         (ns (* unit (- expiry (get-internal-real-time)))))
+    (+ (monotonic-ns) (inexact->exact (ceiling ns)))))
 
 (define (schedule-task-at-time scheduler expiry task)
   "Have SCHEDULER, which runs here, call TASK at EXPIRY, in internal time units."

@@ -125,7 +125,7 @@
      (let ((seen '()))
        (schedule-task-at-time scheduler
                               (+ (get-internal-real-time)
-                                 (quotient internal-time-units-per-second 1000))
+                                 (/ internal-time-units-per-second 1001))
                               (lambda () (set! seen (cons 'time seen))))
        (cancel-timer scheduler
                      (schedule-task-at-time scheduler (get-internal-real-time)
