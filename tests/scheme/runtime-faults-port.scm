@@ -135,7 +135,21 @@
                (if (eof-object? ((@ (ice-9 rdelim) read-line) port))
                    n
                    (loop (+ n 1)))))))
-       (list value (or (< calls 400) calls))))))
+       (list value (or (< calls 400) calls)))))
+  (test-equal "both are woken by close-port of one" (list EBADF EBADF)
+    (apart
+     (define pair (unix-pair))
+     (define again (fdopen (fileno (car pair)) "r+0"))
+     (in-tasks
+      (let ((tasks (map (lambda (port)
+                          (spawn-task
+                           (lambda ()
+                             (error-key
+                              (lambda () (recv! port (make-bytevector 1)))))))
+                        (list (car pair) again))))
+        (sleep 0.05)
+        (close-port (car pair))
+        (map join tasks))))))
 
 (test-case "a descriptor that became another"
   (test-equal "by dup2, before the next wait" 3
