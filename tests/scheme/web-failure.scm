@@ -88,6 +88,9 @@
       (test-assert (list path 'place place)
         (any (lambda (line) (string-match place line)) (cddr lines)))
       ...
+      (test-assert (list path 'each-frame-once)
+        (not (any (lambda (line) (string-match "^ +[0-9]+ \\(.* \\.\\.\\.\\)$" line))
+                  (cddr lines))))
       (test-assert (list path 'nothing-else)
         (not (any (lambda (line)
                     (string-match "sockport/|ice-9/|web/|unknown file" line))

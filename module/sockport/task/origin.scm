@@ -44,7 +44,7 @@
                (lambda ()
                  ((@ (system repl debug) print-frame) frame port
                   #:index index #:last-source last)
-                 ((@ (system vm frame) frame-source) frame))
+                 (frame-source frame))
                #:unwind? #t))))))
 
 ;;; Origins.
