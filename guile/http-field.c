@@ -64,8 +64,20 @@ _Noreturn static void
 refuse_value (const struct scm_skp__text *text, SCM name, SCM value)
 {
   scm_misc_error (text->who,
-                  "the header ~a must be bytes, and no control characters: ~s",
+                  "the value of the header ~a must be a string of characters"
+                  " up to U+00FF that are no control characters: ~s",
                   scm_list_2 (name, value));
+}
+
+static int
+fits_in_bytes (SCM string)
+{
+  if (scm_to_int (scm_string_bytes_per_char (string)) == 1)
+    return 1;
+  for (size_t i = 0; i < scm_c_string_length (string); i++)
+    if (SCM_CHAR (scm_c_string_ref (string, i)) > 0xff)
+      return 0;
+  return 1;
 }
 
 /* A line that ended inside of a value would begin another header.  */
@@ -74,7 +86,7 @@ scm_skp__http_put_value (struct scm_skp__text *text, SCM name, SCM value,
                          SCM string)
 {
   size_t start = text->size;
-  if (!scm_is_string (string))
+  if (!scm_is_string (string) || !fits_in_bytes (string))
     refuse_value (text, name, value);
   scm_skp__text_string (text, string);
   for (size_t i = start; i < text->size; i++)
@@ -223,13 +235,16 @@ scm_skp__http_put_headers (struct scm_skp__text *text,
     {
       SCM pair = SCM_CAR (headers);
       if (!scm_is_pair (pair) || !scm_is_symbol (SCM_CAR (pair)))
-        scm_misc_error (text->who, "no header: ~s", scm_list_1 (pair));
+        scm_misc_error (text->who,
+                        "no header, a pair of a symbol and a value: ~s",
+                        scm_list_1 (pair));
       struct scm_skp__http_writer writer
           = *scm_skp__http_writer (m, SCM_CAR (pair));
       if (writer.kind == SCM_SKP__HTTP_OWN)
         continue;
       if (!scm_skp__http_token (writer.name, writer.size - 2))
-        refuse_value (text, SCM_CAR (pair), SCM_CDR (pair));
+        scm_misc_error (text->who, "not the name of a header: ~s",
+                        scm_list_1 (SCM_CAR (pair)));
       met |= writer.kind == SCM_SKP__HTTP_DATE_FIELD ? SCM_SKP__HTTP_MET_DATE
              : writer.kind == SCM_SKP__HTTP_UPGRADE  ? SCM_SKP__HTTP_MET_UPGRADE
                                                      : 0;

@@ -225,7 +225,7 @@ none is open."
                    (refuse-range "listen-on" keyword what id)))
                 (_ (check-integer id 0 #xffffffff keyword "listen-on"))))
             (list owner group) '(#:owner #:group) (list getpwnam getgrnam)
-            '("the name of a user here" "the name of a group here")))
+            '("the name of a user of this system" "the name of a group of this system")))
 
 (define-keyed (listen-on where #:key port (backlog SOMAXCONN) (no-delay? #t)
                          v6-only? reuse-port? mode owner group)

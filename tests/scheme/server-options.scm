@@ -79,14 +79,14 @@
   (define server "procedure of 1 argument: the server")
   (wrong-type #:on-listen server 5)
   (wrong-type #:on-stop server 'stop)
-  (wrong-type #:log "procedure of 1 argument: a text" "file")
+  (wrong-type #:log "procedure of 1 argument: a text, or #f" "file")
   (wrong-type #:on-stop server (lambda () #t))
   (wrong-type #:on-stop server (lambda (one two) #t))
   (wrong-type #:on-stop server
               (compile '(case-lambda (() #t) ((one two) #t))
                        #:env (current-module)))
   (refused "serve-http" serve-http
-           "Wrong type argument in position #:body-port? (expecting procedure of 1 argument: the request): yes"
+           "Wrong type argument in position #:body-port? (expecting procedure of 1 argument: the request, or #t or #f): yes"
            #:body-port? 'yes)
   (test-error* "a handler of one argument" '(wrong-type-arg 2 "serve")
     (serve "127.0.0.1:0" (lambda (sock) #t)))
@@ -164,6 +164,22 @@
   (test-error* "without a value" '(keyword-argument-error) (run #:workers))
   (test-error* "what cannot be" '(out-of-range #:workers "run-server")
     (run #:workers 0))
+  (for-each
+   (match-lambda
+     ((expected . options)
+      (test-words (string-append "run-server: " expected)
+        (run-server handler 'sockport options))))
+   '(("Wrong type argument in position #:port (expecting exact integer): \"80\""
+      #:port "80")
+     ("Argument #:port out of range (0 to 65535): 65536" #:port 65536)
+     ("Wrong type argument in position #:host (expecting text of a numeric address of #:family; #:listen takes names): \"localhost\""
+      #:host "localhost" #:port 0)
+     ("Wrong type argument in position #:socket (expecting open file port): 5"
+      #:socket 5)
+     ("Wrong type argument in position #:listen (expecting text such as host:port, :port for every address, an address object or a port): \"127.0.0.1\""
+      #:listen "127.0.0.1")
+     ("Argument #:backlog out of range (0 to 2147483647): -1"
+      #:listen "127.0.0.1:0" #:backlog -1)))
   (with-temporary-directory
     (lambda (directory)
       (let* ((path (string-append directory "/web"))

@@ -36,6 +36,12 @@
     "    (\"/first\" (values 'first \"text\"))"
     "    (\"/second\" (values '() 'second))"
     "    (\"/header\" (values '((content-type . 5)) \"text\"))"
+    "    (\"/type\" (values '((content-type . \"text/plain\")) \"text\"))"
+    "    (\"/name\" (values '((#{a b}# . \"c\")) \"text\"))"
+    "    (\"/pair\" (values '((\"x-a\" . \"b\")) \"text\"))"
+    "    (\"/value\" (values '((x-a . 5)) \"text\"))"
+    "    (\"/wide\" (values '((x-a . \"\\u2192\")) \"text\"))"
+    "    (\"/charset\" (values '((content-type . (text/plain (charset . \"latin1\")))) \"\\u2192\"))"
     "    (\"/close\" (values '((connection . \"close\")) \"text\"))"
     "    (\"/length\" (values '((content-length . 3)) \"text\"))))"))
 
@@ -119,8 +125,16 @@
                here)
   (test-logged "/second" "the second value of a handler is a body" here)
   (test-logged "/header" "not a value of the header content-type" here)
+  (test-logged "/type"
+               "not a value of the header content-type, as Guile's (web http) has them, which for this text is (text/plain): \"text/plain\"" here)
+  (test-logged "/name" "In procedure serve-http: not the name of a header: #{a b}#"
+               here)
+  (test-logged "/pair" "In procedure serve-http: no header, a pair of a symbol" here)
+  (test-logged "/value" "In procedure serve-http: the value of the header x-a" here)
+  (test-logged "/wide" "In procedure serve-http: the value of the header x-a" here)
+  (test-logged "/charset" "the body has characters that the charset" here)
   (test-logged "/close" "not a value of the header connection" here)
-  (test-logged "/length" "Content-Length and the size of the body differ" here))
+  (test-logged "/length" "Content-Length is 3, but the body has 4 bytes" here))
 
 (test-case "a handler that is not compiled has a name"
   (match (call-with-http (let ((module (make-fresh-user-module)))

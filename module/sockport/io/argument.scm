@@ -77,18 +77,19 @@
 (define (in-place-of inner positions who thunk)
   "Call THUNK.  An error that INNER raises there is raised as one of WHO, at the
 position that the alist POSITIONS has for that of INNER."
-  (catch #t
+  (with-exception-handler
+      (lambda (exception)
+        (match (cons (exception-kind exception) (exception-args exception))
+          (((or 'wrong-type-arg 'out-of-range) (? (named? inner))
+            message (position . rest) data)
+           (scm-error (exception-kind exception) who message
+                      (cons (or (assv-ref positions position) position) rest)
+                      data))
+          (('system-error (? (named? inner)) message arguments data)
+           (scm-error 'system-error who message arguments data))
+          (_ (raise-exception exception))))
     thunk
-    (lambda (key . args)
-      (match (cons key args)
-        (((or 'wrong-type-arg 'out-of-range) (? (named? inner))
-          message (position . rest) data)
-         (scm-error key who message
-                    (cons (or (assv-ref positions position) position) rest)
-                    data))
-        (('system-error (? (named? inner)) message arguments data)
-         (scm-error key who message arguments data))
-        (_ (apply throw key args))))))
+    #:unwind? #t))
 
 (define (named? who)
   (lambda (name)

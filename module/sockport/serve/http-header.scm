@@ -87,6 +87,13 @@ makes of TEXT; #f if it makes none."
               (else 0))
         (header->string symbol)))
 
+(define (for-text symbol value)
+  "Return words for the value that VALUE should have been, if it is a text of one."
+  (or (and (string? value)
+           (false-if-exception
+            (format #f ", which for this text is ~s" (parse-header symbol value))))
+      ""))
+
 (define (write symbol value)
   (if (date? value)
       (date->http value)
@@ -96,8 +103,8 @@ makes of TEXT; #f if it makes none."
             (lambda (port) ((header-writer symbol) value port))))
         ;; What raised that knows neither the header nor what it is for.
         (lambda _
-          (error (format #f "not a value of the header ~a, as Guile's (web http) has them:"
-                         symbol)
+          (error (format #f "not a value of the header ~a, as Guile's (web http) has them~a:"
+                         symbol (for-text symbol value))
                  value)))))
 
 (define days #("Sun" "Mon" "Tue" "Wed" "Thu" "Fri" "Sat"))

@@ -81,14 +81,18 @@
 (define (encode text charset)
   (if (or (string=? charset "utf-8") (string-ci=? charset "utf-8"))
       (string->utf8 text)
-      (string->bytevector text charset)))
+      (catch 'encoding-error
+        (lambda () (string->bytevector text charset))
+        (lambda _
+          (error "the body has characters that the charset of its Content-Type lacks:"
+                 charset)))))
 
 ;;; A response and its body, as bytes and what has to follow.
 
 (define (check-length headers size)
   (let ((told (assq-ref headers 'content-length)))
     (unless (or (not told) (eqv? told size))
-      (error "Content-Length and the size of the body differ:" told size))))
+      (error (format #f "Content-Length is ~a, but the body has ~a bytes" told size)))))
 
 (define (prepare-response connection request response body keep?)
   "Return two values: the bytes that RESPONSE begins with, or #f if BODY, a

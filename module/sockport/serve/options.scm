@@ -33,11 +33,11 @@
     ((or #f ()) #t)
     (lists (any right? lists))))
 
-(define (called-with . names)
+(define* (called-with names #:optional (otherwise ""))
   (define count (length names))
   (define expected
-    (format #f "procedure of ~a argument~a: ~a" count (if (= count 1) "" "s")
-            (string-join names ", ")))
+    (format #f "procedure of ~a argument~a: ~a~a" count (if (= count 1) "" "s")
+            (string-join names ", ") otherwise))
   (lambda (value position who)
     (unless (and (procedure? value) (takes? value count))
       (refuse-type who position expected value))))
@@ -89,14 +89,16 @@
     (#:signals . ,check-signals)
     (#:workers . ,(lambda (value position who)
                     (check-integer value 1 4096 position who)))
-    (#:on-listen . ,(called-with "the server"))
-    (#:on-stop . ,(called-with "the server"))
-    (#:log . ,(or-none (called-with "a text")))
+    (#:on-listen . ,(called-with '("the server")))
+    (#:on-stop . ,(called-with '("the server")))
+    (#:log . ,(or-none (called-with '("a text") ", or #f")))
     ,@(unchecked listener-options)
-    (#:prologue . ,(or-none (called-with "a procedure that receives" "the socket"
-                                         "the address")))
+    (#:prologue . ,(or-none (called-with '("a procedure that receives" "the socket"
+                                           "the address") ", or #f")))
     (#:tls . ,(or-none check-security))
     (#:handshake-seconds . ,(or-none check-seconds))))
+
+(define of-request (called-with '("the request") ", or #t or #f"))
 
 (define http-options
   `((#:idle-seconds . ,(or-none check-positive-seconds))
@@ -105,12 +107,12 @@
     (#:head-limit . ,(count-from 1))
     (#:target-limit . ,(count-from 1))
     (#:body-limit . ,(or-none (count-from 0)))
-    (#:body-port? . ,(unless-one-of '(#f #t) (called-with "the request")))
+    (#:body-port? . ,(unless-one-of '(#f #t) of-request))
     (#:connections-per-address . ,(or-none (count-from 1)))
-    (#:on-response . ,(or-none (called-with "the request" "the code"
-                                            "the bytes sent" "the address"
-                                            "the time it began")))
-    (#:request-id . ,(unless-one-of '(#f #t) (called-with "the request")))
+    (#:on-response . ,(or-none (called-with '("the request" "the code"
+                                              "the bytes sent" "the address"
+                                              "the time it began") ", or #f")))
+    (#:request-id . ,(unless-one-of '(#f #t) of-request))
     ,@(remove (lambda (option) (eq? #:idle-seconds (car option)))
               serve-options)))
 
@@ -130,5 +132,5 @@
 (define (check-server-arguments who handler arguments options table)
   "Refuse a HANDLER that does not take what ARGUMENTS, texts, name, and what OPTIONS
 have that TABLE does not."
-  ((apply called-with arguments) handler 2 who)
+  ((called-with arguments) handler 2 who)
   (check-options options table who))

@@ -16,6 +16,8 @@
   #:use-module (sockport channel)
   #:use-module (sockport constant)
   #:use-module (sockport http)
+  #:use-module (sockport io argument)
+  #:use-module (sockport io called)
   #:use-module (sockport io keyword)
   #:use-module (sockport log)
   #:use-module (sockport serve listeners)
@@ -50,15 +52,29 @@
 
 (define (where host family addr port listen)
   (cond (listen listen)
-        (host (make-socket-address family (inet-pton family host) port))
+        (host (make-socket-address family (host-number host family) port))
         (else (make-socket-address family addr port))))
 
-(define own '(#:host #:family #:addr #:port #:socket #:listen))
+(define (host-number host family)
+  (or (and (string? host) (false-if-exception (inet-pton family host)))
+      (refuse-type "run-server" #:host
+                   "text of a numeric address of #:family; #:listen takes names"
+                   host)))
+
+(define (check-number-of-port value position who)
+  (check-integer value 0 65535 position who))
+
+(define own-options
+  `((#:port . ,check-number-of-port)
+    (#:socket . ,(lambda (value position who)
+                   (when value (check-port value position who))))
+    ,@(unchecked '(#:host #:family #:addr #:listen))))
+(define own (map car own-options))
 
 (define (open-server . options)
   (define (own? key) (memq key own))
   (define (listener's? key) (memq key listener-options))
-  (check-options options `(,@(unchecked own) ,@http-options) "run-server")
+  (check-options options `(,@own-options ,@http-options) "run-server")
   (make-web-server (apply listeners-at (filter-keywords listener's? options)
                           (filter-keywords own? options))
                    (filter-keywords (negate own?) options)
@@ -70,8 +86,11 @@
          (false-if-exception (listen-again socket))
          (list socket))
         (else
-         (car (apply open-listeners (where host family addr port listen) 1
-                     options)))))
+         (let ((where (where host family addr port listen)))
+           (car (in-place-of "run-server" '((1 . #:listen)) "run-server"
+                  (lambda ()
+                    (raising-as "run-server" '("listen-on")
+                      (apply open-listeners where 1 options)))))))))
 
 ;;; Guile's own takes a socket that is bound, and listens.
 (define (listen-again socket)
