@@ -21,9 +21,9 @@
 #include <sys/uio.h>
 
 /* MAKE_HEAD is called for the head when there is something to send, and is #f
-   from then on.  READY is what goes before anything else, from READY_AT on: the
-   head, framing, what was queued.  OPEN is what of a chunk that was begun is
-   still to come, LEFT of a length.  */
+   once that has been made.  READY is what goes before anything else, from
+   READY_AT on: the head, framing, what was queued.  OPEN is what of a chunk
+   that was begun is still to come, LEFT of a length.  */
 struct output
 {
   SCM sock, make_head;
@@ -79,9 +79,8 @@ begin (struct output *out)
 {
   if (scm_is_false (out->make_head))
     return;
-  SCM make = out->make_head;
+  SCM head = scm_call_0 (out->make_head);
   out->make_head = SCM_BOOL_F;
-  SCM head = scm_call_0 (make);
   queue (out, SCM_BYTEVECTOR_CONTENTS (head), SCM_BYTEVECTOR_LENGTH (head));
 }
 
@@ -294,11 +293,13 @@ output_open_ended (SCM port)
                         && scm_is_false (out->make_head));
 }
 
-/* What is missing of the length, 0 without one.  */
+/* What is missing of the length, or of a chunk that was begun: who writes may
+   have been ended within it, and have gone on.  */
 static SCM
 output_missing (SCM port)
 {
-  return scm_from_uint64 (output_of (port)->left);
+  const struct output *out = output_of (port);
+  return scm_from_uint64 (out->left + out->open);
 }
 
 /* Put the last chunk behind what is ready.  */

@@ -107,11 +107,16 @@ string, and which was answered with CODE and BYTES of body."
                        port))
   (set-log-inode! log (inode-of (log-file log))))
 
-;;; Whoever renames the file, to keep old lines elsewhere, finds a new one.
+;;; Whoever renames the file, to keep old lines elsewhere, finds a new one.  Where that
+;;; cannot be opened, lines go on to the old one.
 (define (reopen-log! log)
   (unless (equal? (log-inode log) (inode-of (log-file log)))
-    (close-port (log-port log))
-    (open-log! log)))
+    (let ((old (log-port log)))
+      (catch 'system-error
+        (lambda ()
+          (open-log! log)
+          (close-port old))
+        (const #f)))))
 
 (define (time-text now)
   (strftime "%d/%b/%Y:%H:%M:%S %z" (localtime now)))

@@ -268,14 +268,14 @@
   (check prefix (string? prefix) #:prefix "string")
   (check links (assq links link-numbers) #:links "none, beneath or all")
   (check-strings index #:index "file-handler")
-  (check types (list? types) #:types "alist")
+  (check types (and (list? types) (every pair? types)) #:types "alist")
   (check encodings (list? encodings) #:encodings "list of br, zstd and gzip")
   (for-each (lambda (coding)
               (check coding (assoc coding known-encodings) #:encodings
                      "br, zstd or gzip"))
             encodings)
   (when max-age (check-natural max-age #:max-age "file-handler"))
-  (check headers (list? headers) #:headers "alist")
+  (check headers (and (list? headers) (every pair? headers)) #:headers "alist")
   (check-procedure not-found #:not-found "file-handler"))
 
 (define-keyed (file-handler directory #:key (prefix "") (links 'beneath)

@@ -211,9 +211,11 @@ when it returns.  If REQUEST is not right, the values are a response that says s
                             . ,(string-join protocols ", "))))
                    ,@headers)))
 
+;;; Of several protocols none is agreed on, and no extension was offered: 4.1.
 (define (check-response response key protocols)
   (let* ((headers (response-headers response))
-         (protocol (header headers 'sec-websocket-protocol)))
+         (chosen (headers-of headers 'sec-websocket-protocol))
+         (protocol (and (pair? chosen) (car chosen))))
     (define (refuse text . args)
       (scm-error 'misc-error "open-websocket" text args #f))
     (unless (= 101 (response-code response))
@@ -223,7 +225,9 @@ when it returns.  If REQUEST is not right, the values are a response that says s
                  (has-token? headers 'connection "upgrade")
                  (equal? (%websocket-accept key)
                          (header headers 'sec-websocket-accept))
-                 (or (not protocol) (member protocol protocols)))
+                 (null? (headers-of headers 'sec-websocket-extensions))
+                 (or (null? chosen)
+                     (and (null? (cdr chosen)) (member protocol protocols))))
       (refuse "What the server says is not WebSocket: ~S" headers))
     protocol))
 

@@ -99,6 +99,31 @@
         (set! log #f)
         (wait-until (lambda () (gc) (equal? before (descriptors))))))))
 
+(test-case "a file that is renamed while no other can be opened"
+  (with-temporary-directory
+    (lambda (directory)
+      (let* ((place (string-append directory "/a"))
+             (moved (string-append directory "/b")))
+        (define (lines directory)
+          (string-count (text-of (string-append directory "/log")) #\newline))
+        (mkdir place)
+        (let* ((before (descriptors))
+               (log (access-logger (string-append place "/log")))
+               (tick (current-time)))
+          (rename-file place moved)
+          (wait-until (lambda () (> (current-time) tick)))
+          (log (request) 200 3 peer 0)
+          (log (request) 200 3 peer 0)
+          (test-equal "lines go on to that" 2 (lines moved))
+          (mkdir place)
+          (test-assert "until one can be"
+            (wait-until (lambda ()
+                          (log (request) 200 3 peer 0)
+                          (file-exists? (string-append place "/log")))))
+          (test-equal "and then there" 1 (lines place))
+          (set! log #f)
+          (wait-until (lambda () (gc) (equal? before (descriptors)))))))))
+
 (test-case "a disk that is full"
   (let ((log (access-logger "/dev/full")))
     (log (request) 200 3 peer 0)

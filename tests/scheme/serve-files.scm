@@ -116,6 +116,7 @@
                     (file-handler root keyword value))))
                '((wrong-type-arg #:links some) (out-of-range #:max-age -1)
                  (wrong-type-arg #:encodings ("compress"))
+                 (wrong-type-arg #:headers (5)) (wrong-type-arg #:types ("html"))
                  (wrong-type-arg #:not-found #f))))))
 
 (test-case "types"

@@ -5,8 +5,10 @@
 (use-modules (harness)
              (harness socket)
              (harness web)
+             (ice-9 binary-ports)
              (ice-9 match)
              (ice-9 textual-ports)
+             (rnrs bytevectors)
              (sockport)
              (srfi srfi-1)
              (web request)
@@ -123,6 +125,42 @@
            (test-equal (list path "and the next comes") 2 (length (codes text)))))
        '("/whole" "/parts" "/failed"))))
   (test-equal '(misc-error misc-error misc-error) outcomes))
+
+;;; What is lost of it must not be made up for by what follows, least of all by the
+;;; next response.
+(test-case "a body that goes on behind a write which a deadline has ended"
+  (define large (make-bytevector 30000000 97))
+  (define ended #f)
+  (let ((lines
+         (call-with-http
+             (lambda (request body)
+               (match (path-of request)
+                 ("/next" (values text/plain "next"))
+                 (_ (values text/plain
+                            (lambda (port)
+                              (with-deadline 1/5
+                                (lambda () (put-bytevector port large))
+                                (lambda () (set! ended #t)))
+                              (put-string port "end"))))))
+           (lambda (new server)
+             (let-ports ((sock (new)))
+               (send sock (crlf "GET /large HTTP/1.1" "Host: a" ""
+                                "GET /next HTTP/1.1" "Host: a" ""))
+               (await (lambda () ended))
+               (test-equal "the connection is reset" (list 'system-error ECONNRESET)
+                 (catch 'system-error
+                   (lambda () (soon-all sock))
+                   (lambda args
+                     (list (car args) (system-error-errno args))))))))))
+    (test-equal "and that is logged" 1 (length lines))))
+
+(test-case "a header that is none, of a body that a procedure writes"
+  (call-with-http
+      (lambda (request body)
+        (values '((x . "a\r\nY: b"))
+                (lambda (port) (put-bytevector port (make-bytevector 20000 97)))))
+    (lambda (new server)
+      (test-equal "however long that is" '(500) (codes (ask new "GET" "/"))))))
 
 (test-case "a body that closes its port"
   (test-equal "is not logged" '()

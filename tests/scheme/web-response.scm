@@ -60,6 +60,9 @@
       (lambda (request body)
         (match (uri-path (request-uri request))
           ("/coding" (values '((transfer-encoding . ((chunked)))) "text"))
+          ("/letters" (values '((Content-Length . "2")
+                                (Transfer-Encoding . "chunked"))
+                              "text"))
           ("/none" (values (build-response #:code 204) #f))
           ("/same" (values (build-response
                             #:code 304 #:headers '((etag . ("x" . #t)))) #f))
@@ -76,6 +79,12 @@
         (test-assert "and a date"
           (string-match "\r\nDate: [A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} 20[0-9]{2} [0-9:]{8} GMT\r\n"
                          text)))
+      (let ((text (ask new "GET" "/letters")))
+        (test-assert "no coding, in whatever letters"
+          (not (string-contains text "Transfer-Encoding")))
+        (test-equal "and one length" '("Content-Length: 4")
+          (filter (lambda (line) (string-prefix? "Content-Length" line))
+                  (string-split (string-delete #\return text) #\newline))))
       (test-assert "204 has no length"
         (not (string-contains (ask new "GET" "/none") "Content-Length")))
       (let ((text (ask new "GET" "/same")))

@@ -12,12 +12,10 @@
   #:use-module (sockport client error)
   #:use-module (sockport constant)
   #:use-module (sockport io close)
-  #:use-module (sockport option)
   #:use-module (sockport ports guile)
   #:use-module (sockport primitive)
   #:use-module (sockport serve bytes)
   #:use-module (sockport serve http-header)
-  #:use-module (sockport structure)
   #:use-module (sockport transfer)
   #:export (make-connection
             connection-port connection-key
@@ -154,15 +152,12 @@
 
 ;;; Ends.
 
-(define (established? sock)
-  (= TCP_ESTABLISHED (tcp-info-state (socket-option sock 'tcp-info))))
-
-(define (quiet? sock secure?)
-  "Has nothing come from the peer of SOCK?  If it is SECURE?, something may have,
-sessions to resume say, but not the end."
-  (let ((count (%recv! sock (make-bytevector 1) MSG_PEEK)))
-    (or (not count)
-        (and secure? (positive? count) (established? sock)))))
+(define (quiet? port)
+  "Has nothing come from the peer of PORT, no end either?  By TLS sessions to resume
+may have, which are no matter of HTTP."
+  (if (layered? port)
+      (not (char-ready? port))
+      (not (%recv! port (make-bytevector 1) MSG_PEEK))))
 
 (define (alive? connection)
   "May a request be sent over CONNECTION, which nothing was expected from?"
@@ -171,9 +166,8 @@ sessions to resume say, but not the end."
          (zero? (buffered connection))
          (catch 'system-error
            (lambda ()
-             (cond ((layered? port) (quiet? (bottom-port port) #t))
-                   ((connection-socket? connection) (quiet? port #f))
-                   (else #t)))
+             (or (not (connection-socket? connection))
+                 (quiet? port)))
            (const #f)))))
 
 (define (close-connection connection)

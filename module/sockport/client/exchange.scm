@@ -40,7 +40,7 @@ and its length in a list, or #f if the body may follow."
   (with-deadline patience
     (lambda ()
       (call-with-values
-          (lambda () (next-response connection limit #:interim? #t))
+          (lambda () (next-response connection limit #:continue? #t))
         (lambda (response . rest)
           (if (= 100 (response-code response))
               (begin (set-connection-response! connection #f) #f)

@@ -90,8 +90,8 @@ understand, as strings."
 
 (define most-interim 100)
 
-(define* (next-response connection limit #:key interim?)
-  "Read heads until one is not an interim response, or with INTERIM? the first;
+(define* (next-response connection limit #:key continue?)
+  "Read heads until one is not an interim response, or with CONTINUE? is 100 Continue;
 return it and its flags and length."
   (let next ((left most-interim))
     (match (read-head connection limit)
@@ -99,7 +99,8 @@ return it and its flags and length."
        (cond ((or (>= code 600) (zero? left))
               (raise-about connection 'bad-response
                            "the server sent a response with the code ~a" code))
-             ((and (< code 200) (not (= code 101)) (not interim?))
+             ((and (< code 200) (not (= code 101))
+                   (not (and continue? (= code 100))))
               (next (- left 1)))
              (else
               (let ((response (build-response

@@ -61,6 +61,23 @@
 (define (body-writer connection message)
   "Return two procedures: one that sends COUNT bytes of a body from START, and one
 that ends it."
+  (define whole? #t)
+  (define (check-whole)
+    (unless whole?
+      (refuse "A write was ended before all of it had been sent; the body cannot \
+go on")))
+  (call-with-values (lambda () (plain-writer connection message))
+    (lambda (write end)
+      (values (lambda (bytes start count)
+                (check-whole)
+                (set! whole? #f)
+                (write bytes start count)
+                (set! whole? #t))
+              (lambda ()
+                (check-whole)
+                (end))))))
+
+(define (plain-writer connection message)
   (if (eqv? by-chunks (message-framing message))
       (values (lambda (bytes start count)
                 (send-chunk connection bytes start count))

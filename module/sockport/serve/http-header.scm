@@ -79,9 +79,18 @@ makes of TEXT; #f if it makes none."
 ;;; A client writes Host by itself too.
 (define own (assq-ref kinds 'connection))
 
+;;; (web http) knows small letters; what tells where a message ends must not be told
+;;; twice because a name has others.
+(define (own? symbol)
+  (eqv? own (assq-ref kinds (lowered symbol))))
+
+(define (lowered symbol)
+  (string->symbol (string-downcase (symbol->string symbol))))
+
 (define (kind symbol)
   "Return a pair of how values of the header SYMBOL are written, and its name."
   (cons (cond ((assq-ref kinds symbol))
+              ((own? symbol) own)
               ((not (known-header? symbol)) 1)
               ((eq? opaque-parser (header-parser symbol)) 1)
               (else 0))
@@ -127,7 +136,7 @@ makes of TEXT; #f if it makes none."
                    (two (date-second date)) " GMT")))
 
 (define (request-kind symbol)
-  (if (eq? symbol 'host)
+  (if (eq? (lowered symbol) 'host)
       (cons own "Host")
       (kind symbol)))
 

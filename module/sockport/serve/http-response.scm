@@ -207,12 +207,13 @@ kept."
          (chunks? (and (not told) (eqv? 1 (cdr (request-version request)))))
          (keep? (and keep? (or told chunks?)))
          (head (lambda ()
-                 (answered! connection)
-                 (head-bytes connection response headers
-                             (cond (told by-length)
-                                   (chunks? by-chunks)
-                                   (else no-framing))
-                             (or told 0) (token request keep?))))
+                 (let ((bytes (head-bytes connection response headers
+                                          (cond (told by-length)
+                                                (chunks? by-chunks)
+                                                (else no-framing))
+                                          (or told 0) (token request keep?))))
+                   (answered! connection)
+                   bytes)))
          (port (%make-http-output (connection-sock connection) head
                                   (or told (not chunks?)) charset)))
     (now-sending! connection)
@@ -232,7 +233,7 @@ kept."
   (unless (port-closed? port)
     (force-output port))
   (unless (zero? (%http-output-missing port))
-    (error "a body is shorter than its Content-Length by"
+    (error "a body is shorter than its Content-Length, or than what was begun of it, by"
            (%http-output-missing port)))
   (%http-output-over! port)
   (%http-output-end! port)
