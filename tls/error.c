@@ -45,12 +45,13 @@ static const struct
       "none of the application's protocols is known to both sides" },
   ROW (UNKNOWN_NAME)
   = { "unknown-name", "the client asks for a host that no certificate is for" },
-  ROW (PROTOCOL) = { "protocol", "the peer does not keep to TLS" },
+  ROW (PROTOCOL) = { "protocol", "what the peer sends is not TLS" },
   ROW (RENEGOTIATION)
   = { "renegotiation", "the peer insists on renegotiation" },
   ROW (BAD_CERTIFICATE)
   = { "bad-certificate", "there is no certificate in it" },
-  ROW (BAD_KEY) = { "bad-key", "the key is none, or not the certificate's" },
+  ROW (BAD_KEY) = { "bad-key", "there is no key in it that can be read, or it "
+                               "is not the certificate's" },
   ROW (BAD_LIST) = { "bad-list", "there is no list of revocations in it" },
   ROW (BAD_STAPLE_DATA)
   = { "bad-response", "it is no OCSP response about the certificate" },

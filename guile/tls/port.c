@@ -340,7 +340,7 @@ handshake (SCM port)
   struct stream *s = stream_of (port);
   ssize_t n = STEP (s, 0, skp_tls_handshake (s->tls, &events));
   if (n < 0 && n != -EAGAIN)
-    scm_skp__tls_fail (port, n, "handshake");
+    scm_skp__tls_fail (port, n, s->client ? "tls-connect" : "tls-accept");
   return scm_from_bool (n == 0);
 }
 

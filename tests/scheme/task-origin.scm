@@ -173,7 +173,7 @@
 (test-case "code that is not compiled"
   (let ((text (shown (failure-of (eval '(lambda () (car '())) (current-module))))))
     (test-assert "the error" (string-contains text "In procedure car"))
-    (test-assert "it says so" (string-contains text "no compiled code"))
+    (test-assert "it says so" (string-contains text "outside of the program's compiled code"))
     (test-assert "no frames of the loop" (not (others? text)))))
 
 (test-case "where an exception was raised keeps nothing alive"

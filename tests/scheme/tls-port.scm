@@ -2,7 +2,7 @@
 ;;; Ports of TLS and Guile's own procedures, what else runs meanwhile, what came before
 ;;; TLS began, and what is no argument.
 
-(use-modules (harness) (harness process) (harness socket) (harness task)
+(use-modules (harness) (harness error) (harness process) (harness socket) (harness task)
              (harness tls) (ice-9 binary-ports) (ice-9 rdelim)
              (ice-9 textual-ports) (rnrs bytevectors) (srfi srfi-1)
              (sockport) (sockport tls))
@@ -214,6 +214,13 @@
       (reason-of (lambda () (tls-context #:priorities "NONSENSE"))))
     (test-equal "trust" 'bad-certificate
       (reason-of (lambda () (tls-context #:trust #vu8(1 2 3)))))
+    (test-words "tls-context: #:trust: there is no certificate in it"
+      (tls-context #:trust #vu8(1 2 3)))
+    (let ((localhost (in-directory directory "localhost.pem")))
+      (test-words (format #f "tls-context: #:key ~s: there is no key in it that can be read, or it is not the certificate's"
+                          localhost)
+        (tls-context #:certificate localhost #:key localhost)))
+    (test-equal "a context is printed" "#<tls-context>" (object->string (tls-context)))
     (test-equal "no such file" ENOENT
       (reason-of (lambda () (tls-context #:trust "/nonexistent"))))
     (test-error* "parameter" '(wrong-type-arg 1 "current-tls-context")

@@ -66,8 +66,7 @@
 
 (set-exception-printer! 'http-error
   (lambda (port key args default)
-    (display (apply format #f (cadr args) (caddr args)) port)
-    (newline port)))
+    (display (apply format #f (cadr args) (caddr args)) port)))
 
 (define (refuse message . irritants)
   "Raise a misc-error: what the program asks for cannot be sent."

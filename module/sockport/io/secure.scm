@@ -5,6 +5,7 @@
 (define-module (sockport io secure)
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-9)
+  #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport io argument)
   #:use-module (sockport io wait)
   #:use-module (sockport primitive)
@@ -29,6 +30,9 @@
   (client security-client)
   (server security-server)
   (step security-step))
+
+(set-record-type-printer! <security>
+  (lambda (security port) (display "#<tls-context>" port)))
 
 (define (check-security object position who)
   (unless (security? object)

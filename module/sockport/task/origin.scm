@@ -155,18 +155,22 @@ if it is not there."
 (define (name-in-parentheses name)
   (if name (format #f " (~a)" name) ""))
 
+(define only-places? (make-parameter #f))
+
 (define (display-origin port verb origin)
   (match origin
     ((who _ . addresses)
-     (format port "~a in ~a~a\n" verb
-             (match who
-               ((or #f (#f)) "a task")
-               ((address) (named-task (name-of address)))
-               ('thread "a thread")
-               (name (named-task name)))
-             (match (filter-map place addresses)
-               (() ", where no compiled code of the program was called")
-               (places (string-append ":\n  " (string-join places "\n  "))))))))
+     (let ((places (filter-map place addresses)))
+       (unless (and (null? places) (only-places?))
+         (format port "~a in ~a~a\n" verb
+                 (match who
+                   ((or #f (#f)) "a task")
+                   ((address) (named-task (name-of address)))
+                   ('thread "a thread")
+                   (name (named-task name)))
+                 (if (null? places)
+                     ", outside of the program's compiled code"
+                     (string-append ":\n  " (string-join places "\n  ")))))))))
 
 (define (display-origins exception port)
   (match (hashq-ref origins exception '())
@@ -187,9 +191,13 @@ if it is not there."
   (display-origins exception port))
 
 (define (failure->text exception)
+  "Return what `display-task-failure' shows; the logs of servers have no line for a
+failure that the program's own code has no part in, as that of a handshake."
   (string-trim-right
    (call-with-output-string
-     (lambda (port) (display-task-failure exception port)))))
+     (lambda (port)
+       (parameterize ((only-places? #t))
+         (display-task-failure exception port))))))
 
 ;; Not compiled into what calls it: Guile 3.0.10 shows that as the place of the error.
 (define raise #f)

@@ -71,18 +71,50 @@
 (define (index-of item list)
   (- (length list) (length (memq item list))))
 
+(define (about place thunk)
+  "Call THUNK; where TLS refuses what it was given, the error says which: PLACE has the
+keyword and the value for the reason."
+  (catch 'tls-error
+    thunk
+    (lambda (key who message irritants known)
+      (match (place (car known))
+        ((name . source)
+         (throw key who (string-append "~A: " message)
+                (cons (if (string? source) (format #f "~s ~s" name source) name)
+                      irritants)
+                known))))))
+
 (define (trust! core source)
   (match source
     ('none #t)
     ('system (%tls-trust-system! core))
-    (_ (%tls-trust! core (contents source #:trust)))))
+    (_ (let ((bytes (contents source #:trust)))
+         (about (const (cons #:trust source))
+                (lambda () (%tls-trust! core bytes)))))))
+
+(define (revoke! core source)
+  (let ((bytes (contents source #:revoked)))
+    (about (const (cons #:revoked source))
+           (lambda () (%tls-revoke! core bytes)))))
+
+(define (prefer! core priorities)
+  (about (const (cons #:priorities priorities))
+         (lambda () (%tls-priorities! core priorities))))
 
 (define* (certify! core certificate key #:optional staple)
-  (let ((chain (contents certificate #:certificate)))
-    (let ((index (%tls-certify! core chain
-                                (if key (contents key #:key) chain))))
-      (when staple
-        (%tls-staple! core index (contents staple #:staple))))))
+  (define (place reason)
+    (match reason
+      ('bad-response (cons #:staple staple))
+      ('bad-key (if key (cons #:key key) (cons #:certificate certificate)))
+      (_ (cons #:certificate certificate))))
+  (let* ((chain (contents certificate #:certificate))
+         (key (if key (contents key #:key) chain))
+         (staple (and staple (contents staple #:staple))))
+    (about place
+           (lambda ()
+             (let ((index (%tls-certify! core chain key)))
+               (when staple
+                 (%tls-staple! core index staple)))))))
 
 (define* (make-core role #:key (trust 'system) certificate key staple
                     (certificates '()) (client-certificates 'none) (alpn '())
@@ -91,13 +123,11 @@
   (let ((core (%make-tls-context)))
     (when (or (eq? role 'client) (not (eq? 'none client-certificates)))
       (for-each (lambda (source) (trust! core source)) (as-list trust))
-      (for-each (lambda (source)
-                  (%tls-revoke! core (contents source #:revoked)))
-                (as-list revoked)))
+      (for-each (lambda (source) (revoke! core source)) (as-list revoked)))
     (when certificate
       (certify! core certificate key staple))
     (for-each (lambda (one) (apply certify! core (as-list one))) certificates)
-    (when priorities (%tls-priorities! core priorities))
+    (when priorities (prefer! core priorities))
     (%tls-protocols! core alpn)
     (for-each (match-lambda ((setting . value) (%tls-set! core setting value)))
               `((,VERIFY . ,(if verify? 1 0))
@@ -165,7 +195,7 @@ given as a file's name is read now, and again by @code{tls-reload!}."
   (let ((context (make-context settings)))
     ;; What is wrong with it is said now.
     (when priorities
-      (%tls-priorities! (%make-tls-context) priorities))
+      (prefer! (%make-tls-context) priorities))
     (unless (and (eq? trust 'system) (null? revoked))
       (core (security-state context) 'client))
     (when (or certificate (pair? certificates))

@@ -60,8 +60,7 @@ arguments of a handler.")
   (match args
     ((who message irritants _)
      (when who (format port "In procedure ~a: " who))
-     (display (apply simple-format #f message irritants) port)
-     (newline port))
+     (display (apply simple-format #f message irritants) port))
     (_ (default))))
 
 (set-exception-printer! 'tls-error print-tls-error)
