@@ -98,6 +98,21 @@ get_asked (SCM sock, SCM level, SCM optname, SCM asked)
   return shorter;
 }
 
+/* The kernel's word for a bad value is EINVAL, whatever the option.  */
+_Noreturn static void
+refuse_to_set (int result, const char *who, const struct skp_option *option,
+               SCM value)
+{
+  if (!option)
+    scm_skp__error (result, who);
+  SCM reason = scm_strerror (scm_from_int (-result));
+  SCM name = scm_from_utf8_string (option->name);
+  if (scm_is_number (value) || scm_is_string (value))
+    scm_syserror_msg (who, "~A ~S: ~A", scm_list_3 (name, value, reason),
+                      -result);
+  scm_syserror_msg (who, "~A: ~A", scm_list_2 (name, reason), -result);
+}
+
 /* VALUE is the argument POS of WHO.  */
 static SCM
 set_option (SCM sock, SCM level, SCM optname, SCM value, int pos,
@@ -117,7 +132,7 @@ set_option (SCM sock, SCM level, SCM optname, SCM value, int pos,
                               (socklen_t)bytes.length);
   scm_remember_upto_here_1 (value);
   if (result < 0)
-    scm_skp__error (result, who);
+    refuse_to_set (result, who, option, value);
   if (l == SOL_SOCKET && number == SO_RCVLOWAT)
     scm_skp__low_water = 1;
   return SCM_UNSPECIFIED;

@@ -5,6 +5,7 @@
 (define-module (sockport option)
   #:use-module (ice-9 format)
   #:use-module (ice-9 match)
+  #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-26)
   #:use-module (sockport constant)
@@ -140,17 +141,22 @@ none has it."
   (let ((microseconds (inexact->exact (ceiling (* seconds 1000000)))))
     (cons (quotient microseconds 1000000) (remainder microseconds 1000000))))
 
+(define (refuse-value expected value)
+  (refuse-type "set-socket-option!" 3 expected value))
+
 (define (bool-to value)
   (match value
     (#t 1)
     (#f 0)
-    (_ value)))
+    ((or (? exact-integer?) (? bytevector?)) value)
+    (_ (refuse-value "boolean" value))))
 
 (define (linger-to value)
   (match value
     (#f '(0 . 0))
     ((? exact-integer?) (cons 1 value))
-    (_ value)))
+    ((or (? pair?) (? linger?) (? bytevector?)) value)
+    (_ (refuse-value "seconds, #f, linger or pair" value))))
 
 (define (timeval-to value)
   (match value
@@ -164,6 +170,10 @@ none has it."
     ('bool (bool-to value))
     ('linger (linger-to value))
     ('timeval (timeval-to value))
+    ('membership
+     (if (or (string? value) (integer? value))
+         (refuse-value "pair of a group, an integer, and an interface" value)
+         value))
     (_ value)))
 
 (define (row-value sock row)

@@ -2,7 +2,9 @@
 ;;; What getsockopt, setsockopt and the names refuse.
 
 (use-modules (harness)
+             (harness error)
              (harness option)
+             (ice-9 match)
              (sockport))
 
 (test-begin "option-refused")
@@ -119,6 +121,26 @@
       (set-socket-option! s 'rcvtimeo (inf)))
     (test-equal "by its name in C" AF_INET (socket-option s 'SO_DOMAIN))
     (test-equal "by another name" #f (socket-option s 'ip-recvorigdstaddr))))
+
+(test-case "values, with what would be right"
+  (define expecting
+    "set-socket-option!: Wrong type argument in position 3 (expecting ~a): ~s")
+  (with-udp s
+    (for-each
+     (match-lambda
+       ((name value expected)
+        (test-words (format #f expecting expected value)
+          (set-socket-option! s name value))))
+     '((broadcast yes "boolean")
+       (linger x "seconds, #f, linger or pair")
+       (ip-add-membership "239.1.2.3"
+                          "pair of a group, an integer, and an interface")))
+    (test-words "set-socket-option!: IP_TTL 300: Invalid argument"
+      (set-socket-option! s 'ip-ttl 300))
+    (test-words "setsockopt: IP_TTL 300: Invalid argument"
+      (setsockopt s IPPROTO_IP IP_TTL 300))
+    (test-words "set-socket-option!: SO_BINDTODEVICE \"nosuch0\": No such device"
+      (set-socket-option! s 'bindtodevice "nosuch0"))))
 
 (test-case "a message that tells what is wrong"
   (with-udp s
