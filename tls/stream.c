@@ -206,11 +206,15 @@ refuse_renegotiation (struct skp_tls *tls, int *events)
   return 0;
 }
 
+/* So many records of TLS itself, tickets say, may come one behind the other:
+   who sends nothing else would keep the thread that reads here for ever.  */
+#define MOST_OTHERS 64
+
 /* The bytes of a record, or those for which BUFFER has room.  */
 static ssize_t
 receive (struct skp_tls *tls, void *buffer, size_t size, int *events)
 {
-  for (int warnings = 0;;)
+  for (int warnings = 0, others = 0;;)
     {
       skp__tls_begin (tls);
       ssize_t n = gnutls_record_recv (tls->session, buffer, size);
@@ -226,8 +230,10 @@ receive (struct skp_tls *tls, void *buffer, size_t size, int *events)
           return 0;
         }
       /* A record that is for TLS itself is answered in the same way.  */
-      if (n == GNUTLS_E_AGAIN && !tls->blocked)
+      if (n == GNUTLS_E_AGAIN && !tls->blocked && others++ < MOST_OTHERS)
         continue;
+      if (n == GNUTLS_E_AGAIN && !tls->blocked)
+        return read_fail (tls, GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS);
       if (n == GNUTLS_E_AGAIN)
         return skp__tls_later (tls, events);
       if (n == GNUTLS_E_REHANDSHAKE)

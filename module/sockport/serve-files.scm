@@ -113,8 +113,8 @@
 ;;; A 304 has what a 200 would have but for what describes the body: RFC 9110,
 ;;; 15.4.5.
 (define (answer-read request entity fd)
-  (match (precondition (request-headers request) (entity-etag entity)
-                       (entity-modified entity))
+  (match (precondition (request-headers request) (invalid-headers request)
+                       (entity-etag entity) (entity-modified entity))
     (#f (send-entity request entity fd))
     (304
      (close-fdes fd)

@@ -97,10 +97,12 @@
        (string-every key-characters value 0 22)
        (string=? "==" (substring value 22))))
 
-(define (same-origin? origin host)
-  "Is ORIGIN, a page's, of the HOST, a pair, that the request is for?"
+(define (same-origin? origin host secure?)
+  "Is ORIGIN, a page's, of the HOST, a pair, that the request is for, SECURE? if it came
+by TLS?"
   (let ((uri (false-if-exception (string->uri origin))))
     (and uri host
+         (or (not secure?) (eq? 'https (uri-scheme uri)))
          (uri-host uri)
          (string-ci=? (string-trim-both (uri-host uri) (char-set #\[ #\]))
                       (string-trim-both (car host) (char-set #\[ #\])))
@@ -110,13 +112,15 @@
 (define (default-port scheme)
   (if (memq scheme '(https wss)) 443 80))
 
-;;; Only browsers send one, and they let any page connect: RFC 6455, 10.2.
+;;; Only browsers send one, and they let any page connect: RFC 6455, 10.2.  One that
+;;; came without TLS may be of somebody else's making.
 (define (good-origin? request origins)
   (let ((origin (assq-ref (request-headers request) 'origin)))
     (or (not origin)
         (eq? origins #t)
         (if (eq? origins 'same)
-            (same-origin? origin (request-host request))
+            (same-origin? origin (request-host request)
+                          (layered? (request-port request)))
             (->bool (member origin origins))))))
 
 (define (refusal code text . headers)

@@ -152,6 +152,29 @@ keys_change_underneath (void **state)
   link_close (&link);
 }
 
+/* A server that sends tickets without end would keep the client's thread.  */
+static void
+tickets_have_an_end (void **state)
+{
+  (void)state;
+  struct link link;
+  char buffer[8];
+  int events;
+  link_ready (&link, "localhost");
+  for (int i = 0; i < 130; i++)
+    {
+      if (i == 30)
+        passes (link.server, link.client, "behind some");
+      assert_int_equal (gnutls_session_ticket_send (link.server->session, 1, 0),
+                        0);
+    }
+  for (int i = 0; i < 2; i++)
+    assert_int_equal (
+        skp_tls_read (link.client, buffer, sizeof buffer, &events),
+        -SKP_TLS_PROTOCOL);
+  link_close (&link);
+}
+
 static void
 a_certificate_is_described (void **state)
 {
@@ -197,4 +220,5 @@ a_certificate_is_described (void **state)
 
 TESTS (TEST (sessions_are_resumed), TEST (renegotiation_is_refused),
        TEST (a_server_refuses_to_begin_anew), TEST (a_flight_is_one_call),
-       TEST (keys_change_underneath), TEST (a_certificate_is_described));
+       TEST (keys_change_underneath), TEST (tickets_have_an_end),
+       TEST (a_certificate_is_described));

@@ -102,6 +102,11 @@
                  (code "If-None-Match: \"x\""
                        (string-append "If-None-Match: W/" tag))
                  (code "If-None-Match: \"x\"" "If-None-Match: \"y\"")))
+         (test-equal "what is no tag is not passed over for a date" '(200 412)
+           (list (code "If-None-Match: \"x"
+                       "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT")
+                 (code "If-Match: \"x"
+                       "If-Unmodified-Since: Fri, 01 Jan 2100 00:00:00 GMT")))
          (test-equal "ranges on two lines are none" 200
            (code "Range: bytes=0-0" "Range: bytes=2-2")))))))
 

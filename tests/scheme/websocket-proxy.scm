@@ -115,6 +115,24 @@ unless it is #f."
                (test-equal "past it" 1 (length (heads))))))
          #:tls server-context #:place (const (port-of server))))))
 
+  ;; Whoever is between a browser and the server can make one without TLS.
+  (test-case "pages of a server that came without its TLS"
+    (call-with-both server-context
+      (lambda (target server)
+        (define (code scheme)
+          (catch 'misc-error
+            (lambda ()
+              (let ((ws (open-websocket
+                         (format #f "wss://localhost:~a/" (port-of server))
+                         #:context client-context
+                         #:headers `((origin . ,(format #f "~a://localhost:~a" scheme
+                                                        (port-of server)))))))
+                (websocket-close ws)
+                (close-port (websocket-socket ws))
+                101))
+            (lambda (key who message irritants . rest) (car irritants))))
+        (test-equal "may not connect" '(101 403) (map code '("https" "http"))))))
+
   (test-case "whom they prove to be"
     (call-with-both server-context
       (lambda (target server)

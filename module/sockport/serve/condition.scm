@@ -32,24 +32,27 @@
               headers))
 
 (define (tags-of headers name)
-  "Return the tags in the lines of the header NAME, or *; #f if there is none."
-  (match (values-of headers name)
-    (() #f)
-    (lines (if (memq '* lines) '* (concatenate lines)))))
+  "Return the tags in the lines of the header NAME, or *."
+  (let ((lines (values-of headers name)))
+    (if (memq '* lines) '* (concatenate lines))))
 
-(define (precondition headers etag modified)
-  "Return #f if the request with HEADERS is to be answered as it is, or the code to
-answer with: 412 or 304.  The order is that of RFC 9110, 13.2.2."
+(define (precondition headers invalid etag modified)
+  "Return #f if the request with HEADERS, and with those that are INVALID, is to be
+answered as it is, or the code to answer with: 412 or 304.  The order is that of RFC
+9110, 13.2.2."
   (define (tags name) (tags-of headers name))
+  ;; One that is no list of tags is there all the same.
+  (define (told? name)
+    (or (assq name headers) (assq name invalid)))
   (define (since name compare)
     (match (assq-ref headers name)
       ((? date? date) (compare modified (seconds date)))
       (_ #f)))
-  (cond ((if (assq 'if-match headers)
+  (cond ((if (told? 'if-match)
              (not (matches? etag #t (tags 'if-match)))
              (since 'if-unmodified-since >))
          412)
-        ((if (assq 'if-none-match headers)
+        ((if (told? 'if-none-match)
              (matches? etag #f (tags 'if-none-match))
              (since 'if-modified-since <=))
          304)
