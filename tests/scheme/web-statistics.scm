@@ -206,12 +206,21 @@
       (lambda (new server)
         (exchange new (string-append get get))
         (ask new "HEAD" "/" "User-Agent: me \"too\"" "Referer: http://a/b")
-        (exchange new "nonsense\r\n\r\n"))
+        (exchange new (crlf "POST /large HTTP/1.1" "Host: a" "Content-Length: 11" ""))
+        (exchange new (string-append get (crlf "POST /odd HTTP/1.1" "Host: a"
+                                               "Transfer-Encoding: chunked" ""
+                                               "x")))
+        (exchange new (string-append get "nonsense\r\n\r\n")))
+      #:body-limit 10
       #:on-response (access-logger port))
     (test-equal "a line for each"
       '("\"GET /one HTTP/1.1\" 200 5 \"-\" \"-\""
         "\"GET /one HTTP/1.1\" 200 5 \"-\" \"-\""
         "\"HEAD / HTTP/1.1\" 200 - \"http://a/b\" \"me \\\"too\\\"\""
+        "\"POST /large HTTP/1.1\" 413 - \"-\" \"-\""
+        "\"GET /one HTTP/1.1\" 200 5 \"-\" \"-\""
+        "\"POST /odd HTTP/1.1\" 400 - \"-\" \"-\""
+        "\"GET /one HTTP/1.1\" 200 5 \"-\" \"-\""
         "\"-\" 400 - \"-\" \"-\"" #f)
       (map (lambda (line)
              (let ((found (string-match "^127\\.0\\.0\\.1 - - \\[[^]]*\\] (.*)$"

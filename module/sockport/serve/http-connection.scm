@@ -145,6 +145,7 @@ connection is kept."
   (let* ((share (connection-share connection))
          (sent (connection-sent connection))
          (note (settings-on-response (share-settings share))))
+    (set-connection-request! connection #f)
     (count! share (+ (quotient code 100) (counter-index 'responses)) 1)
     (count! share 'bytes-out sent)
     ;; The response has gone: what fails here is not its client's matter.
@@ -185,6 +186,7 @@ connection is kept."
       (cond ((not request) #f)
             (else
              (count! (connection-share connection) 'requests 1)
+             (set-connection-request! connection request)
              (call-with-values
                  (lambda ()
                    (request-body connection request flags length body-as-port?))
@@ -222,17 +224,16 @@ what came: closing a socket with input unread resets the connection."
                   (> (monotonic-ns) most))
         (again)))))
 
-(define longest-linger (* 10 1000000000))
-
 (define (refuse connection code)
   "Answer what is no request, or too much of one, with CODE."
   (let* ((code (if (and (= code 400) (connection-cut? connection)) 408 code))
-         (bytes (refusal-bytes connection code)))
+         (bytes (refusal-bytes connection code))
+         (request (connection-request connection)))
     (count! (connection-share connection) 'refused 1)
     (now-sending! connection)
     (send-bytes connection bytes)
     (set-connection-sent! connection 0)
-    (note-response connection #f code #f)
+    (note-response connection request code (and request (monotonic-ns)))
     (finish connection)))
 
 (define (serve-requests connection)

@@ -22,9 +22,11 @@
             connection-moved set-connection-moved!
             connection-sent set-connection-sent!
             connection-first set-connection-first!
+            connection-request set-connection-request!
             connection-begun? set-connection-begun!
             connection-result set-connection-result!
             connection-phase connection-cut?
+            longest-linger
             now-idle! now-asked! now-working! now-sending! now-lingering!
             add-connection! remove-connection! end-idle! reset!))
 
@@ -32,13 +34,14 @@
 ;;; the ports of the bodies, while there are some.  MOVED are the bytes that were
 ;;; sent without a port, SENT those of the last response's body, SEEN what the
 ;;; sweeper saw of all that last.  FIRST is what MOVED was, or will be, where the body of
-;;; the last response began.  BEGUN? says that some of the last response was sent;
+;;; the last response began.  REQUEST is that whose body is read, or which is answered.
+;;; BEGUN? says that some of the last response was sent;
 ;;; RESULT is the body that the handler has returned, until it was dealt with.  PHASE is what the connection waits for; when
 ;;; EXPIRES has come, it is CUT?: nothing more is received or, in the phase
 ;;; `sending', sent.
 (define-record-type <connection>
   (%make-connection share sock peer buffer at end head input output moved sent
-                    first begun? result seen phase expires cut?)
+                    first request begun? result seen phase expires cut?)
   connection?
   (share connection-share)
   (sock connection-sock)
@@ -52,6 +55,7 @@
   (moved connection-moved set-connection-moved!)
   (sent connection-sent set-connection-sent!)
   (first connection-first set-connection-first!)
+  (request connection-request set-connection-request!)
   (begun? connection-begun? set-connection-begun!)
   (result connection-result set-connection-result!)
   (seen connection-seen set-connection-seen!)
@@ -61,7 +65,7 @@
 
 (define (make-connection share sock peer)
   (%make-connection share sock peer (make-bytevector 4096) 0 0 (%make-http-head) #f #f 0 0 0
-                    #f #f 0 'idle #f #f))
+                    #f #f #f 0 'idle #f #f))
 
 (define-inlinable (enter-phase! connection phase ticks)
   (set-connection-phase! connection phase)
@@ -90,6 +94,7 @@
                 (share-idle-ticks (connection-share connection))))
 
 (define linger-seconds 2)
+(define longest-linger (* 10 1000000000))
 
 (define (now-lingering! connection)
   (enter-phase! connection 'lingering
