@@ -121,6 +121,8 @@ datagram_of (const struct holder *holder, SCM index, int pos, const char *who)
   size_t count;
   const struct skp_datagram *datagrams
       = skp_batch_datagrams (holder->batch, &count);
+  if (count == 0 && SCM_I_INUMP (index))
+    scm_skp__out_of_range (index, "the batch holds no datagrams", pos, who);
   return &datagrams[scm_skp__integer (index, 0, (int64_t)count - 1, pos, who)];
 }
 
@@ -181,6 +183,12 @@ add (const struct holder *holder, const struct scm_skp__slice *slice,
   int index = skp_batch_add (holder->batch, slice->bytes, slice->size, to);
   if (index == -ENOSPC)
     return SCM_BOOL_F;
+  if (index == -EMSGSIZE)
+    scm_syserror_msg (who, "~A (~A bytes, but a slot of the batch has ~A)",
+                      scm_list_3 (scm_strerror (scm_from_int (EMSGSIZE)),
+                                  scm_from_size_t (slice->size),
+                                  scm_from_size_t (holder->size)),
+                      EMSGSIZE);
   if (index < 0)
     scm_skp__error (index, who);
   return SCM_I_MAKINUM (index);
@@ -302,7 +310,7 @@ batch_receive (SCM batch, SCM sock, SCM flags)
   if (n == -EAGAIN && !(bits & MSG_DONTWAIT))
     return SCM_BOOL_F;
   if (n < 0)
-    scm_skp__error (n, who);
+    scm_skp__error_at (n, who, fd, NULL);
   return SCM_I_MAKINUM (n);
 }
 

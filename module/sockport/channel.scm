@@ -41,8 +41,9 @@
 
 (set-record-type-printer! <channel>
   (lambda (channel port)
-    (format port "#<channel ~a/~a>"
-            (channel-count channel) (channel-capacity channel))))
+    (format port "#<channel ~a/~a~a>"
+            (channel-count channel) (channel-capacity channel)
+            (if (channel-closed? channel) " closed" ""))))
 
 (define* (make-channel #:optional (capacity 0))
   "Return a channel that holds CAPACITY values between putting and getting; with

@@ -33,6 +33,9 @@
 
 (define (watch! signum position who)
   (check-integer signum 1 64 position who)
+  (when (memv signum (list SIGKILL SIGSTOP))
+    (scm-error 'system-error who "~A (this signal cannot be caught)"
+               (list (strerror EINVAL)) (list EINVAL)))
   (or (vector-ref watched-signals signum)
       (let ((watched (make-watched (%make-channel-core 1 #f) #f)))
         (set-watched-before! watched (sigaction signum))

@@ -131,6 +131,7 @@
      (channel-close! channel)
      (channel-close! channel)
      (test-assert "closed" (channel-closed? channel))
+     (test-assert "which it shows" (string-suffix? " closed>" (object->string channel)))
      (test-error* "put" '(misc-error) (channel-put channel 2))
      (test-equal "what it holds" 1 (channel-get channel))
      (test-assert "then nothing" (eof-object? (channel-get channel))))

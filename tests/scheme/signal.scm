@@ -3,6 +3,7 @@
 ;;; handlers that they had, and who is told.
 
 (use-modules (harness)
+             (harness error)
              (harness task)
              (sockport)
              (sockport operation))
@@ -30,7 +31,10 @@
   (test-error* "no signal" '(out-of-range 1 "watch-signal!")
     (watch-signal! 65))
   (test-error* "one that cannot be caught" (list 'system-error EINVAL)
-    (watch-signal! SIGKILL)))
+    (watch-signal! SIGKILL))
+  (test-words "wait-signal: Invalid argument (this signal cannot be caught)"
+    (wait-signal SIGTERM SIGSTOP))
+  (unwatch-signal! SIGTERM))
 
 (define arrived 0)
 (define (arrive! signum) (set! arrived (+ arrived 1)))
