@@ -1,6 +1,5 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 (use-modules (harness)
-             (harness error)
              (ice-9 receive)
              (ice-9 threads)
              (rnrs bytevectors)
@@ -297,18 +296,5 @@
       (- (resident) before)))
   ;; The heap grows until Guile's thread for that keeps up.
   (test-assert "again and again" (any (lambda (i) (< (grown) 8000)) (iota 10))))
-
-(test-case "words that say what would be right"
-  (let ((batch (make-batch 2 8)))
-    (test-words "batch-ref: Argument 2 out of range (the batch holds no datagrams): 0"
-      (batch-ref batch 0))
-    (test-words "batch-add!: Message too long (9 bytes, but a slot of the batch has 8)"
-      (batch-add! batch "too large" #f))
-    (batch-add! batch "one")
-    (test-words "batch-ref: Argument 2 out of range (0 to 0): 1" (batch-ref batch 1))
-    (call-with-port (open-file "/dev/null" "r0")
-      (lambda (port)
-        (test-words "batch-receive!: Socket operation on non-socket (the port is open on something that is no socket)"
-          (batch-receive! batch port))))))
 
 (test-end "batch")

@@ -86,4 +86,17 @@ SO_BROADCAST, set before)")
   (test-words "http-get: Wrong type argument in position 1 (expecting URI, as \"http://host/path\"): 5"
     ((@ (sockport web-client) http-get) 5)))
 
+(test-case "batches"
+  (let ((batch (make-batch 2 8)))
+    (test-words "batch-ref: Argument 2 out of range (the batch holds no datagrams): 0"
+      (batch-ref batch 0))
+    (test-words "batch-add!: Message too long (9 bytes, but a slot of the batch has 8)"
+      (batch-add! batch "too large" #f))
+    (batch-add! batch "one")
+    (test-words "batch-ref: Argument 2 out of range (0 to 0): 1" (batch-ref batch 1))
+    (call-with-port (open-file "/dev/null" "r0")
+      (lambda (port)
+        (test-words "batch-receive!: Socket operation on non-socket (the port is open on something that is no socket)"
+          (batch-receive! batch port))))))
+
 (test-end "error-hint")
