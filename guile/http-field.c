@@ -220,7 +220,7 @@ int
 scm_skp__http_token (const char *bytes, size_t size)
 {
   for (size_t i = 0; i < size; i++)
-    if (bytes[i] <= ' ' || bytes[i] == 0x7f
+    if (bytes[i] <= ' ' || (unsigned char)bytes[i] >= 0x7f
         || strchr ("\"(),/:;<=>?@[\\]{}", bytes[i]))
       return 0;
   return size > 0;

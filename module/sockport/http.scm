@@ -60,6 +60,11 @@ and of how many connections are open."
 ;;; a loop has, half of them are spared.
 (define heap-reserve (ash 64 20))
 
+;;; One of CONNECTIONS is counted once its handshake is done.  As many others may have
+;;; theirs, or hear that there is no room: more would cost descriptors without end.
+(define (most-with-tls connections)
+  (+ (* 2 connections) 64))
+
 (define* (serve-checked where handler #:key (workers 1) (idle-seconds 75)
                         (request-seconds 60) (minimum-rate 500)
                         (head-limit 65536) (target-limit 8192)
@@ -91,6 +96,7 @@ and of how many connections are open."
     (apply serve-as "serve-http" where
            (lambda (sock peer) (converse (share-here) sock peer))
            #:prologue (and tls prologue)
+           #:connections (and tls connections (most-with-tls connections))
            #:on-stop (lambda (server)
                        (end-idle! (share-here))
                        (on-stop server))

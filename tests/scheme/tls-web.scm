@@ -96,6 +96,25 @@
          (test-equal "second" "hello" (ask))
          (close-port tls)))))
 
+  (test-case "clients that never begin with their handshake have an end"
+    (call-with-http handler
+      (lambda (new server)
+        (define (count) (server-connections server))
+        (let ((silent (map (lambda (i) (new)) (iota 80))))
+          (await (lambda () (>= (count) 66)))
+          (for-each (lambda (i) (task-yield)) (iota 100))
+          (test-equal "as many as there may be, twice, and 64" 66 (count))
+          (for-each close-port silent)
+          (let ((tls (connect-to (car (server-addresses server))
+                                 #:tls (trusting directory)
+                                 #:tls-host "localhost")))
+            (put-string tls "GET /text HTTP/1.0\r\n\r\n")
+            (force-output tls)
+            (test-equal "then others come" '(200) (codes (get-string-all tls)))
+            (close-port tls))))
+      #:tls (server-context directory "localhost")
+      #:connections 1))
+
   (test-case "an idle connection is ended without an error"
     (test-equal "nothing is logged" '()
       (with-https

@@ -37,6 +37,7 @@
                                   "text"))
                  ("/wide" (values '((x . "\u2014")) "text"))
                  ("/name" (values '((#{x y}# . "a")) "text"))
+                 ("/letter" (values '((xä . "a")) "text"))
                  ("/length" (values '((content-length . 3)) "text"))
                  ("/body" (values (build-response #:code 204) "text"))
                  ("/early" (values (build-response #:code 102) #f))
@@ -49,9 +50,9 @@
                   (test-equal path '(500) (codes text))
                   (test-assert (list path "no header slips through")
                     (not (string-contains text "Y: b")))))
-              '("/value" "/reason" "/cr" "/lf" "/nul" "/nul-reason" "/type" "/wide" "/name" "/length" "/body"
+              '("/value" "/reason" "/cr" "/lf" "/nul" "/nul-reason" "/type" "/wide" "/name" "/letter" "/length" "/body"
                 "/early" "/switch" "/kind"))))))
-    (test-equal "each is logged" 14 (length lines))
+    (test-equal "each is logged" 15 (length lines))
     (test-assert "with what it was for"
       (string-contains (car lines) "\nGET /value from 127.0.0.1:"))))
 
