@@ -199,6 +199,26 @@
           (join-thread reader))
         (test-assert "who listens is told" (server? told))))))
 
+(test-case "the back end of Guile's server, closed"
+  (define back-end (lookup-server-impl 'sockport))
+  (define (open) (open-server back-end '(#:port 0)))
+  (define (reading server)
+    (catch 'interrupt
+      (lambda () (read-client back-end server))
+      (const 'interrupted)))
+  (test-equal "before a request is asked for" 'interrupted
+    (let ((server (open)))
+      (close-server back-end server)
+      (reading server)))
+  (test-equal "while it begins" (make-list 100 'interrupted)
+    (map (lambda (round)
+           (let* ((server (open))
+                  (reader (call-with-new-thread (lambda () (reading server)))))
+             (usleep (* 20 round))
+             (close-server back-end server)
+             (join-thread reader)))
+         (iota 100))))
+
 (test-case "the end of serve-http is told"
   (let ((ended #f))
     (serve-http "127.0.0.1:0" handler

@@ -8,6 +8,7 @@
 ;;; in a thread of their own, and what is to be handled goes through a channel.
 
 (define-module (web server sockport)
+  #:use-module (ice-9 atomic)
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
   #:use-module (rnrs bytevectors)
@@ -29,15 +30,17 @@
   #:use-module (web server)
   #:export (sockport))
 
-;;; REQUESTS carries exchanges.  SERVER is that of `serve', THREAD where it runs;
-;;; both are #f before the first request is asked for.
+;;; REQUESTS carries exchanges.  SERVER is a box of that of `serve', THREAD where it runs;
+;;; both are #f before the first request is asked for.  Once this is closed, the box has
+;;; `closed', and no thread begins; LOCK is held while one does.
 (define-record-type <web-server>
-  (make-web-server listeners options requests server thread)
+  (make-web-server listeners options requests server lock thread)
   web-server?
   (listeners web-server-listeners)
   (options web-server-options)
   (requests web-server-requests)
-  (server web-server-server set-web-server-server!)
+  (server web-server-server)
+  (lock web-server-lock)
   (thread web-server-thread set-web-server-thread!))
 
 ;;; RESPONSES gets a pair of a response and a body.
@@ -78,7 +81,7 @@
   (make-web-server (apply listeners-at (filter-keywords listener's? options)
                           (filter-keywords own? options))
                    (filter-keywords (negate own?) options)
-                   (make-channel) #f #f))
+                   (make-channel) (make-atomic-box #f) (make-mutex) #f))
 
 (define* (listeners-at options #:key host (family AF_INET) (addr INADDR_LOOPBACK)
                        (port 8080) socket listen)
@@ -112,7 +115,10 @@
          #:signals (list SIGTERM SIGINT)
          `(,@options
            #:on-listen ,(lambda (server)
-                          (set-web-server-server! web-server server)
+                          ;; It may have been closed since the thread began.
+                          (when (atomic-box-compare-and-swap!
+                                 (web-server-server web-server) #f server)
+                            (stop-server! server #t))
                           (on-listen server)))))
 
 (define (serve-connections web-server)
@@ -127,10 +133,13 @@
 
 ;;; Guile's server goes on for ever; `interrupt' is how it ends.
 (define (read-request web-server)
-  (unless (web-server-thread web-server)
-    (set-web-server-thread!
-     web-server
-     (call-with-new-thread (lambda () (serve-connections web-server)))))
+  (with-mutex (web-server-lock web-server)
+    (when (eq? 'closed (atomic-box-ref (web-server-server web-server)))
+      (throw 'interrupt))
+    (unless (web-server-thread web-server)
+      (set-web-server-thread!
+       web-server
+       (call-with-new-thread (lambda () (serve-connections web-server))))))
   (match (channel-get (web-server-requests web-server))
     ((? eof-object?) (throw 'interrupt))
     (exchange (values exchange
@@ -149,11 +158,12 @@
   (values))
 
 (define (close-server web-server)
-  (let ((thread (web-server-thread web-server)))
+  (let ((server (with-mutex (web-server-lock web-server)
+                  (atomic-box-swap! (web-server-server web-server) 'closed)))
+        (thread (web-server-thread web-server)))
+    (when (server? server)
+      (stop-server! server #t))
     (when thread
-      (when (and (web-server-server web-server)
-                 (not (thread-exited? thread)))
-        (stop-server! (web-server-server web-server) #t))
       (join-thread thread)))
   (for-each close-listener (web-server-listeners web-server)))
 
