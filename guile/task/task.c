@@ -63,7 +63,8 @@ scm_skp__wake_slot (SCM loop, size_t slot, SCM left)
     scm_skp__push (q, entry);
 }
 
-/* #f if an edge was seen, and is not any more.  */
+/* #f if an edge was seen, and is not any more.  Nothing waits if ENTRY is #f.
+ */
 static SCM
 wait_in_slot (SCM loop, size_t slot, SCM entry)
 {
@@ -76,7 +77,7 @@ wait_in_slot (SCM loop, size_t slot, SCM entry)
       SCM_SIMPLE_VECTOR_SET (slots, slot, SCM_BOOL_F);
       return SCM_BOOL_F;
     }
-  else
+  else if (scm_is_true (entry))
     SCM_SIMPLE_VECTOR_SET (
         slots, slot,
         scm_cons (entry, scm_is_pair (there) ? there : scm_list_1 (there)));

@@ -1,11 +1,17 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
-;;; Going from one task to the next allocates nothing.
+;;; Going from one task to the next allocates nothing, and a choice keeps nothing.
 
 (use-modules (harness)
              (harness task)
+             (ice-9 match)
              (rnrs bytevectors)
              (sockport)
+             (sockport operation)
+             (srfi srfi-1)
              (system base compile))
+
+;; The pipe that a thread sleeps by stays.
+(with-deadline 0 (lambda () (sleep 1)) (const #f))
 
 (test-begin "task-memory")
 
@@ -95,5 +101,26 @@
     (< (bytes-each (lambda () (yield-often rounds))
                    (lambda () (yield-often rounds)))
        8)))
+
+(test-case "a choice leaves nothing behind where another task waits"
+  (define (waiters)
+    (fold (lambda (entry most) (if (pair? entry) (max most (length entry)) most))
+          0
+          (vector->list ((@@ (sockport task record) loop-slots) (current-loop)))))
+  (match (socketpair AF_UNIX SOCK_STREAM 0)
+    ((ours . theirs)
+     (test-assert "for the same port"
+       (in-tasks
+        (let ((reader (spawn-task (lambda () (recv! ours (make-bytevector 1))))))
+          (task-yield)
+          (for-each (lambda (_)
+                      (wait-first (readable-operation ours) (sleep-operation 0)))
+                    (iota 100))
+          (let ((found (waiters)))
+            (send theirs (make-bytevector 1 1))
+            (join reader)
+            (< found 2)))))
+     (close-port ours)
+     (close-port theirs))))
 
 (test-end "task-memory")
