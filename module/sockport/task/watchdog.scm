@@ -5,8 +5,10 @@
   #:use-module (ice-9 atomic)
   #:use-module (ice-9 threads)
   #:use-module (sockport primitive)
+  #:use-module (sockport task deadline)
   #:use-module (sockport task loop)
   #:use-module (sockport task origin)
+  #:use-module (sockport task waiter)
   #:export (with-watchdog
             print-stuck))
 
@@ -40,20 +42,21 @@
   (define lock (make-mutex))
   (define wake (make-condition-variable))
   (define over? #f)
+  (define ended (%make-channel-core 0 #t))
   (define (rest)
     (let* ((us (inexact->exact (ceiling (* (min seconds longest) 500000))))
            (now (gettimeofday))
            (then (+ us (cdr now))))
-      (wait-condition-variable wake lock
-                               (cons (+ (car now) (quotient then 1000000))
-                                     (remainder then 1000000)))))
+      (with-mutex lock
+        (unless over?
+          (wait-condition-variable wake lock
+                                   (cons (+ (car now) (quotient then 1000000))
+                                         (remainder then 1000000)))))))
   ;; A loop that was left by an escape tells nobody.
   (define (ended?)
     (or over? (not (loop-root loop))))
   (define (watch turn told)
-    ;; It may have ended before this thread began.
-    (unless over?
-      (rest))
+    (rest)
     (unless (ended?)
       (let ((task (loop-current loop)) (now (loop-turns loop)))
         (cond ((not (and task (= now turn) (not (eqv? told now))))
@@ -65,11 +68,16 @@
                    (on-stuck task (atomic-box-ref answer))
                    (watch now now))))))))
   (let ((thread (call-with-new-thread
-                 (lambda () (with-mutex lock (watch -1 #f))))))
+                 (lambda ()
+                   (dynamic-wind (const #t)
+                                 (lambda () (watch -1 #f))
+                                 (lambda () (%channel-close ended)))))))
     (lambda ()
       (with-mutex lock
         (set! over? #t)
         (signal-condition-variable wake))
+      ;; ON-STUCK may wait for another task of this loop.
+      (shielded (lambda () (core-get ended "run-tasks")))
       (join-thread thread))))
 
 (define (with-watchdog seconds on-stuck thunk)
