@@ -64,7 +64,7 @@ exception the loop ended with, or #f."
      (const #t)
      (lambda ()
        (with-thread-deadline loop group (lambda () (loop-run! loop))))
-     (lambda () (group-left! group)))
+     (lambda () (loop-left! loop group)))
     (values main
             (and (pair? (group-failures group))
                  (list (group-exception group))))))

@@ -9,7 +9,8 @@
              (ice-9 exceptions)
              (ice-9 threads)
              (sockport)
-             (sockport channel))
+             (sockport channel)
+             (sockport operation))
 
 (test-begin "task-leaving")
 
@@ -172,6 +173,81 @@
     (test-equal "in a thread, and in a task" (list expected expected)
       (with-deadline (* 1/2 (case-seconds))
         (lambda () (call-in-thread (lambda () (join-thread waiting))))))))
+
+(define-syntax-rule (leaving leave body ...)
+  (let/ec leave (in-tasks body ...)))
+
+(define (within-case thunk)
+  (with-deadline (* 1/2 (case-seconds)) thunk (const 'late)))
+
+(test-case "so have those of its groups, wherever what made these is"
+  (define task #f)
+  (define (spawn group)
+    (set! task (spawn-task (lambda () (sleep 1000)) #:group group)))
+  (define (outcome)
+    (within-case (lambda () (raised (lambda () (join task))) (task-state task))))
+  (test-eq "it waits for them" 'failed
+    (begin
+      (leaving leave
+        (spawn-task (lambda () (sleep 1/100) (leave #t)))
+        (with-task-group spawn))
+      (outcome)))
+  (test-eq "it has left" 'failed
+    (begin
+      (leaving leave
+        (with-task-group (lambda (group) (spawn group) (leave #t))))
+      (outcome)))
+  (test-eq "it had left the group before" 'failed
+    (begin
+      (leaving leave
+        (let/ec leave-group
+          (with-task-group (lambda (group) (spawn group) (leave-group #t))))
+        (leave #t))
+      (outcome)))
+  (test-error* "it has others no more" '(misc-error)
+    (let ((group #f))
+      (leaving leave
+        (with-task-group (lambda (made) (set! group made) (leave #t))))
+      (spawn group))))
+
+(test-case "what is given is not for tasks whose loop was left"
+  (define channel (make-channel))
+  (define semaphore (make-semaphore 0))
+  (leaving leave
+    (spawn-task (lambda () (channel-get channel)))
+    (spawn-task (lambda () (wait-first (get-operation channel)
+                                       (sleep-operation 1000))))
+    (spawn-task (lambda () (semaphore-acquire! semaphore)))
+    (sleep 1/100)
+    (leave #t))
+  (call-with-new-thread (lambda () (channel-put channel 'value)))
+  (test-equal "a value" 'value (within-case (lambda () (channel-get channel))))
+  (semaphore-release! semaphore)
+  (test-equal "a semaphore" 'had
+    (within-case (lambda () (semaphore-acquire! semaphore) 'had))))
+
+(test-case "who is told by a watchdog may wait for another task"
+  (define told (make-channel))
+  (define (spin)
+    (unless (event-set? telling) (spin)))
+  (define telling (make-event))
+  (test-equal "when the first has ended" 'ended
+    (within-case
+     (lambda ()
+       (call-in-thread
+        (lambda ()
+          (run-tasks (lambda ()
+                       (spawn-task (lambda ()
+                                     (channel-get told)
+                                     (channel-get told)))
+                       (spin)
+                       'ended)
+                     #:watchdog 0.01
+                     #:on-stuck (lambda (task stack)
+                                  (event-set! telling)
+                                  (usleep 50000)
+                                  (channel-put told task)
+                                  (channel-put told stack)))))))))
 
 (test-case "what cleans up after a return is not ended by what ends the task"
   (test-equal "a deadline" '(value cleaned)

@@ -16,7 +16,7 @@
   #:use-module (sockport task inherit)
   #:use-module (sockport task member)
   #:use-module (sockport primitive)
-  #:use-module ((sockport task record) #:select (loop-poller))
+  #:use-module ((sockport task record) #:select (loop-groups loop-poller))
   #:use-module (sockport task scope)
   #:use-module (sockport task waiter)
   #:export (with-task-group
@@ -133,6 +133,7 @@ an exception."
                 cancelled?)
       (group-fail! group result))
     (when (no-members? (group-members group))
+      (hashq-remove! (loop-groups (task-loop task)) group)
       (cond ((group-waiting? group)
              (set-group-waiting! group #f)
              (resume! (group-host group)))
@@ -157,6 +158,8 @@ another that was cancelled is not."
   "Start a task of GROUP, which is LOOP's, which runs here, and return it."
   (let ((task (make-task loop name thunk group
                          (make-scope #f #f #f #f #f) on-end)))
+    (when (and (group-host group) (no-members? (group-members group)))
+      (hashq-set! (loop-groups loop) group #t))
     (%task-begin! task (group-members group) (loop-poller loop))
     (when (group-cancelled? group)
       (without-asyncs (task-cancel! task)))
@@ -218,7 +221,8 @@ ended with; it must not wait.  If it returns true, the exception is dealt with."
            (unless (loop-here? (group-loop group))
              (error "spawn-task: this group belongs to another thread:"
                     group))
-           (when (group-over? group)
+           (when (or (group-over? group)
+                     (not (loop-root (group-loop group))))
              (error "spawn-task: this group has ended:" group))
            (start-task! (group-loop group) group inherited name on-end))
           (else (spawn-within spawner thunk name on-end)))))

@@ -8,12 +8,12 @@
   #:use-module (sockport task loop)
   #:use-module (sockport task member)
   #:use-module (sockport task origin)
-  #:use-module (sockport task scope)
+  #:use-module ((sockport task record) #:select (loop-groups task-abandon))
   #:use-module (sockport task waiter)
   #:export (task-values
             wait-for-end
             check-task
-            group-left!))
+            loop-left!))
 
 (define (check-task object who)
   (check-that (task? object) object 1 "task" who))
@@ -49,14 +49,17 @@
   (make-exception-from-throw
    'misc-error (list "run-tasks" "the loop of this task was left" '() #f)))
 
-(define (group-left! group)
-  "End the members of GROUP, and those of the groups in them, whose loop has been left."
+(define (loop-left! loop root)
+  "End the tasks of LOOP, whose own group is ROOT, and which has been left."
   (define (leave! task)
-    (let inside ((scope (task-scope task)))
-      (when scope
-        (and=> (scope-group scope) group-left!)
-        (inside (scope-parent scope))))
+    ;; What is given from now on is for others.
+    (when (task-abandon task)
+      ((task-abandon task) task))
     (set-task-joiners! task '())
     (%task-ended! task 'failed left)
     (%task-forget! task))
-  (for-each-member leave! (group-members group)))
+  (define (leave-all! group)
+    (for-each-member leave! (group-members group)))
+  (without-asyncs
+   (leave-all! root)
+   (hash-for-each (lambda (group _) (leave-all! group)) (loop-groups loop))))

@@ -10,7 +10,7 @@
   #:export (<task> %make-task make-loop loop? loop-timers loop-current
             set-loop-current! loop-worker loop-peers loop-turns set-loop-turns!
             loop-thread loop-root set-loop-root! loop-inside? set-loop-inside!
-            loop-poller loop-failed loop-ended loop-here? loop-ours? loop-fluid
+            loop-poller loop-failed loop-ended loop-groups loop-here? loop-ours? loop-fluid
             current-loop current-task in-task?
             task? task-continuation set-task-continuation! task-abandon
             set-task-abandon! task-place set-task-place! task-interrupt
@@ -22,11 +22,11 @@
 ;;; CURRENT is the task that runs.  INSIDE? is true while its own code does, and
 ;;; false in the loop and while a continuation is taken or put back.  SLOTS has for
 ;;; descriptor N what waits to read (2N) and to write (2N+1).  FAILED and ENDED are
-;;; procedures, ROOT the group without which the loop is over.  The first seven
-;;; fields are known in guile/task/poller.h.
+;;; procedures, ROOT the group without which the loop is over, GROUPS a table of the others
+;;; that have members.  The first seven fields are known in guile/task/poller.h.
 (define-record-type <loop>
   (%make-loop current turns poller thread slots inside? timers worker peers
-              failed ended root)
+              failed ended root groups)
   loop?
   (current loop-current set-loop-current!)
   (turns loop-turns set-loop-turns!)
@@ -39,7 +39,8 @@
   (peers loop-peers)
   (failed loop-failed)
   (ended loop-ended)
-  (root loop-root set-loop-root!))
+  (root loop-root set-loop-root!)
+  (groups loop-groups))
 
 ;;; CONTINUATION is the thunk that goes on with the task.  While it sleeps,
 ;;; (ABANDON task) takes it out of what it waits in, PLACE being where, and
@@ -109,7 +110,7 @@
 exception arises outside of tasks, (ENDED task state result) when a task ends."
   (notice-asyncs)
   (%make-loop #f 0 (%poller-open) (current-thread) (make-vector 128 #f) #f
-              (make-timers) worker peers failed ended #f))
+              (make-timers) worker peers failed ended #f (make-hash-table)))
 
 (define (loop-here? loop)
   "Is this the thread of LOOP?"
