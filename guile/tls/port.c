@@ -131,6 +131,10 @@ stream_send (SCM port, const void *bytes, size_t size)
   return told (s, STEP (s, 1, queue_and_write (s, bytes, size, &events)), size);
 }
 
+/* What a peer may leave of what C has written, as of a response
+   (http-output.c): memory has an end.  */
+#define QUEUED_MOST ((size_t)64 << 20)
+
 /* All is taken, if not by the session by the queue.  */
 static ssize_t
 queue_up (struct stream *s, const void *bytes, size_t size, int *events)
@@ -138,6 +142,14 @@ queue_up (struct stream *s, const void *bytes, size_t size, int *events)
   ssize_t n = queue_and_write (s, bytes, size, events);
   if (n != -EAGAIN)
     return n;
+  if (s->end - s->at + size > QUEUED_MOST)
+    return -ENOBUFS;
+  if (s->room - s->end < size && s->at > s->end / 2)
+    {
+      memmove (s->queue, s->queue + s->at, s->end - s->at);
+      s->end -= s->at;
+      s->at = 0;
+    }
   if (s->room - s->end < size)
     {
       size_t room = 2 * (s->end + size);

@@ -7,7 +7,7 @@
              (ice-9 pretty-print) (ice-9 rdelim) (ice-9 textual-ports)
              (rnrs bytevectors) ((rnrs io ports) #:prefix r6:)
              ((scheme base) #:prefix r7:) (sxml simple) (web http)
-             (sockport) (sockport tls))
+             (sockport) (sockport channel) (sockport tls))
 
 (with-deadline 0 (lambda () (sleep 1)) (const #f))
 
@@ -54,6 +54,22 @@
     (writes "without a buffer" "xa"
             (lambda (p) (setvbuf p 'none) (put-string p text) (put-char p #\a)))
     (writes "send" "xx" (lambda (p) (send p text))))
+
+  (test-case "what is displayed to a peer that takes nothing"
+    (define mib (make-string 1048576 #\x))
+    (define taken 0)
+    (define done (make-channel 1))
+    (define (fill port)
+      (unless (= taken 100)
+        (display mib port)
+        (set! taken (+ taken 1))
+        (fill port)))
+    (linked (lambda (port)
+              (test-error* "does not fill the memory" (list 'system-error ENOBUFS)
+                (fill port))
+              (channel-put done #t))
+            (lambda (port) (channel-get done)))
+    (test-equal "64 MiB are kept" 64 taken))
 
   (test-case "writing behind much"
     (define-syntax-rule (filling (p) exp ...)
