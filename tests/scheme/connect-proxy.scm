@@ -155,6 +155,7 @@
    '(("HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n" proxy-login 407)
      ("HTTP/1.1 502 Bad\r\n\r\n" proxy-refused 502)
      ("HTTP/1.0 403\r\n\r\n" proxy-refused 403)
+     ("HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 503 No\r\n\r\n" proxy-refused 503)
      ("hello\r\n\r\n" bad-proxy #f)
      ("HTTP/1.1 2" bad-proxy #f)
      ("" bad-proxy #f))))

@@ -111,12 +111,22 @@ that was taken."
                    (take! (+ have taken) size)
                    (%http-response-parts head bytes 0 (header-memory))))))))))
 
+(define most-interim 100)
+
+(define (read-final-head sock)
+  "The same, of a response that is not an interim one."
+  (let next ((left most-interim))
+    (let ((parts (read-head-exactly sock)))
+      (if (and parts (positive? left) (< (vector-ref parts 0) 200))
+          (next (- left 1))
+          parts))))
+
 (define (fail reason response message . irritants)
   (apply raise-http-error reason #f response message irritants))
 
 (define (ask-http proxy sock host port)
   (send sock (connect-bytes proxy host port))
-  (match (read-head-exactly sock)
+  (match (read-final-head sock)
     (#f (fail 'bad-proxy #f "the proxy ~a sent no response of HTTP"
               (proxy-host proxy)))
     (#(code reason minor headers _ _ _)
