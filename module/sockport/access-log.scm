@@ -151,7 +151,13 @@ the address to write; without it, it is that of the peer."
   (let ((log (make-log (and (string? to) to) (and (port? to) to) #f #f #f
                        (make-mutex)))
         (combined? (eq? format 'combined)))
-    (when (string? to) (open-log! log))
+    (when (string? to)
+      (catch 'system-error
+        (lambda () (open-log! log))
+        (lambda args
+          (let ((errno (system-error-errno args)))
+            (scm-error 'system-error "access-logger" "~A: ~A"
+                       (list to (strerror errno)) (list errno))))))
     (lambda (request code bytes peer . rest)
       (write-line! log
                    (lambda (time)

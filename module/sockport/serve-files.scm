@@ -265,7 +265,8 @@
 
 (define (check-settings prefix links index types encodings max-age headers
                         not-found)
-  (check prefix (string? prefix) #:prefix "string")
+  (check prefix (and (string? prefix) (string-prefix? "/" (string-append prefix "/")))
+         #:prefix "string that begins with a slash, or is empty")
   (check links (assq links link-numbers) #:links "none, beneath or all")
   (check-strings index #:index "file-handler")
   (check types (and (list? types) (every pair? types)) #:types "alist")

@@ -3,6 +3,7 @@
 ;;; that are renamed, and disks that are full.
 
 (use-modules (harness)
+             (harness error)
              (harness process)
              (ice-9 match)
              (ice-9 regex)
@@ -140,6 +141,8 @@
   (test-error* "another format" '(wrong-type-arg #:format "access-logger")
     (access-logger (current-output-port) #:format 'other))
   (test-error* "no such directory" (list 'system-error ENOENT)
+    (access-logger "/nowhere/log"))
+  (test-words "access-logger: /nowhere/log: No such file or directory"
     (access-logger "/nowhere/log")))
 
 (test-end "access-log")
