@@ -214,6 +214,8 @@
       (reason-of (lambda () (tls-context #:priorities "NONSENSE"))))
     (test-equal "trust" 'bad-certificate
       (reason-of (lambda () (tls-context #:trust #vu8(1 2 3)))))
+    (test-words "tls-context: Wrong type argument in position #:trust (expecting system, none, file name or bytevector): sytem"
+      (tls-context #:trust 'sytem))
     (test-words "tls-context: #:trust: there is no certificate in it"
       (tls-context #:trust #vu8(1 2 3)))
     (let ((localhost (in-directory directory "localhost.pem")))

@@ -88,6 +88,8 @@ keyword and the value for the reason."
   (match source
     ('none #t)
     ('system (%tls-trust-system! core))
+    ((? symbol?)
+     (refuse-type who #:trust "system, none, file name or bytevector" source))
     (_ (let ((bytes (contents source #:trust)))
          (about (const (cons #:trust source))
                 (lambda () (%tls-trust! core bytes)))))))
