@@ -68,8 +68,10 @@ scheduler resume); WRAP, unless it is #f, is applied to its values."
        (%claim waiter (lambda () (raise-exception exception)) operation)))
     (and nack
          (lambda ()
-           (unless (eq? operation (waiter-chosen waiter))
-             (nack (current-scheduler))))))
+           (and (not (eq? operation (waiter-chosen waiter)))
+                (call-before-suspending
+                 (lambda () (nack (current-scheduler)) #f)
+                 list)))))
   (make-operation (lambda ()
                     (let ((thunk (try)))
                       (and thunk (list thunk))))

@@ -81,7 +81,9 @@ they are, and looks once more; it returns a thunk that undoes this, or #f."
      (call-before-suspending
       (lambda ()
         (let ((undo (start (make-waiter waiter operation))))
-          (and (procedure? undo) undo)))
+          (and (procedure? undo)
+               (lambda ()
+                 (call-before-suspending (lambda () (undo) #f) list)))))
       (lambda (exception)
         (%claim waiter (lambda () (raise-exception exception)) operation)
         #f)))

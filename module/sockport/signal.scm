@@ -3,6 +3,7 @@
 
 (define-module (sockport signal)
   #:use-module (ice-9 match)
+  #:use-module (ice-9 threads)
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (sockport io argument)
@@ -14,12 +15,14 @@
             unwatch-signal!))
 
 ;;; CORE, that of a channel, has the waiters, or a signal that arrived while there was
-;;; none.  BEFORE is the handler and the flags that the signal had.
+;;; none.  THREAD sees the signals.  BEFORE is the handler and the flags that the signal
+;;; had.
 (define-record-type <watched>
-  (make-watched core before)
+  (make-watched core thread before)
   watched?
   (core watched-core)
-  (before watched-before set-watched-before!))
+  (thread watched-thread set-watched-thread!)
+  (before watched-before))
 
 ;;; By number.
 (define watched-signals (make-vector 65 #f))
@@ -36,17 +39,21 @@
   (when (memv signum (list SIGKILL SIGSTOP))
     (scm-error 'system-error who "~A (this signal cannot be caught)"
                (list (strerror EINVAL)) (list EINVAL)))
-  (or (vector-ref watched-signals signum)
-      (let ((watched (make-watched (%make-channel-core 1 #f) #f)))
-        (set-watched-before! watched (sigaction signum))
-        (sigaction signum (arrived watched))
-        (vector-set! watched-signals signum watched)
-        watched)))
+  (let ((watched (or (vector-ref watched-signals signum)
+                     (make-watched (%make-channel-core 1 #f) #f (sigaction signum))))
+        (thread (current-thread)))
+    (unless (and (watched-thread watched)
+                 (not (thread-exited? (watched-thread watched))))
+      (sigaction signum (arrived watched))
+      (set-watched-thread! watched thread)
+      (vector-set! watched-signals signum watched))
+    watched))
 
 (define (watch-signal! signum)
   "From now on let signal SIGNUM be waited for instead of having its effect.  One
 that arrives while nobody waits is kept; a handler in Scheme is still called.
-Signals are seen by the thread that has watched them first."
+Signals are seen by the thread that has watched them first, or once that has ended by
+the next that does."
   (watch! signum 1 "watch-signal!")
   *unspecified*)
 

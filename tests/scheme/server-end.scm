@@ -90,6 +90,25 @@
        (for-each join tasks))))
   (test-assert "ended" #t))
 
+(test-case "a signal stops a server when the thread of another has ended"
+  (define (start)
+    (let* ((box (make-channel 1))
+           (thread (call-with-new-thread
+                    (lambda ()
+                      (serve "127.0.0.1:0" echo
+                             #:on-listen (lambda (server)
+                                           (channel-put box server)))
+                      'ended))))
+      (cons (channel-get box) thread)))
+  (test-equal "SIGTERM" '(ended ended)
+    (let* ((one (start)) (two (start)))
+      (stop-server! (car one))
+      (let ((first (join-thread (cdr one))))
+        (kill (getpid) SIGTERM)
+        (wait-until (lambda () (thread-exited? (cdr two))))
+        (stop-server! (car two))
+        (list first (join-thread (cdr two)))))))
+
 (test-case "a handler that was set meanwhile stays"
   (let ((before (sigaction SIGTERM)) (mine (lambda (signal) #t)))
     (serve "127.0.0.1:0" echo

@@ -5,7 +5,9 @@
 (use-modules (harness)
              (harness error)
              (harness task)
+             (ice-9 threads)
              (sockport)
+             (sockport channel)
              (sockport operation))
 
 (test-begin "signal")
@@ -63,6 +65,17 @@
              (with-deadline 0.01 (lambda () (wait-signal SIGUSR1)) (const 'none))))
      (unwatch-signal! SIGUSR1))))
 
+(test-case "one that a thread has watched that has ended"
+  (let ((thread (call-with-new-thread (lambda () (watch-signal! SIGUSR1)))))
+    (wait-until (lambda () (thread-exited? thread))))
+  (watch-signal! SIGUSR1)
+  (send-to-self!)
+  (test-equal "is seen by the next that watches" SIGUSR1
+    (with-deadline (* 1/2 (case-seconds))
+      (lambda () (wait-signal SIGUSR1))
+      (const 'none)))
+  (unwatch-signal! SIGUSR1))
+
 (test-case "a handler in Scheme that it had"
   (with-handler
    (lambda ()
@@ -80,5 +93,25 @@
      (send-to-self!)
      (test-equal "what arrives now is waited for" SIGUSR1 (wait-signal SIGUSR1))
      (unwatch-signal! SIGUSR1))))
+
+(test-case "they are seen after a choice whose operation fails as it is undone"
+  (define failing
+    (make-operation (const #f)
+                    (lambda (waiter) (lambda () (error "undone")))))
+  (define (choose)
+    (let ((event (make-event)))
+      (call-with-new-thread (lambda () (usleep 10000) (event-set! event)))
+      (wait-first failing (event-operation event))))
+  (watch-signal! SIGUSR1)
+  (test-error* "the error" '(misc-error) (choose))
+  (send-to-self!)
+  (test-equal "in a thread" SIGUSR1
+    (with-deadline 1/2 (lambda () (wait-signal SIGUSR1)) (const 'none)))
+  (test-equal "and a task can wait" '(misc-error waited)
+    (in-tasks
+     (let ((key (catch #t choose (lambda (key . _) key))))
+       (sleep 0)
+       (list key 'waited))))
+  (unwatch-signal! SIGUSR1))
 
 (test-end "signal")

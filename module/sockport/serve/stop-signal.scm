@@ -12,7 +12,7 @@
   #:export (stop-on!
             stop-no-more!))
 
-;;; Pairs of a signal and a server.  The handler reads it whenever it comes.
+;;; Lists of a signal, a server, and its thread.  The handler reads it whenever it comes.
 (define servers (make-atomic-box '()))
 
 ;;; An alist from signals to the handlers and flags that they had.
@@ -21,7 +21,7 @@
 
 (define (stop-all signal)
   (for-each (match-lambda
-              ((number . server)
+              ((number server _)
                (when (= number signal)
                  (stop-server! server))))
             (atomic-box-ref servers)))
@@ -33,21 +33,32 @@
   "From now on let SIGNAL stop SERVER."
   (with-mutex lock
     (atomic-box-set! servers
-                     (acons signal server (atomic-box-ref servers)))
+                     (cons (list signal server (current-thread))
+                           (atomic-box-ref servers)))
     (unless (ours? signal)
       (set! before (alist-cons signal (sigaction signal)
-                               (alist-delete signal before)))
-      (sigaction signal stop-all))))
+                               (alist-delete signal before))))
+    ;; The thread that has seen it so far may have ended.
+    (sigaction signal stop-all)))
 
 (define (stop-no-more! signal server)
   "Undo what `stop-on!' did."
+  (define (over? entry)
+    (match entry
+      ((number its thread)
+       (or (and (= number signal) (eq? its server))
+           (thread-exited? thread)))))
   (with-mutex lock
-    (atomic-box-set! servers
-                     (delete (cons signal server) (atomic-box-ref servers)))
-    (unless (assv signal (atomic-box-ref servers))
-      (match (assv-ref before signal)
-        ((handler . flags)
-         (when (ours? signal)
-           (sigaction signal handler flags))
-         (set! before (alist-delete signal before)))
-        (#f #f)))))
+    (atomic-box-set! servers (remove over? (atomic-box-ref servers)))
+    (match (assv signal (atomic-box-ref servers))
+      ((_ _ thread)
+       ;; The thread that has seen SIGNAL so far may end with its server.
+       (when (ours? signal)
+         (sigaction signal stop-all 0 thread)))
+      (#f
+       (match (assv-ref before signal)
+         ((handler . flags)
+          (when (ours? signal)
+            (sigaction signal handler flags))
+          (set! before (alist-delete signal before)))
+         (#f #f))))))

@@ -34,7 +34,8 @@
 ;;; (TRY) returns a list of one value if there is nothing to wait for, else #f.
 ;;; (START waiter operation) has WAITER claimed, for OPERATION, when there is; it
 ;;; returns #t if the wait is over by that and nobody wakes it, else #f or a thunk
-;;; that undoes it.  It neither raises nor waits; asyncs are off.  (FINISH value)
+;;; that undoes it, and returns a list of what it raised, else no pair.  Neither raises
+;;; nor waits; asyncs are off.  (FINISH value)
 ;;; makes the result.  IN-LOOP? is true if it needs a loop.
 (define-record-type <operation>
   (make-operation try start finish in-loop?)
@@ -106,9 +107,15 @@ is drawn, and that in a list; or #f and #f."
              (or (eq? started #t)
                  (and (not (waiter-over? waiter))
                       (start (+ i 1))))))))
+  (define failed #f)
   (define (leave)
-    (for-each (lambda (undo) (undo)) undone))
+    (for-each (lambda (undo)
+                (let ((raised (undo)))
+                  (when (pair? raised) (set! failed raised))))
+              undone))
   (let ((waiter (wait-for enter leave who)))
+    (when failed
+      (raise-exception (car failed)))
     ((operation-finish (waiter-chosen waiter)) (waiter-value waiter))))
 
 (define (perform operations who)
