@@ -69,7 +69,7 @@
   (let ((thread (call-with-new-thread (lambda () (watch-signal! SIGUSR1)))))
     (wait-until (lambda () (thread-exited? thread))))
   (watch-signal! SIGUSR1)
-  (send-to-self!)
+  (kill (getpid) SIGUSR1)
   (test-equal "is seen by the next that watches" SIGUSR1
     (with-deadline (* 1/2 (case-seconds))
       (lambda () (wait-signal SIGUSR1))
@@ -104,7 +104,7 @@
       (wait-first failing (event-operation event))))
   (watch-signal! SIGUSR1)
   (test-error* "the error" '(misc-error) (choose))
-  (send-to-self!)
+  (kill (getpid) SIGUSR1)
   (test-equal "in a thread" SIGUSR1
     (with-deadline 1/2 (lambda () (wait-signal SIGUSR1)) (const 'none)))
   (test-equal "and a task can wait" '(misc-error waited)
