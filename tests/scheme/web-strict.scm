@@ -171,6 +171,22 @@ the handler has seen."
                              "Content-Type: text/plain;" "Max-Forwards: 5"
                              "")))))))
 
+(test-case "a value that would take seconds to parse is left out as well"
+  (define (many text) (string-concatenate (make-list 10000 text)))
+  (call-with-http
+      (lambda (request body)
+        (values '() (format #f "~a" (map car (assq-ref (request-meta request)
+                                                       'invalid-headers)))))
+    (lambda (new server)
+      (test-assert "but a long one of one part is not"
+        (string-suffix?
+         "\r\n\r\n(cache-control max-forwards)"
+         (exchange new (crlf "GET / HTTP/1.1" host
+                             (string-append "Cache-Control: " (many "a,"))
+                             (string-append "Max-Forwards: " (many "9"))
+                             (string-append "Authorization: Bearer " (many "a9"))
+                             "")))))))
+
 (test-case "versions and options of the connection"
   (call-with-http handler
     (lambda (new server)

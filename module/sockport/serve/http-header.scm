@@ -41,15 +41,31 @@ it, or #f if its value is a string as it comes."
   `((host . ,parse-host)
     (referer . ,parse-referer)))
 
+;;; For each part of a list some of (web http) look through all that follows, and a
+;;; number takes the square of its digits: 64 KiB would take seconds.
+(define (takes-long? text)
+  (and (> (string-length text) 1024)
+       (or (> (string-count text separators) 64)
+           (let next ((start 0))
+             (let ((digit (string-index text char-set:digit start)))
+               (and digit
+                    (let ((end (or (string-skip text char-set:digit digit)
+                                   (string-length text))))
+                      (or (> (- end digit) 256)
+                          (next end)))))))))
+
+(define separators (string->char-set ",;= \t\""))
+
 (define (parse symbol parse text)
   "Return a pair of whether the value may be remembered and the value that PARSE
-makes of TEXT; #f if it makes none."
+makes of TEXT; #f if it makes none, or would take long."
   (catch #t
     (lambda ()
-      (let ((value (parse text)))
-        ;; Parsers let some things pass that are not what they promise.
-        (and ((header-validator symbol) value)
-             (cons (plain? value) value))))
+      (and (not (takes-long? text))
+           (let ((value (parse text)))
+             ;; Parsers let some things pass that are not what they promise.
+             (and ((header-validator symbol) value)
+                  (cons (plain? value) value)))))
     (lambda _ #f)))
 
 (define (plain? value)
