@@ -3,6 +3,7 @@
 
 (use-modules (harness)
              (ice-9 atomic)
+             (ice-9 match)
              (ice-9 threads)
              (sockport)
              (sockport channel)
@@ -43,13 +44,17 @@
            #:env (current-module)))
 
 (test-case "the stack begins with what the task runs"
-  (let ((over (make-atomic-box #f)))
-    (run-tasks (lambda () (keep-running over))
-               #:watchdog 0.02
-               #:on-stuck (lambda (task stack)
-                            (when stack
-                              (atomic-box-set! over (stack-ref stack 0)))))
-    (test-eq 'keep-running (frame-procedure-name (atomic-box-ref over)))))
+  (define (innermost)
+    (let ((over (make-atomic-box #f)))
+      (run-tasks (lambda () (keep-running over))
+                 #:watchdog 0.02
+                 #:on-stuck (lambda (task stack)
+                              (atomic-box-set! over (or stack 'none))))
+      (match (atomic-box-ref over)
+        ;; On a busy machine the task may not have come to it.
+        ('none (innermost))
+        (stack (frame-procedure-name (stack-ref stack 0))))))
+  (test-eq 'keep-running (innermost)))
 
 (test-case "it tells once each time"
   (let ((told 0))
