@@ -89,7 +89,7 @@
     (let ((seen '()))
       (define (note) (set! seen (cons 'late seen)))
       (f:run-fibers (lambda ()
-                      (f:spawn-fiber (lambda () (f:sleep 0.01) (note))))
+                      (f:spawn-fiber (lambda () (f:sleep 1000) (note))))
                     #:parallelism 1)
       (let ((by-fibers seen))
         (s:run-tasks (lambda ()
