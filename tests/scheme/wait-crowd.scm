@@ -21,10 +21,11 @@
 
 (test-case "several threads wait on one port"
   (let-ports ((pair (unix-pair)))
-    (let ((threads (map (lambda (i)
-                          (in-waiting-thread
-                           (lambda () (recv! (car pair) (make-bytevector 1)))))
-                        (iota 8))))
+    (define (get) (recv! (car pair) (make-bytevector 1)))
+    ;; So that its names are looked up: a thread may sleep for Guile's lock of modules.
+    (send (cdr pair) "x")
+    (get)
+    (let ((threads (map (lambda (i) (in-waiting-thread get)) (iota 8))))
       (send (cdr pair) "abc")
       (wait-until (lambda () (= 3 (count thread-exited? threads))))
       (wait-until (lambda () (= 5 (count %thread-sleeps? threads))))
