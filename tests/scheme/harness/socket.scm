@@ -101,13 +101,16 @@ returns its value, or the description of its error."
     thread))
 
 (define (wait-until-asleep threads)
-  "Return when each of THREADS waits or has ended; after a moment where it is not known
-how this Guile's threads wait."
-  (wait-until (lambda ()
-                (every (lambda (thread)
-                         (or (thread-exited? thread) (%thread-sleeps? thread)))
-                       threads))
-              (if known? (/ (case-seconds) 2) 1/10)))
+  "Return when each of THREADS waits or has ended, each time in five looks, as one may sleep
+a moment for a name to be looked up; after a moment where it is not known how this
+Guile's threads wait."
+  (define (asleep? thread)
+    (or (thread-exited? thread) (%thread-sleeps? thread)))
+  (for-each (lambda (look)
+              (usleep 1000)
+              (wait-until (lambda () (every asleep? threads))
+                          (if known? (/ (case-seconds) 2) 1/10)))
+            (iota (if known? 5 1))))
 
 (define (interrupted-after seconds handler thunk)
   "Call THUNK; after SECONDS, a signal runs HANDLER, which may throw."
