@@ -45,7 +45,8 @@ static const struct
       "none of the application's protocols is known to both sides" },
   ROW (UNKNOWN_NAME)
   = { "unknown-name", "the client asks for a host that no certificate is for" },
-  ROW (PROTOCOL) = { "protocol", "what the peer sends is not TLS" },
+  ROW (PROTOCOL)
+  = { "protocol", "what the peer sends is not TLS, or breaks its rules" },
   ROW (RENEGOTIATION)
   = { "renegotiation", "the peer insists on renegotiation" },
   ROW (BAD_CERTIFICATE)

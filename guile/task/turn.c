@@ -109,7 +109,7 @@ until_timer_ns (SCM loop)
   SCM first = SCM_SIMPLE_VECTOR_REF (scm_skp__field (timers, TIMERS_HEAP), 0),
       time = scm_skp__field (first, TIMER_TIME);
   /* Nothing is allocated, where these are no fixnums either.  */
-  int64_t left_ns = scm_is_signed_integer (time, 0, INT64_MAX)
+  int64_t left_ns = scm_is_signed_integer (time, INT64_MIN / 2, INT64_MAX)
                         ? scm_to_int64 (time) - scm_skp__monotonic_ns ()
                         : LONGEST_NS;
   return left_ns < 0 ? 0 : left_ns < LONGEST_NS ? left_ns : LONGEST_NS;

@@ -265,15 +265,15 @@
 
 (define (check-settings prefix links index types encodings max-age headers
                         not-found)
-  (check prefix (and (string? prefix) (string-prefix? "/" (string-append prefix "/")))
+  (check prefix (and (string? prefix)
+                        (or (string-null? prefix) (string-prefix? "/" prefix)))
          #:prefix "string that begins with a slash, or is empty")
   (check links (assq links link-numbers) #:links "none, beneath or all")
   (check-strings index #:index "file-handler")
   (check types (and (list? types) (every pair? types)) #:types "alist")
   (check encodings (list? encodings) #:encodings "list of br, zstd and gzip")
   (for-each (lambda (coding)
-              (check coding (assoc coding known-encodings) #:encodings
-                     "br, zstd or gzip"))
+              (check coding (assoc coding known-encodings) #:encodings "br, zstd or gzip"))
             encodings)
   (when max-age (check-natural max-age #:max-age "file-handler"))
   (check headers (and (list? headers) (every pair? headers)) #:headers "alist")

@@ -4,7 +4,7 @@
 (use-modules (harness) (harness process) (harness socket) (ice-9 match)
              (ice-9 receive) (ice-9 threads) (rnrs bytevectors) (srfi srfi-1)
              (sockport)
-             ((sockport primitive) #:select (monotonic-ns %thread-sleeps?)))
+             ((sockport primitive) #:select (monotonic-ns)))
 
 (define (manager name)
   (let ((sock (socket AF_UNIX SOCK_DGRAM 0)))
@@ -112,7 +112,7 @@
         (receive (lines ports) (next sock)
           (test-equal '("BARRIER=1") lines)
           (test-equal "one descriptor" 1 (length ports))
-          (wait-until (lambda () (or returned? (%thread-sleeps? thread))))
+          (wait-until-asleep (list thread))
           (test-assert "it waits" (not returned?))
           (for-each close-port ports))
         (join-thread thread)

@@ -166,7 +166,7 @@ Return how both have ended, and how many bytes might have passed besides."
            (test-equal name 'protocol reason)
            (test-assert (list name text) (string-contains text part))))))
      '(("data first" #vu8(23 3 1 0 1 0)
-        . "what the peer sends is not TLS: An unexpected TLS packet was received.")
+        . "what the peer sends is not TLS, or breaks its rules: An unexpected TLS packet was received.")
        ("no message of a handshake" #vu8(22 3 1 0 4 2 0 0 0)
         . "An unexpected TLS handshake packet was received.")
        ("too long" #vu8(22 3 1 255 255 1) . "invalid length")))
