@@ -5,11 +5,13 @@
 (use-modules (harness)
              (harness error)
              (harness process)
+             (harness socket)
              (ice-9 match)
              (ice-9 regex)
              (ice-9 textual-ports)
              (sockport)
              (sockport access-log)
+             ((srfi srfi-1) #:select (filter-map))
              (web request)
              (web uri))
 
@@ -82,22 +84,27 @@
     (lambda (directory)
       (let* ((file (string-append directory "/log"))
              (old (string-append file ".1"))
-             (before (descriptors))
-             (log (access-logger file)))
-        (log (request #:path "/one") 200 3 peer 0)
-        (test-assert "the line is there at once"
-          (string-contains (text-of file) "GET /one "))
-        (rename-file file old)
-        (test-assert "soon there is a new file"
-          (wait-until (lambda ()
-                        (log (request #:path "/two") 200 3 peer 0)
-                        (file-exists? file))))
-        (log (request #:path "/three") 200 3 peer 0)
-        (test-assert "for the lines after"
-          (string-contains (text-of file) "GET /three "))
-        (test-equal "one file is open" 1
-          (- (length (descriptors)) (length before)))
-        (set! log #f)
+             (before (descriptors)))
+        (dropping
+         (lambda ()
+           (define log (access-logger file))
+           (log (request #:path "/one") 200 3 peer 0)
+           (test-assert "the line is there at once"
+             (string-contains (text-of file) "GET /one "))
+           (rename-file file old)
+           (test-assert "soon there is a new file"
+             (wait-until (lambda ()
+                           (log (request #:path "/two") 200 3 peer 0)
+                           (file-exists? file))))
+           (log (request #:path "/three") 200 3 peer 0)
+           (test-assert "for the lines after"
+             (string-contains (text-of file) "GET /three "))
+           (test-equal "one file is open" '("/log")
+             (filter-map (match-lambda
+                           ((fd . name)
+                            (and (string-prefix? directory name)
+                                 (substring name (string-length directory)))))
+                         (descriptors)))))
         (wait-until (lambda () (gc) (equal? before (descriptors))))))))
 
 (test-case "a file that is renamed while no other can be opened"
@@ -108,28 +115,27 @@
         (define (lines directory)
           (string-count (text-of (string-append directory "/log")) #\newline))
         (mkdir place)
-        (let* ((before (descriptors))
-               (log (access-logger (string-append place "/log")))
-               (tick (current-time)))
-          (rename-file place moved)
-          (wait-until (lambda () (> (current-time) tick)))
-          (log (request) 200 3 peer 0)
-          (log (request) 200 3 peer 0)
-          (test-equal "lines go on to that" 2 (lines moved))
-          (mkdir place)
-          (test-assert "until one can be"
-            (wait-until (lambda ()
-                          (log (request) 200 3 peer 0)
-                          (file-exists? (string-append place "/log")))))
-          (test-equal "and then there" 1 (lines place))
-          (set! log #f)
+        (let ((before (descriptors)))
+          (dropping
+           (lambda ()
+             (let ((log (access-logger (string-append place "/log")))
+                   (tick (current-time)))
+               (rename-file place moved)
+               (wait-until (lambda () (> (current-time) tick)))
+               (log (request) 200 3 peer 0)
+               (log (request) 200 3 peer 0)
+               (test-equal "lines go on to that" 2 (lines moved))
+               (mkdir place)
+               (test-assert "until one can be"
+                 (wait-until (lambda ()
+                               (log (request) 200 3 peer 0)
+                               (file-exists? (string-append place "/log")))))
+               (test-equal "and then there" 1 (lines place)))))
           (wait-until (lambda () (gc) (equal? before (descriptors)))))))))
 
 (test-case "a disk that is full"
-  (let ((log (access-logger "/dev/full")))
-    (log (request) 200 3 peer 0)
-    (test-assert "nobody is disturbed" #t)
-    (set! log #f)
+  (dropping (lambda () ((access-logger "/dev/full") (request) 200 3 peer 0)))
+  (test-assert "nobody is disturbed, and it is closed"
     (wait-until (lambda ()
                   (gc)
                   (not (member "/dev/full" (map cdr (descriptors))))))))

@@ -1,5 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 (use-modules (harness)
+             (harness socket)
              (ice-9 match)
              (rnrs bytevectors)
              (sockport)
@@ -194,7 +195,7 @@
 
 (test-case "a descriptor object that is dropped is closed"
   (let ((before (length (descriptors))))
-    (own-descriptor (open-fdes "/" O_RDONLY))
+    (dropping (lambda () (own-descriptor (open-fdes "/" O_RDONLY))))
     (test-assert "in time"
       (wait-until (lambda ()
                     (gc)

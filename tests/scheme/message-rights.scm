@@ -140,8 +140,10 @@
 (test-case "dropped ports are closed"
   (with-pair (SOCK_STREAM near far)
     (let ((before (length (descriptors))))
-      (send-ports near (list near far (open-input-file "/etc/passwd")))
-      (recv-ports far)
+      (dropping
+       (lambda ()
+         (send-ports near (list near far (open-input-file "/etc/passwd")))
+         (recv-ports far)))
       (test-assert "in time"
         (wait-until (lambda ()
                       (gc)

@@ -13,6 +13,7 @@
   #:use-module ((srfi srfi-1) #:select (every))
   #:export (call-with-ports
             cpu-seconds
+            dropping
             free-port
             in-thread
             in-waiting-thread
@@ -93,6 +94,15 @@ returns its value, or the description of its error."
                       (lambda (key . args) (describe-error key args)))))))
     (wait-until (lambda () (atomic-box-ref started)))
     thread))
+
+(define (dropping thunk)
+  "Call THUNK in a thread of its own.  With that thread goes its stack, where the collector
+might have taken what THUNK drops for still in use."
+  (match (join-thread (call-with-new-thread
+                       (lambda ()
+                         (catch #t (lambda () (thunk) #f) list))))
+    (#f #t)
+    ((key . args) (apply throw key args))))
 
 (define (in-waiting-thread thunk)
   "As in-thread, and THUNK has begun to wait when this returns."
