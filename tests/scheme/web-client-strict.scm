@@ -11,6 +11,7 @@
              (rnrs bytevectors)
              (srfi srfi-1)
              (sockport)
+             (sockport channel)
              ((sockport primitive) #:select (%websocket-accept))
              (sockport web-client)
              (sockport websocket)
@@ -60,6 +61,7 @@
   ;; of it.
   (test-case "a body that goes on behind a write which a deadline has ended"
     (define large (make-bytevector 30000000 97))
+    (define over (make-event))
     (define (body port)
       (with-deadline 1/5
         (lambda ()
@@ -72,7 +74,7 @@
        (read-until-blank sock)
        (send sock (reply))
        (recv! sock (make-bytevector 1) MSG_PEEK)
-       (sleep 5))
+       (event-wait over))
      (lambda (server)
        (let ((pool (make-http-pool)))
          (for-each
@@ -84,6 +86,7 @@
             (test-equal (list headers "nothing is kept") 0
               (http-pool-idle pool)))
           '(() ((content-length . 30000003))))
+         (event-set! over)
          (close-http-pool pool)))))
 
   (test-case "headers in other letters"

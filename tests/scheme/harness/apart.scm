@@ -39,8 +39,12 @@
                  (sockport)
                  (sockport channel)
                  (sockport operation))
+    ;; The collector closes neither, though the program has a use for one only.
+    (define pairs '())
     (define (unix-pair)
-      (socketpair AF_UNIX SOCK_STREAM 0))
+      (let ((pair (socketpair AF_UNIX SOCK_STREAM 0)))
+        (set! pairs (cons pair pairs))
+        pair))
     (define-syntax-rule (in-tasks body ...)
       (run-tasks (lambda () body ...)))
     (define (error-key thunk)
