@@ -64,13 +64,15 @@
           ((or message (not ended?)) (await-ready bell child pid))
           (else (ended pid)))))
 
+(define bell-variable "SOCKPORT_HAND_OVER")
+
 (define (environment bell)
   "Return the variables of the new process: they name BELL, and have it notify the
 manager's watchdog if this process has to."
   (define our-watchdog (format #f "WATCHDOG_PID=~a" (getpid)))
   (match (socket-address->string (getsockname bell))
     ((= (lambda (text) (substring text 5)) name) ; after "unix:"
-     (cons (string-append "SOCKPORT_HAND_OVER=" name)
+     (cons (string-append bell-variable "=" name)
            (delete our-watchdog (%environment))))))
 
 (define (begin-process command listeners bell)
@@ -93,6 +95,15 @@ manager's watchdog if this process has to."
            (lambda () (end-process pid))
            (const #t)))))))
 
+(define (check-taken-over)
+  "Raise an error in a process that has begun so and has not said yet that it is ready: its
+copies would do the same, without end."
+  (when (getenv bell-variable)
+    (scm-error 'misc-error "hand-over"
+               (string-append "this process has not taken over from the one that started"
+                              " it: call notify-manager with #:ready? first")
+               '() #f)))
+
 (define* (hand-over listeners #:optional command)
   "Start COMMAND, a list of strings, or this program anew, with LISTENERS, sockets or
 an alist from names to sockets, for its listen-fds; wait until it says with
@@ -104,6 +115,8 @@ this process stays what it was."
     (refuse-type "hand-over" 1 "list of sockets" listeners))
   (unless (or (not command) (and (list? command) (pair? command)))
     (refuse-type "hand-over" 2 "list of strings" command))
+  (unless command
+    (check-taken-over))
   (let ((bell (socket AF_UNIX SOCK_DGRAM 0)))
     (call-with-cleanup
      (lambda ()

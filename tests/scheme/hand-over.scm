@@ -113,6 +113,18 @@ anew, until some have; return all answers."
     (test-error* "no command" '(wrong-type-arg 2 "hand-over")
       (hand-over (list listener) '()))))
 
+;; Its copies would start copies, too.
+(test-case "a program that does nothing else"
+  (call-with-peer '("timeout" "20" "sh" "-c" "exec guile --no-auto-compile -c \"$1\" 2>&1"
+                    "sh" "(use-modules (sockport hand-over)) (hand-over '())")
+    (lambda (peer)
+      (let ((said (get-string-all (peer-output peer))))
+        (test-assert "the copy says why it does not"
+          (string-contains said "has not taken over"))
+        (test-assert "and the first that it has ended"
+          (string-contains said "ended before it was ready"))
+        (test-equal "with an error" 1 (status:exit-val (peer-status peer)))))))
+
 ;; Both are known to the waiter at once, and either may be looked at first.
 (test-case "one that ends as soon as it is ready was ready"
   (let-ports ((bell (socket AF_UNIX SOCK_DGRAM 0)) (said (socket AF_UNIX SOCK_DGRAM 0)))
