@@ -6,15 +6,14 @@
   #:use-module (ice-9 atomic)
   #:use-module (ice-9 match)
   #:use-module ((ice-9 threads) #:select (current-thread))
-  #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
   #:use-module (srfi srfi-9 gnu)
   #:use-module (sockport primitive)
-  #:use-module ((sockport io wait) #:select (with-task-waiters))
   #:use-module ((sockport task) #:select (task-cancelled? task-yield dynamic-wind))
   #:use-module ((sockport task deadline) #:select (prepare-ports!))
   #:use-module (sockport task group)
   #:use-module (sockport task inherit)
+  #:use-module ((sockport task join) #:select (loop-left!))
   #:use-module (sockport task loop)
   #:use-module ((sockport task origin) #:select (display-task-failure))
   #:use-module ((sockport task record) #:select (make-loop loop-poller loop-inside?))
@@ -101,8 +100,7 @@
     (if loop (logand (loop-turns loop) #xffffffff) 0)))
 
 (define (scheduler-timers scheduler)
-  (let ((loop (scheduler-loop scheduler)))
-    (and loop (loop-timers loop))))
+  (and=> (scheduler-loop scheduler) loop-timers))
 
 (define (scheduler-work-pending? scheduler)
   "Has SCHEDULER something that is ready, or a timer?  In its own thread."
@@ -148,9 +146,9 @@
                 #t)))
 
 (define (start-in loop thunk on-end)
-  (let ((group (loop-root loop)))
-    (when group
-      (start-task! loop group (inheriting (current-task) thunk) thunk on-end))))
+  (and=> (loop-root loop)
+         (lambda (group)
+           (start-task! loop group (inheriting (current-task) thunk) thunk on-end))))
 
 (define* (start-fiber scheduler thunk #:optional (on-end fiber-ended))
   "Have SCHEDULER call THUNK in a task.  From any thread, at any time."
@@ -185,6 +183,7 @@
     (define (begin!)
       (let ((pending (atomic-box-ref box)))
         (when (loop? pending)
+          (loop-close! loop)
           (error "this scheduler runs in another thread:" scheduler))
         (cond ((eq? pending (atomic-box-compare-and-swap! box pending loop))
                (set-scheduler-thread! scheduler (current-thread))
@@ -193,10 +192,13 @@
                             (start-in loop thunk on-end)))
                          (reverse pending)))
               (else (begin!)))))
+    (define root (make-root-group loop (const #f)))
     (define (end!)
       (set-scheduler-thread! scheduler #f)
-      (atomic-box-set! box '()))
-    (set-loop-root! loop (make-root-group loop (const #f)))
+      (atomic-box-set! box '())
+      (loop-close! loop)
+      (loop-left! loop root))
+    (set-loop-root! loop root)
     (with-fluids ((scheduler-fluid scheduler))
       ((@ (guile) dynamic-wind) begin! (lambda () (proc loop)) end!))))
 
@@ -292,9 +294,7 @@ its arguments are returned here.  Neither waits."
 
 (define (yield-current-task)
   "Let the other fibers run; #f if that cannot be done here."
-  (and (current-scheduler)
-       (current-task)
-       (can-wait?)
+  (and (current-scheduler) (current-task) (can-wait?)
        (begin
          (task-yield)
          #t)))

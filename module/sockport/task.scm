@@ -13,17 +13,13 @@
   #:use-module (sockport task loop)
   #:use-module (sockport task origin)
   #:use-module (sockport primitive)
-  #:use-module (sockport task record)
-  #:use-module (sockport task run)
-  #:use-module (sockport task scope)
-  #:use-module (sockport task timer)
   #:use-module (sockport io argument)
   #:use-module (sockport io keyword)
   #:use-module (sockport io close)
   #:use-module (sockport io wait)
   #:use-module (sockport task waiter)
   #:use-module (sockport task watchdog)
-  #:use-module (srfi srfi-1)
+  #:use-module (sockport task worker)
   #:export (run-tasks
             join
             task-yield
@@ -42,142 +38,6 @@
 (define core-sleep (@ (guile) sleep))
 
 ;;; Running.
-
-(define (run-worker thunk worker peers ready)
-  "Run THUNK as the first task of a loop; return that task, and a list of the
-exception the loop ended with, or #f."
-  (define group #f)
-  (define loop
-    (make-loop (lambda (exception) (group-fail! group exception))
-               group-ended #:worker worker #:peers peers))
-  (set! group (make-root-group loop (lambda () (set-loop-root! loop #f))))
-  (set-loop-root! loop group)
-  (with-exception-handler
-      (lambda (exception)
-        (loop-close! loop)
-        (raise-exception exception))
-    (lambda () (ready loop))
-    #:unwind? #t)
-  (let ((main (spawn-task thunk #:loop loop #:name 'main)))
-    ;; An escape may leave it before all have ended.
-    (core-dynamic-wind
-     (const #t)
-     (lambda ()
-       (with-thread-deadline loop group (lambda () (loop-run! loop))))
-     (lambda () (loop-left! loop group)))
-    (values main
-            (and (pair? (group-failures group))
-                 (list (group-exception group))))))
-
-(define (with-thread-deadline loop group thunk)
-  "Call THUNK, which runs LOOP; the deadline around it ends the tasks of GROUP."
-  (let ((scope (thread-limit)))
-    (when scope
-      ;; Not before the first task has run: what can be done at once is done.
-      (loop-post! loop
-        (lambda ()
-          (timer-add! (loop-timers loop) (scope-deadline scope)
-                      (lambda ()
-                        (group-fail! group (make-deadline-exceeded scope)))))))
-    (thunk)))
-
-(define (run-alone thunk)
-  (call-with-values
-      (lambda () (run-worker thunk 0 (vector #f) (const #t)))
-    (lambda (main exception)
-      (match exception
-        ((exception) (raise-failure exception))
-        (#f (task-values main))))))
-
-;;; What is raised of a thread that cancel-thread has ended.
-(define cancelled-thread
-  (make-exception-from-throw
-   'misc-error (list #f "a thread that was waited for was cancelled" '() #f)))
-
-(define (cancel-loops! peers)
-  "Cancel the tasks of the loops among PEERS that are not over."
-  (for-each (lambda (loop)
-              (when (loop? loop)
-                (loop-post! loop
-                  (lambda ()
-                    (when (loop-root loop)
-                      (group-cancel! (loop-root loop)))))))
-            (vector->list peers)))
-
-(define (result-of thread)
-  (call-with-values (lambda () (join-thread thread))
-    (case-lambda
-      (() (list #f cancelled-thread))
-      ((result) result))))
-
-;;; RESULTS are pairs of a worker's first task and a list of its exception, or #f.
-(define (values-of results)
-  (let ((failures (delete-duplicates
-                   (append-map (lambda (result) (or (cdr result) '())) results)
-                   eq?)))
-    (when (pair? failures)
-      (raise-failure (with-others (car failures) (cdr failures))))
-    (task-values (caar results))))
-
-;;; The loops are made one after the other, each in its thread, before any runs.
-;;; PEERS has each worker's loop, or what kept it from being made.
-(define (run-workers thunk count)
-  (define peers (make-vector count #f))
-  (define begun (make-mutex))
-  (define all-begun (make-condition-variable))
-  (define (arrive! worker loop)
-    (with-mutex begun
-      (vector-set! peers worker loop)
-      (broadcast-condition-variable all-begun)))
-  (define (begin! worker)
-    (lambda (loop)
-      (arrive! worker loop)
-      (with-mutex begun
-        (while (memq #f (vector->list peers))
-          (wait-condition-variable all-begun begun)))
-      (let ((failure (find exception? (vector->list peers))))
-        (when failure
-          (raise-exception failure)))))
-  ;; A worker whose loop cannot be made, for want of descriptors say, keeps the
-  ;; others from beginning.
-  (define (fail! worker exception)
-    (unless (loop? (vector-ref peers worker))
-      (arrive! worker exception))
-    (cons #f (list exception)))
-  ;; Nor do others go on without one that is left by an escape, or cancelled.
-  (define (work worker)
-    (let ((over? #f))
-      (core-dynamic-wind
-       (const #t)
-       (lambda ()
-         (let ((result (with-exception-handler
-                           (lambda (exception) (fail! worker exception))
-                         (lambda () (run worker))
-                         #:unwind? #t)))
-           (set! over? #t)
-           result))
-       (lambda ()
-         (unless over?
-           (fail! worker cancelled-thread)
-           (cancel-loops! peers))))))
-  (define (run worker)
-    (call-with-values
-        (lambda ()
-          (run-worker (lambda ()
-                        (with-exception-handler
-                            (lambda (exception)
-                              (cancel-loops! peers)
-                              (raise-exception exception #:continuable? #t))
-                          thunk))
-                      worker peers (begin! worker)))
-      (lambda (main exception)
-        (when exception (cancel-loops! peers))
-        (cons main exception))))
-  (let* ((threads (map (lambda (worker)
-                         (call-with-new-thread (lambda () (work worker))))
-                       (cdr (iota count))))
-         (first-result (work 0)))
-    (values-of (cons first-result (map result-of threads)))))
 
 (define-keyed (run-tasks thunk #:key (workers 1) watchdog
                          (on-stuck print-stuck))

@@ -33,10 +33,14 @@
     (if (and joiner (eq? (task-loop joiner) (task-loop task)))
         (begin
           (begin-wait! joiner who)
-          (set-task-joiners! task (cons joiner (task-joiners task)))
-          (let ((interrupt (suspend! joiner abandon-join task)))
-            (unless (task-ended? task)
-              (raise-exception interrupt))))
+          (if (task-ended? task)
+              ;; While the fiber that runs here was interrupted.
+              (%asyncs-on)
+              (begin
+                (set-task-joiners! task (cons joiner (task-joiners task)))
+                (let ((interrupt (suspend! joiner abandon-join task)))
+                  (unless (task-ended? task)
+                    (raise-exception interrupt))))))
         (core-get (%task-end task) who))))
 
 (define (task-values task)

@@ -177,9 +177,9 @@ be read (DIRECTION 0) or written (1)."
             (else (enter))))
     (define (wake)
       (set! slot #f)
-      (if (ready?)
-          (%claim waiter place operation)
-          (enter)))
+      (cond ((not (loop-root loop)))    ; what waits there has been left
+            ((ready?) (%claim waiter place operation))
+            (else (enter))))
     (enter)
     (lambda ()
       (when slot (%slot-leave loop slot wake))))

@@ -1,0 +1,110 @@
+;;; SPDX-License-Identifier: LGPL-3.0-or-later
+;;; Workers that are left or ended while they begin, and while the first waits for the
+;;; others; and what is left of a choice.
+
+(use-modules (harness)
+             (harness socket)
+             (harness task)
+             (ice-9 control)
+             (ice-9 threads)
+             (sockport)
+             (sockport channel)
+             (sockport operation))
+
+(test-begin "task-workers")
+
+(define (within-case thunk)
+  (with-deadline (* 1/2 (case-seconds)) thunk (const 'late)))
+
+;; What run-tasks and the others find in (ice-9 threads).
+(define threads (resolve-module '(ice-9 threads)))
+
+(define (with-threads-made-by make thunk)
+  "Call THUNK; what calls call-with-new-thread meanwhile calls (MAKE real thunk)."
+  (let ((real (module-ref threads 'call-with-new-thread)))
+    (dynamic-wind
+      (lambda ()
+        (module-set! threads 'call-with-new-thread
+                     (lambda (thunk . _) (make real thunk))))
+      thunk
+      (lambda () (module-set! threads 'call-with-new-thread real)))))
+
+(test-case "workers when the first has ended"
+  (test-eq "the deadline holds for the others" 'late
+    (with-deadline 0.01
+      (lambda ()
+        (run-tasks (lambda () (when (= 1 (current-worker)) (sleep 1000)))
+                   #:workers 2))
+      (const 'late)))
+  (test-equal "who leaves while they are waited for ends them" '(left ended)
+    (let* ((ended (make-event))
+           (main (current-thread))
+           (value
+            (let/ec leave
+              (run-tasks
+               (lambda ()
+                 (when (= 1 (current-worker))
+                   (call-with-cleanup
+                    (lambda ()
+                      (wait-until-asleep (list main))
+                      (system-async-mark (lambda () (leave 'left)) main)
+                      (sleep 1000))
+                    (lambda () (event-set! ended)))))
+               #:workers 2))))
+      (list value (within-case (lambda () (event-wait ended) 'ended))))))
+
+(test-case "workers that have not all begun"
+  (let ((main (current-thread)) (ran? #f) (made '()))
+    (define (note! thread) (set! made (cons thread made)) thread)
+    (test-eq "what is raised meanwhile ends them" 'now
+      (raised
+       (lambda ()
+         (with-threads-made-by
+          (lambda (real thunk)
+            (note! (real (lambda ()
+                           (wait-until-asleep (list main))
+                           (system-async-mark (lambda () (raise-exception 'now)) main)
+                           (usleep 20000)
+                           (thunk)))))
+          (lambda ()
+            (run-tasks (lambda () (set! ran? #t)) #:workers 2))))))
+    (test-assert "none has run" (not ran?))
+    (set! made '())
+    (test-eq "so does a thread that cannot be made" 'none
+      (raised
+       (lambda ()
+         (with-threads-made-by
+          (lambda (real thunk)
+            (if (null? made)
+                (note! (real thunk))
+                (raise-exception 'none)))
+          (lambda ()
+            (run-tasks (lambda () (set! ran? #t)) #:workers 3))))))
+    (test-assert "the one that was there has ended"
+      (within-case
+       (lambda ()
+         (call-in-thread (lambda () (for-each join-thread made) (not ran?))))))))
+
+(test-case "a choice that is to look again when its loop has been left"
+  (let* ((pair (socketpair AF_UNIX SOCK_STREAM 0))
+         (port (car pair))
+         (other (fdopen (fileno port) "r+0")))
+    (test-eq "does not" 'left
+      (let/ec leave
+       (in-tasks
+        (spawn-task (lambda ()
+                      (wait-first (readable-operation port)
+                                  (sleep-operation 1000))))
+        (spawn-task (lambda ()
+                      (recv! other bytes)
+                      (leave 'left)))
+        (sleep 1/100)
+        (send (cdr pair) "abc")
+        (sleep 1000))))
+    (test-eq "and there can be others" 'others
+      (in-tasks (sleep 1/1000) 'others))
+    (set-port-revealed! other 1)
+    (close-port port)
+    (close-port (cdr pair))))
+
+(test-end "task-workers")
