@@ -123,7 +123,7 @@
   (test-equal "is told nothing" 5
     (run-tasks (lambda ()
                  (let next ((n 0))
-                   (when (< n 30000)
+                   (when (< n (rounds 30000))
                      (compute 2000)
                      (sleep 0)
                      (next (+ n 1))))
