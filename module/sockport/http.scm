@@ -7,6 +7,7 @@
   #:use-module (ice-9 threads)
   #:use-module (sockport io argument)
   #:use-module (sockport io keyword)
+  #:use-module (sockport ports lock)
   #:use-module (sockport io secure)
   #:use-module (sockport log)
   #:use-module (sockport primitive)
@@ -28,13 +29,13 @@
 (define servers-lock (make-mutex))
 
 (define (remember! server settings)
-  (with-mutex servers-lock
+  (with-lock servers-lock
     (hashq-set! servers server settings)))
 
 (define (server-statistics server)
   "Return an alist of what SERVER, one of `serve-http', has counted since it began,
 and of how many connections are open."
-  (let ((settings (with-mutex servers-lock (hashq-ref servers server))))
+  (let ((settings (with-lock servers-lock (hashq-ref servers server))))
     (check-that settings server 1 "server of serve-http" "server-statistics")
     (http-statistics settings)))
 

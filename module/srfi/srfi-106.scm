@@ -5,6 +5,7 @@
 (define-module (srfi srfi-106)
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
+  #:use-module (sockport ports lock)
   #:use-module (srfi srfi-1)
   #:use-module (sockport)
   #:export (make-client-socket
@@ -109,7 +110,7 @@
 (define ports-lock (make-mutex))
 
 (define (known! sock)
-  (with-mutex ports-lock
+  (with-lock ports-lock
     (hashq-set! ports sock '()))
   sock)
 
@@ -122,7 +123,7 @@
 (define (socket? object)
   "Is OBJECT a socket, open or closed?"
   (and (file-port? object)
-       (or (with-mutex ports-lock (and (hashq-ref ports object) #t))
+       (or (with-lock ports-lock (and (hashq-ref ports object) #t))
            (names? object))))
 
 ;;; Making sockets.
@@ -209,7 +210,7 @@ closed the connection."
   *unspecified*)
 
 (define (take-ports! sock)
-  (with-mutex ports-lock
+  (with-lock ports-lock
     (let ((found (hashq-ref ports sock '())))
       (hashq-set! ports sock '())
       found)))
@@ -224,7 +225,7 @@ closed the connection."
 
 (define (fresh-port sock mode)
   (let ((port (fdopen (fcntl sock F_DUPFD_CLOEXEC 0) mode)))
-    (with-mutex ports-lock
+    (with-lock ports-lock
       (hashq-set! ports sock
                   (cons port (remove port-closed?
                                      (hashq-ref ports sock '())))))

@@ -10,8 +10,9 @@
              (ice-9 atomic)
              (ice-9 threads)
              ((sockport deadline) #:select (with-deadline))
-             ((sockport task) #:select (cancel! join spawn-task))
-             ((sockport task loop) #:select (current-loop)))
+             ((sockport task) #:select (cancel! current-task join spawn-task))
+             ((sockport task loop) #:select (current-loop))
+             ((sockport web-client) #:select (close-http-pool make-http-pool)))
 
 ;; The pipe that a thread sleeps by stays.
 (with-deadline 0 (lambda () ((@ (sockport task) sleep) 1)) (const #f))
@@ -36,20 +37,27 @@
       (lambda () (get-message channel))
       (const 'late))))
 
-(define (interrupting name thunk)
-  "Call THUNK; the fiber that calls NAME, of (sockport task loop), is interrupted there."
-  (let* ((module (resolve-module '(sockport task loop)))
-         (real (module-ref module name)))
-    (dynamic-wind
-      (lambda ()
-        (module-set! module name
-                     (lambda args
-                       (system-async-mark
-                        ((@@ (fibers) interrupt) (current-loop)
-                         (make-atomic-box #t)))
-                       (apply real args))))
-      thunk
-      (lambda () (module-set! module name real)))))
+(define interruption (@@ (fibers) interrupt))
+
+(define (interrupting module name arg moment thunk)
+  "Call THUNK; the fiber that is the first to call NAME, of MODULE, with ARG is interrupted
+at MOMENT, before or after."
+  (let* ((module (resolve-module module))
+         (real (module-ref module name))
+         (due moment))
+    (define (interrupt-if now args)
+      (when (and (eq? due now) (eq? arg (car args)))
+        (set! due #f)
+        (system-async-mark (interruption (current-loop) (make-atomic-box #t)))))
+    (define (instead . args)
+      (interrupt-if 'before args)
+      (let ((value (apply real args)))
+        (interrupt-if 'after args)
+        value))
+    (module-set! module name instead)
+    (let ((value (thunk)))
+      (module-set! module name real)
+      value)))
 
 (test-case "a fiber that is interrupted where it begins to wait"
   (test-eq "for the end of another, which ends meanwhile" 'value
@@ -58,6 +66,20 @@
        (spawn-fiber (lambda ()
                       (sleep (* 1/2 (case-seconds)))
                       (cancel! task)))
-       (interrupting 'begin-wait! (lambda () (join task)))))))
+       (interrupting '(sockport task loop) 'begin-wait! (current-task) 'before
+                     (lambda () (join task)))))))
+
+(define pool-lock (@@ (sockport client pool) pool-lock))
+
+(test-case "a fiber that is interrupted where it has locked what all use for a moment"
+  (test-equal "a pool of connections" '(closed closed)
+    (fibers
+     (let ((pool (make-http-pool)))
+       (define (close)
+         (close-http-pool pool)
+         'closed)
+       (interrupting '(ice-9 threads) 'lock-mutex (pool-lock pool) 'after
+         (lambda ()
+           (map join (list (spawn-task close) (spawn-task close)))))))))
 
 (test-end "fibers-end")

@@ -12,6 +12,7 @@
   #:use-module (sockport client connection)
   #:use-module (sockport io argument)
   #:use-module (sockport io keyword)
+  #:use-module (sockport ports lock)
   #:use-module (sockport primitive)
   #:export (make-http-pool
             http-pool?
@@ -61,7 +62,7 @@ for longer than IDLE-SECONDS."
      (pool-idle-ns pool)))
 
 (define (pop! pool key)
-  (with-mutex (pool-lock pool)
+  (with-lock (pool-lock pool)
     (match (hash-ref (pool-idle pool) key '())
       (() #f)
       ((connection . rest)
@@ -102,7 +103,7 @@ for longer than IDLE-SECONDS."
 
 (define (push! pool connection)
   "Keep CONNECTION if there is room; return whether, and what is to be closed."
-  (with-mutex (pool-lock pool)
+  (with-lock (pool-lock pool)
     (let* ((full? (>= (pool-count pool) (pool-limit pool)))
            (stale (if full? (take-stale! pool) '()))
            (room? (and (not (pool-closed? pool))
@@ -126,7 +127,7 @@ for longer than IDLE-SECONDS."
 response."
   (check-pool pool "close-http-pool")
   (for-each close-quietly
-            (with-mutex (pool-lock pool)
+            (with-lock (pool-lock pool)
               (set-pool-closed! pool #t)
               (let ((all (append-map cdr (hash-map->list cons (pool-idle pool)))))
                 (hash-clear! (pool-idle pool))

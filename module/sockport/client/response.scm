@@ -7,6 +7,7 @@
   #:use-module (ice-9 match)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 threads)
+  #:use-module (sockport ports lock)
   #:use-module (rnrs bytevectors)
   #:use-module (sockport client body)
   #:use-module (sockport client connection)
@@ -33,12 +34,12 @@
 
 (define (note-extra! response name value)
   (unless (null? value)
-    (with-mutex extras-lock
+    (with-lock extras-lock
       (hashq-set! extras response
                   (acons name value (hashq-ref extras response '()))))))
 
 (define (extra response name)
-  (or (assq-ref (with-mutex extras-lock (hashq-ref extras response '())) name)
+  (or (assq-ref (with-lock extras-lock (hashq-ref extras response '())) name)
       '()))
 
 (define (response-trailers response)

@@ -8,6 +8,7 @@
   #:use-module (ice-9 control)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 threads)
+  #:use-module (sockport ports lock)
   #:use-module ((sockport primitive) #:select (bottom-port))
   #:export (fibers-waiter?
             fibers-running?
@@ -56,11 +57,11 @@
 
 (define (remember! port resume)
   (set! used? #t)
-  (with-mutex waiting-lock
+  (with-lock waiting-lock
     (hashq-set! waiting port (cons resume (hashq-ref waiting port '())))))
 
 (define (forget! port resume)
-  (with-mutex waiting-lock
+  (with-lock waiting-lock
     (let ((rest (delq resume (hashq-ref waiting port '()))))
       (if (null? rest)
           (hashq-remove! waiting port)
@@ -70,7 +71,7 @@
   "Resume the fibers that wait for PORT, or for the socket below it."
   (when used?
     (for-each (lambda (resume) (resume))
-              (with-mutex waiting-lock
+              (with-lock waiting-lock
                 (hashq-ref waiting (bottom-port port) '())))))
 
 (define* (fibers-wait port write? #:optional (ns #f))

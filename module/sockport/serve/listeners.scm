@@ -12,6 +12,7 @@
   #:use-module (sockport socket)
   #:use-module (sockport io argument)
   #:use-module (sockport io internet)
+  #:use-module (sockport ports lock)
   #:use-module (sockport io unix-name)
   #:export (open-listeners
             close-listener
@@ -28,13 +29,13 @@
       (let ((path (if (absolute-file-name? path)
                       path
                       (string-append (getcwd) "/" path))))
-        (with-mutex names-lock
+        (with-lock names-lock
           (hashq-set! names listener (cons path (file-identity path))))))))
 
 (define (close-listener listener)
   "Close LISTENER, and delete the name it had in the file system if it was made
 here and is still its own."
-  (match (with-mutex names-lock
+  (match (with-lock names-lock
            (let ((found (hashq-ref names listener)))
              (hashq-remove! names listener)
              found))

@@ -7,6 +7,7 @@
   #:use-module (ice-9 atomic)
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
+  #:use-module (sockport ports lock)
   #:use-module (srfi srfi-1)
   #:use-module (sockport serve site)
   #:export (stop-on!
@@ -31,7 +32,7 @@
 
 (define (stop-on! signal server)
   "From now on let SIGNAL stop SERVER."
-  (with-mutex lock
+  (with-lock lock
     (atomic-box-set! servers
                      (cons (list signal server (current-thread))
                            (atomic-box-ref servers)))
@@ -48,7 +49,7 @@
       ((number its thread)
        (or (and (= number signal) (eq? its server))
            (thread-exited? thread)))))
-  (with-mutex lock
+  (with-lock lock
     (atomic-box-set! servers (remove over? (atomic-box-ref servers)))
     (match (assv signal (atomic-box-ref servers))
       ((_ _ thread)

@@ -4,6 +4,7 @@
 (define-module (sockport task worker)
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
+  #:use-module (sockport ports lock)
   #:use-module ((sockport io wait) #:select (with-task-waiters))
   #:use-module (sockport primitive)
   #:use-module (sockport task deadline)
@@ -128,13 +129,10 @@ the exception the loop ended with, or #f."
   (define begun (%make-channel-core 0 #t))
   (define limit (limit-here))
   (define failure #f)
-  ;; No async leaves LOCK locked.
   (define (begin! worker loop)
-    (call-with-blocked-asyncs
-     (lambda ()
-       (with-mutex lock
-         (vector-set! peers worker loop)
-         (unless (memq #f (vector->list peers)) (%channel-close begun)))))
+    (with-lock lock
+      (vector-set! peers worker loop)
+      (unless (memq #f (vector->list peers)) (%channel-close begun)))
     (get-in-thread begun)
     (when failure (raise-exception (car failure))))
   ;; A worker whose loop cannot be made, for want of descriptors say, ends the others,
