@@ -178,7 +178,11 @@
 (define (with-scheduler-loop scheduler proc)
   "Call PROC with a new loop for SCHEDULER, which this thread runs."
   (prepare-ports!)
-  (let* ((loop (make-loop print-failure group-ended))
+  (let* ((failure #f)
+         (loop (make-loop (lambda (exception)
+                            (set! failure (or failure (list exception)))
+                            (set-loop-root! (current-loop) #f))
+                          group-ended))
          (box (scheduler-place scheduler)))
     (define (begin!)
       (let ((pending (atomic-box-ref box)))
@@ -188,8 +192,7 @@
         (cond ((eq? pending (atomic-box-compare-and-swap! box pending loop))
                (set-scheduler-thread! scheduler (current-thread))
                (for-each (match-lambda
-                           ((thunk . on-end)
-                            (start-in loop thunk on-end)))
+                           ((thunk . on-end) (start-in loop thunk on-end)))
                          (reverse pending)))
               (else (begin!)))))
     (define root (make-root-group loop (const #f)))
@@ -200,13 +203,14 @@
       (loop-left! loop root))
     (set-loop-root! loop root)
     (with-fluids ((scheduler-fluid scheduler))
-      ((@ (guile) dynamic-wind) begin! (lambda () (proc loop)) end!))))
+      ((@ (guile) dynamic-wind) begin! (lambda () (proc loop)) end!))
+    ;; Of a signal's handler, where no fiber ran.
+    (when failure (raise-exception (car failure)))))
 
 (define (stop-scheduler scheduler)
   "Have SCHEDULER, which another thread runs, stop."
-  (let ((loop (scheduler-loop scheduler)))
-    (when loop
-      (loop-post! loop (lambda () (set-loop-root! loop #f))))))
+  (and=> (scheduler-loop scheduler)
+         (lambda (loop) (loop-post! loop (lambda () (set-loop-root! loop #f))))))
 
 ;;; Descriptors and moments.
 
@@ -284,9 +288,7 @@ its arguments are returned here.  Neither waits."
     (define (k . results)
       (%claim waiter (lambda () (apply values results)) #f))
     (call-before-suspending
-     (lambda ()
-       (after-suspend (current-scheduler) k)
-       #t)
+     (lambda () (after-suspend (current-scheduler) k) #t)
      (lambda (exception)
        (%claim waiter (lambda () (raise-exception exception)) #f)))
     #f)
@@ -295,6 +297,4 @@ its arguments are returned here.  Neither waits."
 (define (yield-current-task)
   "Let the other fibers run; #f if that cannot be done here."
   (and (current-scheduler) (current-task) (can-wait?)
-       (begin
-         (task-yield)
-         #t)))
+       (begin (task-yield) #t)))

@@ -26,6 +26,14 @@
 
 ;;; By number.
 (define watched-signals (make-vector 65 #f))
+(define cores (make-vector 65 #f))
+
+;;; Always the same one: a signal that is given back may be watched again while somebody
+;;; waits for it.
+(define (core-of signum)
+  (unless (vector-ref cores signum)
+    (vector-set! cores signum (%make-channel-core 1 #f)))
+  (vector-ref cores signum))
 
 (define (arrived watched)
   (lambda (signum)
@@ -40,7 +48,7 @@
     (scm-error 'system-error who "~A (this signal cannot be caught)"
                (list (strerror EINVAL)) (list EINVAL)))
   (let ((watched (or (vector-ref watched-signals signum)
-                     (make-watched (%make-channel-core 1 #f) #f (sigaction signum))))
+                     (make-watched (core-of signum) #f (sigaction signum))))
         (thread (current-thread)))
     (unless (and (watched-thread watched)
                  (not (thread-exited? (watched-thread watched))))
@@ -64,6 +72,7 @@ the next that does."
     (when watched
       (match (watched-before watched)
         ((handler . flags) (sigaction signum handler flags)))
+      (%channel-get (watched-core watched))
       (vector-set! watched-signals signum #f))))
 
 (define (operation-on signum position who)

@@ -3,9 +3,11 @@
 ;;; here): fibers that are left, and such as are interrupted where others end.
 
 (use-modules (harness)
+             ((harness socket) #:select (wait-until-asleep))
              (fibers)
              (fibers channels)
              (fibers operations)
+             ((fibers scheduler) #:select (make-scheduler run-scheduler))
              ((fibers timers) #:select (sleep-operation))
              (ice-9 atomic)
              (ice-9 threads)
@@ -81,5 +83,27 @@ at MOMENT, before or after."
        (interrupting '(ice-9 threads) 'lock-mutex (pool-lock pool) 'after
          (lambda ()
            (map join (list (spawn-task close) (spawn-task close)))))))))
+
+(test-case "what is raised where no fiber runs"
+  (test-error* "by a handler" '(handled)
+    (fibers
+     (let ((main (current-thread)))
+       (call-with-new-thread
+        (lambda ()
+          (wait-until-asleep (list main))
+          (system-async-mark (lambda () (throw 'handled)) main))))
+     (sleep (* 1/2 (case-seconds)))))
+  (test-eqv "by what tells whether a scheduler has finished" 1
+    (let ((asked 0))
+      (catch 'asked
+        (lambda ()
+          (run-scheduler (make-scheduler)
+                         (lambda ()
+                           (set! asked (+ asked 1))
+                           (or (> asked 5) (throw 'asked)))))
+        (const #t))
+      asked))
+  (test-eq "others can be run" 'value
+    (fibers (sleep 0.001) 'value)))
 
 (test-end "fibers-end")

@@ -94,6 +94,19 @@
      (test-equal "what arrives now is waited for" SIGUSR1 (wait-signal SIGUSR1))
      (unwatch-signal! SIGUSR1))))
 
+(test-case "a signal that is given back while a task waits for it"
+  (test-equal "is seen once it is watched again" SIGUSR1
+    (in-tasks
+     (let ((waiting (spawn-task (lambda () (wait-signal SIGUSR1)))))
+       (sleep 0.001)
+       (unwatch-signal! SIGUSR1)
+       (watch-signal! SIGUSR1)
+       (kill (getpid) SIGUSR1)
+       (with-deadline (* 1/2 (case-seconds))
+         (lambda () (join waiting))
+         (lambda () (cancel! waiting) 'late)))))
+  (unwatch-signal! SIGUSR1))
+
 (test-case "they are seen after a choice whose operation fails as it is undone"
   (define failing
     (make-operation (const #f)
