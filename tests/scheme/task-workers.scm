@@ -1,6 +1,6 @@
 ;;; SPDX-License-Identifier: LGPL-3.0-or-later
 ;;; Workers that are left or ended while they begin, and while the first waits for the
-;;; others; and what is left of a choice.
+;;; others; what is left of a choice; and of scopes that an async leaves.
 
 (use-modules (harness)
              (harness socket)
@@ -106,5 +106,39 @@
     (set-port-revealed! other 1)
     (close-port port)
     (close-port (cdr pair))))
+
+(define (raising-when-called module name thunk)
+  "Call THUNK; an async that raises an exception is due when NAME, of MODULE, has been
+called first."
+  (let* ((module (resolve-module module))
+         (real (module-ref module name)))
+    (module-set! module name
+                 (lambda args
+                   (module-set! module name real)
+                   (let ((value (apply real args)))
+                     (system-async-mark (lambda () (throw 'by-async)))
+                     value)))
+    (catch 'by-async thunk (const 'raised))))
+
+(test-case "a handler that raises an exception as a scope begins"
+  (define (begun-and-left proc)
+    (in-tasks
+     (let ((how (raising-when-called '(sockport task loop) 'interrupt! proc)))
+       (sleep 0.03)
+       how)))
+  (test-eq "leaves no deadline" 'raised
+    (begun-and-left (lambda () (with-deadline 0.01 (lambda () (sleep 1000))))))
+  (test-eq "nor a group" 'raised
+    (in-tasks
+     (let* ((kept #f)
+            (how (raising-when-called '(sockport task loop) 'interrupt!
+                   (lambda ()
+                     (with-task-group
+                      (lambda (group)
+                        (set! kept group)
+                        (sleep 1000)))))))
+       (when kept (cancel! kept))
+       (sleep 0.001)
+       how))))
 
 (test-end "task-workers")

@@ -12,7 +12,7 @@
   #:use-module (sockport task timer)
   #:export (loop-post! make-task
             begin-wait! leave! suspend! resume! interrupt! yield! yield-on! without-asyncs
-            sleep-until! raise-if winding check-can-wait
+            sleep-until! raise-if winding winding-scopes check-can-wait
             cannot-wait can-wait? set-time-limit! known? task-tag leave-inside!
             make-sleeper)
   #:re-export (loop? loop-timers loop-current loop-inside? loop-worker loop-peers loop-turns
@@ -228,19 +228,41 @@ being off."
 
 (define winder #f)
 (set! winder
-      (lambda (loop thunk)
+      (lambda (loop task scope thunk)
         (lambda ()
-          (when (loop-inside? loop) (thunk)))))
+          (when (loop-inside? loop)
+            ;; Before anything is called, where an async may leave.
+            (when task (set-task-scope! task scope))
+            (thunk)))))
 
 (define (winding loop in thunk out)
   "As `dynamic-wind', but IN and OUT are not called when a task of LOOP is
 suspended and resumed in THUNK."
-  (dynamic-wind (winder loop in) thunk (winder loop out)))
+  (dynamic-wind (winder loop #f #f in) thunk (winder loop #f #f out)))
+
+(define (winding-scopes loop task scope outer update thunk)
+  "Call THUNK with SCOPE as the innermost of TASK, which is LOOP's, and OUTER afterwards;
+with (UPDATE) called each time.  An async that leaves from here leaves OUTER."
+  (%asyncs-off)
+  (call-with-values
+      (lambda ()
+        (dynamic-wind
+          (winder loop task scope update)
+          (lambda ()
+            (%asyncs-on)
+            (call-with-values thunk
+              (lambda results
+                (%asyncs-off)
+                (apply values results))))
+          (winder loop task outer update)))
+    (lambda results
+      (%asyncs-on)
+      (apply values results))))
 
 ;;; Neither inlined, so that all winders have the code of this one.  KNOWN? says
 ;;; whether this release of Guile is one whose stacks are known.
 (define known?
-  (%task-init! <task> task-tag leave! (winder #f #f) abandon-slot))
+  (%task-init! <task> task-tag leave! (winder #f #f #f #f) abandon-slot))
 
 (define (can-wait?)
   "Can what runs here wait?  A task cannot below a procedure in C."

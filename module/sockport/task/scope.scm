@@ -54,9 +54,6 @@ thread."
 
 (define (call-in-scope task scope thunk)
   "Call THUNK with SCOPE, whose parent is the present one, as TASK's innermost."
-  (define (enter scope)
-    (lambda ()
-      (set-task-scope! task scope)
-      (update-interrupt! task)))
-  (winding (task-loop task)
-           (enter scope) thunk (enter (scope-parent scope))))
+  (winding-scopes (task-loop task) task scope (scope-parent scope)
+                  (lambda () (update-interrupt! task))
+                  thunk))
