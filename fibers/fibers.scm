@@ -75,13 +75,15 @@
   ;; As with Fibers, below 0 is never, too.
   (if (positive? hz)
       (dynamic-wind
-        (lambda () (set! thread (start)))
-        thunk
+        (const #t)
+        (lambda ()
+          (set! thread (start))
+          (thunk))
         (lambda ()
           (with-mutex lock
             (set! over? #t)
             (signal-condition-variable wake))
-          (join-thread thread)))
+          (when thread (join-thread thread))))
       (thunk)))
 
 (define (run scheduler hz cpus finished?)
@@ -98,14 +100,22 @@
           (lambda () (setaffinity 0 before))))
       (run-loop)))
 
-(define (start-peers scheduler hz cpus)
-  "Run the peers of SCHEDULER in threads; return a thunk that stops them."
-  (let* ((over? #f)
-         (peers (scheduler-remote-peers scheduler))
-         (threads (map (lambda (peer)
-                         (call-with-new-thread
-                          (lambda () (run peer hz cpus (lambda () over?)))))
-                       peers)))
+;;; An async may leave while the threads are being made.
+(define (with-peers scheduler hz cpus thunk)
+  "Call THUNK while the peers of SCHEDULER run in threads."
+  (define over? #f)
+  (define threads '())
+  (define peers (scheduler-remote-peers scheduler))
+  (define (start! peer)
+    (set! threads
+          (cons (call-with-new-thread
+                 (lambda () (run peer hz cpus (lambda () over?))))
+                threads)))
+  (dynamic-wind
+    (const #t)
+    (lambda ()
+      (for-each start! peers)
+      (thunk))
     (lambda ()
       (set! over? #t)
       (for-each stop-scheduler peers)
@@ -121,17 +131,14 @@
     (unless end
       (set! end (lambda () (raise-exception exception))))
     #t)
-  (define stop-peers #f)
   (start-fiber scheduler
                (lambda ()
                  (call-with-values init
                    (lambda results
                      (set! end (lambda () (apply values results))))))
                ended)
-  (dynamic-wind
-    (lambda () (set! stop-peers (start-peers scheduler hz cpus)))
-    (lambda () (run scheduler hz cpus finished?))
-    (lambda () (stop-peers)))
+  (with-peers scheduler hz cpus
+    (lambda () (run scheduler hz cpus finished?)))
   (end))
 
 (define* (run-fibers #:optional init

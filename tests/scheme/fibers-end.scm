@@ -106,4 +106,19 @@ at MOMENT, before or after."
   (test-eq "others can be run" 'value
     (fibers (sleep 0.001) 'value)))
 
+(test-case "an exception while the threads of the others are being made"
+  (let* ((module (resolve-module '(ice-9 threads)))
+         (real (module-ref module 'call-with-new-thread))
+         (made '()))
+    (module-set! module 'call-with-new-thread
+                 (lambda (thunk . _)
+                   (unless (null? made) (throw 'no-thread))
+                   (set! made (list (real thunk)))
+                   (car made)))
+    (test-error* "is raised" '(no-thread)
+      (run-fibers (const #t) #:parallelism 3 #:hz 0))
+    (module-set! module 'call-with-new-thread real)
+    (test-assert "those that were made end"
+      (wait-until (lambda () (thread-exited? (car made)))))))
+
 (test-end "fibers-end")
