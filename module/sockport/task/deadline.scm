@@ -38,30 +38,35 @@ asked for; #f if that is more than a clock can tell."
          (refuse-type who position "real number" seconds))
         ((not (>= seconds 0))
          (refuse-range who position "0 seconds or more" seconds))
-        ((>= (* seconds ns-per-second) longest) #f)
-        (else (inexact->exact (ceiling (* seconds ns-per-second))))))
+        (else
+         (let ((ns (* seconds ns-per-second)))
+           (cond ((>= ns longest) #f)
+                 ((exact-integer? ns) ns)
+                 (else (inexact->exact (ceiling ns))))))))
 
 ;;; In a task.
 
 (define (task-deadline task ns thunk on-expired)
-  (let* ((loop (task-loop task))
+  (let* ((timers (loop-timers (task-loop task)))
          (time (+ (monotonic-ns) ns))
          (scope (make-scope (task-scope task) #f #f time #f))
-         (expire (lambda ()
-                   (trigger! task scope (make-deadline-exceeded scope))))
-         (timer (without-asyncs
-                 (timer-add! (loop-timers loop) time expire))))
-    (define (end)
-      (without-asyncs (timer-cancel! (loop-timers loop) timer)))
-    (when (zero? ns)
-      (end)
-      (expire))
+         (timer #f))
+    (define (expire)
+      (trigger! task scope (make-deadline-exceeded scope)))
+    (define (enter)
+      (without-asyncs
+       (if (zero? ns)
+           (expire)
+           (set! timer (timer-add! timers time expire)))
+       (update-interrupt! task)))
+    (define (leave)
+      (without-asyncs
+       (when timer
+         (timer-cancel! timers timer))
+       (update-interrupt! task)))
     (catching scope on-expired
       (lambda ()
-        (winding loop
-                 (const #t)
-                 (lambda () (call-in-scope task scope thunk))
-                 end)))))
+        (winding-scopes task scope enter (scope-parent scope) leave thunk)))))
 
 (define (scopes-limit scope)
   "Return when the earliest deadline of SCOPE and those around it ends, or #f."

@@ -240,24 +240,27 @@ being off."
 suspended and resumed in THUNK."
   (dynamic-wind (winder loop #f #f in) thunk (winder loop #f #f out)))
 
-(define (winding-scopes loop task scope outer update thunk)
-  "Call THUNK with SCOPE as the innermost of TASK, which is LOOP's, and OUTER afterwards;
-with (UPDATE) called each time.  An async that leaves from here leaves OUTER."
-  (%asyncs-off)
-  (call-with-values
-      (lambda ()
-        (dynamic-wind
-          (winder loop task scope update)
-          (lambda ()
-            (%asyncs-on)
-            (call-with-values thunk
-              (lambda results
-                (%asyncs-off)
-                (apply values results))))
-          (winder loop task outer update)))
+(define-inlinable (values-then thunk then)
+  "Return the values of THUNK, once (THEN) has been called."
+  (call-with-values thunk
     (lambda results
-      (%asyncs-on)
+      (then)
       (apply values results))))
+
+(define (winding-scopes task scope enter outer leave thunk)
+  "Call THUNK with SCOPE as the innermost of TASK, and OUTER afterwards; then (ENTER) and
+(LEAVE) are called.  An async that leaves from here leaves OUTER."
+  (define loop (task-loop task))
+  (%asyncs-off)
+  (values-then
+   (lambda ()
+     (dynamic-wind
+       (winder loop task scope enter)
+       (lambda ()
+         (%asyncs-on)
+         (values-then thunk %asyncs-off))
+       (winder loop task outer leave)))
+   %asyncs-on))
 
 ;;; Neither inlined, so that all winders have the code of this one.  KNOWN? says
 ;;; whether this release of Guile is one whose stacks are known.

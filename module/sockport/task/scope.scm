@@ -13,6 +13,7 @@
             scope-deadline
             scope-outermost
             trigger!
+            update-interrupt!
             call-in-scope))
 
 ;;; TRIGGER is the exception that interrupts, or #f.  GROUP is the task group
@@ -38,11 +39,10 @@ within the nearest shield, or FOUND."
         (else (interruption (scope-parent scope)
                             (or (scope-trigger scope) found)))))
 
-;;; An async that triggered a scope between the look at it and what that leads to
-;;; would be forgotten.
 (define (update-interrupt! task)
-  (without-asyncs
-   (interrupt! task (interruption (task-scope task) #f))))
+  "Have TASK interrupted by what its scopes say, or not.  Asyncs are off: one that triggered
+a scope between the look at it and what that leads to would be forgotten."
+  (interrupt! task (interruption (task-scope task) #f)))
 
 (define (trigger! task scope exception)
   "Trigger SCOPE of TASK with EXCEPTION, unless it was before.  In the task's own
@@ -50,10 +50,10 @@ thread."
   (unless (scope-trigger scope)
     (set-scope-trigger! scope exception)
     (unless (task-ended? task)
-      (update-interrupt! task))))
+      (without-asyncs (update-interrupt! task)))))
 
 (define (call-in-scope task scope thunk)
   "Call THUNK with SCOPE, whose parent is the present one, as TASK's innermost."
-  (winding-scopes (task-loop task) task scope (scope-parent scope)
-                  (lambda () (update-interrupt! task))
-                  thunk))
+  (define (update)
+    (without-asyncs (update-interrupt! task)))
+  (winding-scopes task scope update (scope-parent scope) update thunk))
