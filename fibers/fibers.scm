@@ -10,6 +10,7 @@
   #:use-module (fibers scheduler)
   #:use-module (fibers timers)
   #:use-module ((sockport io wait) #:select (with-task-waiters))
+  #:use-module (sockport ports lock)
   #:use-module ((sockport task) #:select (current-task call-in-thread))
   #:use-module ((sockport task group) #:select (start-task!))
   #:use-module (sockport task inherit)
@@ -80,10 +81,10 @@
           (set! thread (start))
           (thunk))
         (lambda ()
-          (with-mutex lock
+          (with-lock lock
             (set! over? #t)
             (signal-condition-variable wake))
-          (when thread (join-thread thread))))
+          (when thread (join-ending thread))))
       (thunk)))
 
 (define (run scheduler hz cpus finished?)

@@ -4,12 +4,12 @@
 (define-module (sockport access-log)
   #:use-module (ice-9 match)
   #:use-module (ice-9 textual-ports)
-  #:use-module (ice-9 threads)
   #:use-module (srfi srfi-9)
   #:use-module (sockport address)
   #:use-module (sockport constant)
   #:use-module (sockport io argument)
   #:use-module (sockport io keyword)
+  #:use-module (sockport semaphore)
   #:use-module (sockport serve network)
   #:use-module (web request)
   #:use-module (web uri)
@@ -81,16 +81,17 @@ string, and which was answered with CODE and BYTES of body."
    "\n"))
 
 ;;; Where lines go.  FILE is a name, or #f; INODE that of the file that PORT writes
-;;; to.  SECOND is when TEXT, the time for lines, was made.
+;;; to.  SECOND is when TEXT, the time for lines, was made.  TURN is the semaphore of who
+;;; writes: a port may have to wait.
 (define-record-type <log>
-  (make-log file port inode second text mutex)
+  (make-log file port inode second text turn)
   log?
   (file log-file)
   (port log-port set-log-port!)
   (inode log-inode set-log-inode!)
   (second log-second set-log-second!)
   (text log-text set-log-text!)
-  (mutex log-mutex))
+  (turn log-turn))
 
 (define (inode-of file)
   (catch 'system-error
@@ -130,14 +131,15 @@ string, and which was answered with CODE and BYTES of body."
 ;;; A disk that is full must not end connections: what cannot be written is lost.
 (define (write-line! log make-line)
   (let ((now (current-time)))
-    (with-mutex (log-mutex log)
-      (catch 'system-error
-        (lambda ()
-          (unless (eqv? now (log-second log))
-            (begin-second! log now))
-          (put-string (log-port log) (make-line (log-text log)))
-          (force-output (log-port log)))
-        (const #f)))))
+    (call-with-semaphore (log-turn log)
+      (lambda ()
+        (catch 'system-error
+          (lambda ()
+            (unless (eqv? now (log-second log))
+              (begin-second! log now))
+            (put-string (log-port log) (make-line (log-text log)))
+            (force-output (log-port log)))
+          (const #f))))))
 
 (define-keyed (access-logger to #:key (format 'combined) client)
   "Return an #:on-response for `serve-http' that writes a line for each request to TO,
@@ -149,7 +151,7 @@ the address to write; without it, it is that of the peer."
               "output port or file name" "access-logger")
   (when client (check-procedure client #:client "access-logger"))
   (let ((log (make-log (and (string? to) to) (and (port? to) to) #f #f #f
-                       (make-mutex)))
+                       (make-semaphore)))
         (combined? (eq? format 'combined)))
     (when (string? to)
       (catch 'system-error

@@ -72,6 +72,7 @@ the next that does."
     (when watched
       (match (watched-before watched)
         ((handler . flags) (sigaction signum handler flags)))
+      ;; What has arrived is not for who watches it next.
       (%channel-get (watched-core watched))
       (vector-set! watched-signals signum #f))))
 

@@ -63,6 +63,24 @@
   (test-equal "or does not" "192.0.2.1 - - [TIME] \"-\" 408 - \"-\" \"-\"\n"
     (access-line #t peer "TIME" #f 408 0)))
 
+;; Each finds the port full, and has to wait within a line.
+(test-case "tasks that write to a port which has to wait"
+  (define count (rounds 4000))
+  (let-ports ((ends (unix-pair)))
+    (define log (access-logger (cdr ends) #:format 'common))
+    (define (code-of line)
+      (match (string-tokenize line)
+        ((_ _ _ _ _ "\"GET" "/page" "HTTP/1.1\"" code "3") (string->number code))
+        (_ line)))
+    (test-equal "each line is there, whole" (iota count)
+      (run-tasks
+       (lambda ()
+         (for-each (lambda (code)
+                     (spawn-task (lambda () (log (request) code 3 peer 0))))
+                   (iota count))
+         (sort (map (lambda (_) (code-of (get-line (car ends)))) (iota count))
+               (lambda (a b) (and (number? a) (number? b) (< a b)))))))))
+
 (define stamp "\\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(:[0-9]{2}){3} [+-][0-9]{4}\\]")
 
 (test-case "to a port, with the address of the client"

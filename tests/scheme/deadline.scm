@@ -15,7 +15,9 @@
              (rnrs bytevectors)
              (sockport)
              (sockport channel)
-             (sockport operation))
+             (sockport operation)
+             ((sockport task loop) #:select (loop-timers))
+             ((sockport task timer) #:select (timers-count)))
 
 (test-begin "deadline")
 
@@ -243,6 +245,41 @@
         (usleep 30000)
         (send (cdr s) "x")
         (join-thread thread)))))
+
+;;; A deadline that is left by a continuation, and entered again.
+
+(define (left-and-entered wait)
+  "Return what comes of a deadline that is left after WAIT, and is entered again to wait."
+  (run-tasks
+   (lambda ()
+     (let* ((tag (make-prompt-tag))
+            (again (call-with-prompt tag
+                     (lambda ()
+                       (with-deadline 0.01
+                         (lambda ()
+                           (wait)
+                           (abort-to-prompt tag)
+                           (sleep (case-seconds)))
+                         (const 'late)))
+                     identity)))
+       (test-eqv "what is left holds nothing" 0 (sleep 0.02))
+       (again)))))
+
+(test-case "a deadline that is entered again"
+  (test-eq "before it has passed" 'late (left-and-entered (const #t)))
+  (test-eq "after that" 'late
+    (left-and-entered
+     (lambda ()
+       (catch 'deadline-exceeded (lambda () (sleep 1000)) (const #t))))))
+
+(test-case "no timer is left of deadlines that have not passed"
+  (define (timers)
+    (timers-count (loop-timers (current-loop))))
+  (test-eqv "of a thousand" 0
+    (run-tasks
+     (lambda ()
+       (for-each (lambda (i) (with-deadline 1000 (lambda () (task-yield)))) (iota 1000))
+       (timers)))))
 
 (test-case "thousands at once"
   (test-equal "all in time" 5000

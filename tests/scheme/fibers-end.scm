@@ -7,7 +7,7 @@
              (fibers)
              (fibers channels)
              (fibers operations)
-             ((fibers scheduler) #:select (make-scheduler run-scheduler))
+             ((fibers scheduler) #:select (current-scheduler make-scheduler run-scheduler))
              ((fibers timers) #:select (sleep-operation))
              (ice-9 atomic)
              (ice-9 threads)
@@ -105,6 +105,11 @@ at MOMENT, before or after."
       asked))
   (test-eq "others can be run" 'value
     (fibers (sleep 0.001) 'value)))
+
+;; What it would have run with is closed, as the case's own check of descriptors sees.
+(test-case "a scheduler that runs already"
+  (test-error* "cannot be run here" '(misc-error)
+    (fibers (run-scheduler (current-scheduler) (const #t)))))
 
 (test-case "an exception while the threads of the others are being made"
   (let* ((module (resolve-module '(ice-9 threads)))

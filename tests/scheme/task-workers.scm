@@ -36,6 +36,21 @@
         (run-tasks (lambda () (when (= 1 (current-worker)) (sleep 1000)))
                    #:workers 2))
       (const 'late)))
+  (test-equal "which clean up before it returns" '(late cleaned)
+    (let* ((cleaned #f)
+           (value
+            (with-deadline 0.01
+              (lambda ()
+                (run-tasks (lambda ()
+                             (when (= 1 (current-worker))
+                               (call-with-cleanup
+                                (lambda () (sleep 1000))
+                                (lambda ()
+                                  (shielded (lambda () (sleep 0.1)))
+                                  (set! cleaned 'cleaned)))))
+                           #:workers 2))
+              (const 'late))))
+      (list value cleaned)))
   (test-equal "who leaves while they are waited for ends them" '(left ended)
     (let* ((ended (make-event))
            (main (current-thread))
@@ -106,6 +121,28 @@
     (set-port-revealed! other 1)
     (close-port port)
     (close-port (cdr pair))))
+
+;; A mutex of Guile's that the thread needs to end would stay locked.
+(test-case "a handler that raises an exception while a thread is waited for"
+  (let ((real (module-ref threads 'join-thread)) (waited-for #f))
+    (module-set! threads 'join-thread
+                 (lambda (thread . rest)
+                   (module-set! threads 'join-thread real)
+                   (system-async-mark (lambda () (throw 'by-async)))
+                   (set! waited-for thread)
+                   (apply real thread rest)))
+    (test-eq "that of a watchdog" 'raised
+      (catch 'by-async
+        (lambda ()
+          (with-threads-made-by
+           (lambda (real thunk)
+             (real (lambda ()
+                     (thunk)
+                     (wait-until (lambda () waited-for)))))
+           (lambda () (run-tasks (const #t) #:watchdog 10))))
+        (const 'raised)))
+    (test-assert "which ends"
+      (wait-until (lambda () (thread-exited? waited-for))))))
 
 (define (raising-when-called module name thunk)
   "Call THUNK; an async that raises an exception is due when NAME, of MODULE, has been

@@ -4,7 +4,8 @@
 
 (define-module (sockport ports core)
   #:use-module (ice-9 match)
-  #:use-module (ice-9 threads)
+  #:use-module ((ice-9 threads) #:select (make-mutex))
+  #:use-module (sockport ports lock)
   #:export (core-procedure
             replace-core!
             restore-core!))
@@ -28,7 +29,7 @@
 (define (replace-core! procedures)
   "Unless that was done already, have the core's names mean what PROCEDURES, an
 alist, gives for them."
-  (with-mutex lock
+  (with-lock lock
     (when (null? replaced)
       (set! replaced
             (map (match-lambda
@@ -42,7 +43,7 @@ alist, gives for them."
 
 (define (restore-core!)
   "Undo what replace-core! has done."
-  (with-mutex lock
+  (with-lock lock
     (for-each (match-lambda
                 ((variable before after)
                  (when (eq? (variable-ref variable) after)

@@ -5,8 +5,9 @@
   #:use-module (ice-9 match)
   #:use-module (ice-9 ports internal)
   #:use-module (ice-9 suspendable-ports)
-  #:use-module ((ice-9 threads) #:select (make-mutex with-mutex))
+  #:use-module ((ice-9 threads) #:select (make-mutex))
   #:use-module (sockport ports gather)
+  #:use-module (sockport ports lock)
   #:use-module (sockport ports utf-8)
   #:use-module (sockport primitive)
   #:replace (force-output)
@@ -85,7 +86,7 @@ is called in place of TRY, a procedure of file ports.  WAITER is the read waiter
 tasks.  (QUICKER) returns rows of a module, a name there, and what returns the procedure
 to call instead of the one that it is given."
   (unless installed?
-    (with-mutex installing
+    (with-lock installing
       (unless installed?
         (install! guarded? wait-for-c around waiter)
         (for-each (match-lambda

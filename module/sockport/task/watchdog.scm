@@ -4,6 +4,7 @@
 (define-module (sockport task watchdog)
   #:use-module (ice-9 atomic)
   #:use-module (ice-9 threads)
+  #:use-module (sockport ports lock)
   #:use-module (sockport primitive)
   #:use-module (sockport task deadline)
   #:use-module (sockport task loop)
@@ -73,12 +74,12 @@
                                  (lambda () (watch -1 #f))
                                  (lambda () (%channel-close ended)))))))
     (lambda ()
-      (with-mutex lock
+      (with-lock lock
         (set! over? #t)
         (signal-condition-variable wake))
       ;; ON-STUCK may wait for another task of this loop.
       (shielded (lambda () (core-get ended "run-tasks")))
-      (join-thread thread))))
+      (join-ending thread))))
 
 (define (with-watchdog seconds on-stuck thunk)
   "Call THUNK, the first task of its loop, and watch the loop until it returns."

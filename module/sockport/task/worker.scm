@@ -4,8 +4,8 @@
 (define-module (sockport task worker)
   #:use-module (ice-9 match)
   #:use-module (ice-9 threads)
-  #:use-module (sockport ports lock)
   #:use-module ((sockport io wait) #:select (with-task-waiters))
+  #:use-module (sockport ports lock)
   #:use-module (sockport primitive)
   #:use-module (sockport task deadline)
   #:use-module (sockport task group)
@@ -117,8 +117,7 @@ the exception the loop ended with, or #f."
                      (lambda () (%channel-put ended (list #f cancelled-thread))))))))
     (lambda ()
       (let ((result (get-in-thread ended)))
-        ;; An escape out of join-thread would keep the thread from ending.
-        (call-with-blocked-asyncs (lambda () (join-thread thread)))
+        (join-ending thread)
         result))))
 
 ;;; The loops are made one after the other, each in its thread, before any runs.

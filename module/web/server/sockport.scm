@@ -21,6 +21,7 @@
   #:use-module (sockport io called)
   #:use-module (sockport io keyword)
   #:use-module (sockport log)
+  #:use-module (sockport ports lock)
   #:use-module (sockport serve listeners)
   #:use-module (sockport serve options)
   #:use-module (sockport server)
@@ -133,7 +134,7 @@
 
 ;;; Guile's server goes on for ever; `interrupt' is how it ends.
 (define (read-request web-server)
-  (with-mutex (web-server-lock web-server)
+  (with-lock (web-server-lock web-server)
     (when (eq? 'closed (atomic-box-ref (web-server-server web-server)))
       (throw 'interrupt))
     (unless (web-server-thread web-server)
@@ -158,7 +159,7 @@
   (values))
 
 (define (close-server web-server)
-  (let ((server (with-mutex (web-server-lock web-server)
+  (let ((server (with-lock (web-server-lock web-server)
                   (atomic-box-swap! (web-server-server web-server) 'closed)))
         (thread (web-server-thread web-server)))
     (when (server? server)
